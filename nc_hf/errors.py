@@ -1,0 +1,85 @@
+"""What can go wrong, by kind. Every message is one sentence that ends with what to do.
+
+The command line prints the message alone and leaves with the kind's ``exit_code``; from Python each kind can be caught
+by itself or all of them as ``NCError``.
+"""
+
+from __future__ import annotations
+
+
+class NCError(Exception):
+    """Anything that nc_hf refuses to do, with the way out in the message."""
+
+    exit_code = 1
+
+
+class InputError(NCError):
+    """An argument that cannot be meant."""
+
+    exit_code = 2
+
+
+class CorpusError(NCError):
+    """A corpus that is missing, empty, too short, or without text."""
+
+    exit_code = 3
+
+
+class ModelError(NCError):
+    """A model that cannot be read or measured."""
+
+    exit_code = 4
+
+
+class HeadError(ModelError):
+    """A model without a linear classifier head, or a head that does not reproduce the model's logits."""
+
+
+class TapError(ModelError):
+    """A forward pass whose features or labels cannot be observed."""
+
+
+class TokenizerError(ModelError):
+    """A tokenizer that is missing or does not belong to the model."""
+
+
+class FeatureError(NCError):
+    """Features with NaN or Inf."""
+
+    exit_code = 5
+
+
+class LabelError(NCError):
+    """Labels that do not fit the features or the head."""
+
+    exit_code = 5
+
+
+class StatisticsError(NCError):
+    """Statistics that do not suffice for what is asked of them."""
+
+    exit_code = 6
+
+
+class FileError(NCError):
+    """A file that is truncated, or was written by something else."""
+
+    exit_code = 6
+
+
+class MergeError(NCError):
+    """Statistics that do not belong together."""
+
+    exit_code = 6
+
+
+class HubError(NCError):
+    """Something on the Hub that is missing, closed to the reader, or out of reach."""
+
+    exit_code = 7
+
+
+class StudyError(NCError):
+    """A grid, ledger or results table that cannot be used."""
+
+    exit_code = 8
