@@ -1,0 +1,87 @@
+"""The classes that a metric looks at, and the quantities of METRICS that every family shares."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from nc_hf.errors import StatisticsError
+from nc_hf.statistics import ClassStatistics
+
+
+class ClassView:
+    """The K classes with at least ``min_count`` tokens: their means, centred means, norms and variances.
+
+    Shapes: K classes, D features; everything is float64 on the device of the statistics.
+
+    Raises:
+        StatisticsError: fewer than two classes have ``min_count`` tokens.
+    """
+
+    def __init__(self, stats: ClassStatistics, min_count: int) -> None:
+        """Choose the classes."""
+        counts = stats.counts
+        used = counts >= min_count
+        self.num_classes = int(used.sum())
+        if self.num_classes < 2:
+            raise StatisticsError(
+                f"{self.num_classes} of {stats.num_classes} classes have at least {min_count} tokens, and collapse is "
+                "a property of two or more: measure more text or lower min_count."
+            )
+        self.min_count = min_count
+        self.dim = stats.dim
+        self.class_ids = stats.class_ids[used]
+        self.counts = counts[used].double()
+        self.means = stats.means[used]
+        self.scatter = stats.scatter[used]
+
+    @cached_property
+    def centred(self) -> Tensor:
+        """(K, D): m_c = mu_c - mu, with mu the unweighted mean over classes."""
+        return self.means - self.means.mean(dim=0)
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """(K,): |m_c|."""
+        return torch.linalg.vector_norm(self.centred, dim=1)
+
+    @cached_property
+    def units(self) -> Tensor:
+        """(K', D): u_c = m_c / |m_c|, of the classes whose m_c is not zero."""
+        defined = self.norms > 0
+        return self.centred[defined] / self.norms[defined].unsqueeze(1)
+
+    @cached_property
+    def variance_biased(self) -> Tensor:
+        """(K,): var_c = M2_c / n_c."""
+        return self.scatter / self.counts
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """(K,): s2_c = M2_c / (n_c - 1); the view must have been made with ``min_count`` of two or more."""
+        return self.scatter / (self.counts - 1)
+
+    @cached_property
+    def gram_norm(self) -> Tensor:
+        """Scalar: ||M M^T||_F, from the smaller of the two Gram matrices."""
+        return small_gram_norm(self.centred, self.centred)
+
+
+def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
+    """Return ||A B^T||_F for (K, D) matrices without a K x K matrix unless K <= D."""
+    if len(left) <= left.shape[1]:
+        return torch.linalg.matrix_norm(left @ right.T)
+    return ((left.T @ left) * (right.T @ right)).sum().clamp_(min=0.0).sqrt()
+
+
+def moments(values: Tensor) -> tuple[float, float]:
+    """Return mean and population standard deviation."""
+    return float(values.mean()), float(values.std(correction=0))
+
+
+def coefficient_of_variation(values: Tensor) -> float:
+    """Return std / mean, in the population form."""
+    mean, std = moments(values)
+    return std / mean if mean else float("nan")
