@@ -1,0 +1,30 @@
+"""What may be read from the Hub and how: references, checks before the download, loading, revisions.
+
+Safetensors only, no code of a repository, the commit pinned, the size known before the download.
+"""
+
+from __future__ import annotations
+
+from nc_hf.hub.loading import check_tokenizer as check_tokenizer
+from nc_hf.hub.loading import download as download
+from nc_hf.hub.loading import load_model as load_model
+from nc_hf.hub.loading import load_tokenizer as load_tokenizer
+from nc_hf.hub.reference import Reference as Reference
+from nc_hf.hub.reference import parse_reference as parse_reference
+from nc_hf.hub.revisions import Revision as Revision
+from nc_hf.hub.revisions import list_revisions as list_revisions
+from nc_hf.hub.source import ModelSource as ModelSource
+from nc_hf.hub.source import resolve as resolve
+
+__all__ = [
+    "ModelSource",
+    "Reference",
+    "Revision",
+    "check_tokenizer",
+    "download",
+    "list_revisions",
+    "load_model",
+    "load_tokenizer",
+    "parse_reference",
+    "resolve",
+]

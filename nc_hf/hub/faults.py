@@ -1,0 +1,97 @@
+"""Each way in which the Hub can refuse or fail, in one sentence that ends with what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub import constants, get_token
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    NotASafetensorsRepoError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    SafetensorsParsingError,
+)
+
+from nc_hf.errors import HubError, NCError
+
+# The client speaks HTTP through httpx2 or, before version 2, httpx: its own errors build on the root of either's.
+_TransportError: type[BaseException] = HfHubHTTPError.__bases__[0]
+
+
+@contextmanager
+def hub_faults(name: str, revision: str | None = None, token: str | None = None) -> Iterator[None]:
+    """Turn what the Hub's client raises within the block into ``HubError``.
+
+    Args:
+        name: id of the repository, for the message.
+        revision: the revision that was asked for, for the message.
+        token: the token that was sent, if not the one of the environment; never part of the message.
+    """
+    try:
+        yield
+    except NCError:
+        raise
+    except (HfHubHTTPError, _TransportError, OSError, EntryNotFoundError) as fault:
+        raise HubError(_sentence(fault, name, revision, bool(token or get_token()))) from fault
+    except (NotASafetensorsRepoError, SafetensorsParsingError, ValueError) as fault:
+        raise HubError(f"What the Hub says of {name} cannot be read: try another revision of the model.") from fault
+
+
+def _sentence(fault: BaseException, name: str, revision: str | None, has_token: bool) -> str:
+    """Say what happened; the order goes from the special kinds of error to the general ones they derive from."""
+    page = f"{constants.ENDPOINT}/{name}"
+    log_in = "use a token of an account with access" if has_token else "set HF_TOKEN or run `hf auth login`"
+    match fault:
+        case GatedRepoError():
+            return f"{name} is gated: accept its conditions on {page}, then {log_in}."
+        case RepositoryNotFoundError():
+            return (
+                f"There is no {name} on {constants.ENDPOINT} that you may read: check the id or, if private, {log_in}."
+            )
+        case RevisionNotFoundError():
+            return f"{name} has no revision {revision!r}: choose one of its branches and tags on {page}/tree/main."
+        case DisabledRepoError():
+            return f"{name} was disabled on the Hub: choose another model."
+        case OfflineModeIsEnabled():
+            return (
+                f"The client is offline (HF_HUB_OFFLINE) and {name} is not wholly in the cache: unset it and try again."
+            )
+        case HfHubHTTPError():
+            return _answer_sentence(fault, name)
+        case LocalEntryNotFoundError():
+            return _unreachable(name, fault.__cause__ or fault)
+        case EntryNotFoundError():
+            return f"{name} lacks a file that its own list names: try again later or another revision."
+    if isinstance(fault, _TransportError):
+        return _unreachable(name, fault)
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: free space in {constants.HF_HUB_CACHE} or set HF_HOME to a larger disk."
+    return f"{name} did not arrive whole: check the connection and try again."
+
+
+def _answer_sentence(fault: HfHubHTTPError, name: str) -> str:
+    status = fault.response.status_code
+    if status == 429:
+        seconds = fault.response.headers.get("Retry-After", "")
+        pause = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
+        return f"The Hub limits the rate of requests: wait {pause}, or set HF_TOKEN for a higher limit, and try again."
+    if status in (401, 403):
+        return f"The Hub refuses the token for {name}: make a new one at {constants.ENDPOINT}/settings/tokens."
+    return f"The Hub answered {status} for {name}: try again later, or check HF_ENDPOINT ({constants.ENDPOINT})."
+
+
+def _unreachable(name: str, fault: BaseException) -> str:
+    if isinstance(fault, HfHubHTTPError):
+        return _answer_sentence(fault, name)
+    return (
+        f"The connection to {constants.ENDPOINT} failed while reading {name}: check the network and HF_ENDPOINT and "
+        "try again, or set HF_HUB_OFFLINE=1 to use what is in the cache."
+    )

@@ -1,0 +1,200 @@
+"""Fetching the files that were found fit, and building the model and tokenizer from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.utils.tqdm import tqdm as hub_tqdm
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from nc_hf.errors import HubError, ModelError, NCError, TokenizerError
+from nc_hf.hub.faults import hub_faults
+from nc_hf.hub.inspection import first_line
+from nc_hf.hub.room import check_memory
+from nc_hf.hub.source import ModelSource
+
+# A stored tensor that the model leaves unused is usually a mask or a table of an old version; more than this share of
+# all weights means that the configuration describes another, smaller model.
+_MAX_UNUSED_SHARE = 0.01
+
+Progress = Callable[[int], None]
+
+
+def download(
+    source: ModelSource, *, weights: bool = True, token: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Fetch a model's files into the client's cache, those already there excepted.
+
+    Args:
+        source: as :func:`~nc_hf.hub.source.resolve` gave it.
+        weights: whether the weights too; False for the configuration and tokenizer alone.
+        token: the reader's own token; default: the one the client finds.
+        progress: called with the number of bytes that just came; an error that it raises ends the download.
+
+    Returns:
+        The folder with the files. A file that did not come whole is never in it.
+
+    Raises:
+        HubError: if a file does not come, or more comes than was announced.
+    """
+    if source.path:
+        return source.path
+    folder = None
+    for file in source.files:
+        if weights or not file.endswith(".safetensors"):
+            meter = _meter(source, file, progress)
+            with hub_faults(source.id, source.revision, token):
+                path = hf_hub_download(source.id, file, revision=source.commit, token=token, tqdm_class=meter)
+            folder = Path(path).parent
+    if folder is None:
+        raise HubError(f"{source.id} has no files to fetch: name another model.")
+    return folder
+
+
+def load_model(
+    source: ModelSource,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str = "cpu",
+    *,
+    token: str | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Build the model in evaluation mode, from safetensors alone and without code of the repository.
+
+    Args:
+        source: as :func:`~nc_hf.hub.source.resolve` gave it.
+        dtype: of the weights in memory, for instance ``"float32"``; default: the one that the checkpoint names.
+        device: where to put it.
+        token: the reader's own token; default: the one the client finds.
+        progress: called with the number of bytes that just came.
+
+    Raises:
+        HubError: if the files do not come.
+        ModelError: if they do not make up the model that the configuration describes, or there is no memory for it.
+    """
+    target = _dtype(source, dtype)
+    check_memory(source.id, source.parameters * target.itemsize)
+    folder = download(source, token=token, progress=progress)
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=source.config,
+            dtype=target,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        _check_found(source, found, model)
+        return model.to(device).eval()
+    except NCError:
+        raise
+    except Exception as fault:  # models raise whatever their own code raises for files they do not fit
+        raise ModelError(
+            f"{source.id} cannot be loaded ({first_line(fault)}): name another model or revision."
+        ) from fault
+
+
+def load_tokenizer(source: ModelSource, *, token: str | None = None) -> Any:
+    """Build the tokenizer that came with the model; its few files are fetched if they are not there.
+
+    Raises:
+        HubError: if the files do not come.
+        TokenizerError: if there is none or it needs code of the repository.
+    """
+    folder = download(source, weights=False, token=token)
+    return read_tokenizer(source.id, folder, set(source.files))
+
+
+def read_tokenizer(name: str, folder: Path, files: set[str]) -> Any:
+    """Build the tokenizer whose files lie in ``folder``.
+
+    Raises:
+        TokenizerError: if there is none or it needs code of the repository.
+    """
+    known = {"tokenizer.json", "vocab.json", "vocab.txt", "tokenizer_config.json"}
+    if not known & files and not any(file.endswith((".model", ".tiktoken")) for file in files):
+        raise TokenizerError(f"{name} has no tokenizer: name the one that it was trained with.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as fault:  # tokenizer classes raise whatever their parsers raise
+        raise TokenizerError(
+            f"The tokenizer of {name} cannot be read ({first_line(fault)}): name another one."
+        ) from fault
+    if not len(tokenizer):
+        raise TokenizerError(f"The tokenizer of {name} has no tokens: name another one.")
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Any, model_config: Any) -> None:
+    """Refuse a tokenizer that does not belong to the model.
+
+    Its ids must lie within the model's vocabulary; special tokens that were added later and that text never produces
+    are excepted, the end-of-text token is not. And it must fill at least half of the vocabulary: models round their
+    vocabulary up, but none known by as much.
+
+    Raises:
+        TokenizerError: if it does not.
+    """
+    size = model_config.get_text_config().vocab_size
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    unused = set(tokenizer.get_added_vocab()) - {tokenizer.eos_token, tokenizer.bos_token}
+    highest = max((number for token, number in vocabulary.items() if token not in unused), default=-1)
+    if highest >= size:
+        raise TokenizerError(
+            f"The tokenizer has a token {highest} and the model a vocabulary of {size}: name the model's own tokenizer."
+        )
+    if 2 * len(vocabulary) < size:
+        raise TokenizerError(
+            f"The tokenizer has {len(vocabulary)} tokens and the model a vocabulary of {size}: "
+            "name the model's own tokenizer."
+        )
+
+
+def _dtype(source: ModelSource, dtype: torch.dtype | str | None) -> torch.dtype:
+    """The type asked for, else the one in the configuration, else the one most weights are stored in."""
+    named = dtype or getattr(source.config, "dtype", None) or source.dtype
+    found = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
+    if isinstance(found, torch.dtype) and found.is_floating_point:
+        return found
+    raise ModelError(f"{named!r} is no type for weights: use float32, bfloat16 or float16.")
+
+
+def _check_found(source: ModelSource, found: dict[str, Any], model: Any) -> None:
+    """Refuse a model of which a part was filled at random or of whose file a part was left out."""
+    strange = sorted(str(key) for key in [*found["missing_keys"], *found["mismatched_keys"]])
+    if strange:
+        raise ModelError(
+            f"The weights of {source.id} do not fit its config.json ({strange[0][:80]} and {len(strange) - 1} more): "
+            "name another model or revision."
+        )
+    total = sum(parameter.numel() for parameter in model.parameters())
+    if source.parameters - total > _MAX_UNUSED_SHARE * total and found["unexpected_keys"]:
+        raise ModelError(
+            f"{source.id} has {source.parameters:,} weights of which its config.json uses {total:,}: "
+            "name another model or revision."
+        )
+
+
+def _meter(source: ModelSource, file: str, progress: Progress | None) -> type[hub_tqdm]:
+    """Make a bar for the client that also reports, and ends a download that is longer than it was announced to be."""
+
+    class Meter(hub_tqdm):
+        """The client's own bar, with the two additions."""
+
+        received = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            """Count ``n`` more bytes (fewer, when the client starts a file anew)."""
+            self.received += int(n or 0)
+            if self.received > source.files[file]:
+                raise HubError(f"{file} of {source.id} is larger than its list of files says: name another model.")
+            if progress:
+                progress(int(n or 0))
+            return super().update(n)
+
+    return Meter
