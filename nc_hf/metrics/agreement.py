@@ -1,0 +1,139 @@
+"""NC4, agreement of the linear classifier with the nearest class centre, decided for a bounded number of tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nc_hf.statistics import ClassStatistics
+
+if TYPE_CHECKING:
+    from nc_hf.metrics.inputs import MetricInputs
+
+# Distances of a chunk of tokens to all centres: 64 MB in float32.
+_CHUNK_ELEMENTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class AgreementCounts:
+    """How often the two classifiers agree, and are right; counts of tokens, so that they add up."""
+
+    tokens: int = 0
+    agree: int = 0
+    ncc_correct: int = 0
+    linear_correct: int = 0
+    agree_when_correct: int = 0
+    nearest_ties: int = 0
+    linear_ties: int = 0
+
+    def __add__(self, other: AgreementCounts) -> AgreementCounts:
+        """Return the counts of both sets of tokens."""
+        return AgreementCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def count_agreement(
+    stats: ClassStatistics,
+    features: Tensor,
+    labels: Tensor,
+    linear: Tensor,
+    *,
+    leave_one_out: bool,
+    linear_tied: Tensor | None = None,
+) -> AgreementCounts:
+    """Decide tokens by their nearest class centre and compare with the linear classifier.
+
+    Every class seen competes; ties go to the lowest class id. Features and centres are moved by the mean centre first,
+    and |h|^2 is left out of the comparison: in float32 both would cost decisions when features share an offset.
+
+    Args:
+        stats: whose class means are the centres.
+        features: (N, D); float64 decides in float64, anything else in float32.
+        labels: (N,) the true next tokens.
+        linear: (N,) the linear classifier's decisions: argmax of the model's logits.
+        leave_one_out: the tokens are among those of ``stats``; each is then compared with its own class's centre
+            without itself, |h - mu_c^(-h)|^2 = (n_c / (n_c - 1))^2 |h - mu_c|^2.
+        linear_tied: (N,) where the largest logit is attained more than once.
+    """
+    dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
+    device = features.device
+    class_ids, counts = stats.class_ids.to(device), stats.counts.to(device)
+    means = stats.means
+    origin = means.mean(dim=0)
+    centres = (means - origin).to(device, dtype)
+    offsets = centres.square().sum(dim=1)
+    total = AgreementCounts()
+    for rows in torch.arange(len(labels), device=device).split(max(1, _CHUNK_ELEMENTS // max(1, len(centres)))):
+        tokens = (features[rows].double() - origin.to(device)).to(dtype)
+        scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
+        if leave_one_out:
+            _leave_out_own(scores, tokens, labels[rows], class_ids, counts)
+        best = scores.argmin(dim=1)
+        nearest, truth, decided = class_ids[best], labels[rows], linear[rows]
+        right = decided == truth
+        ties = (scores == scores.gather(1, best.unsqueeze(1))).sum(dim=1) > 1
+        total += AgreementCounts(
+            tokens=len(rows),
+            agree=int((nearest == decided).sum()),
+            ncc_correct=int((nearest == truth).sum()),
+            linear_correct=int(right.sum()),
+            agree_when_correct=int(((nearest == decided) & right).sum()),
+            nearest_ties=int(ties.sum()),
+            linear_ties=0 if linear_tied is None else int(linear_tied[rows].sum()),
+        )
+    return total
+
+
+def agreement(inputs: MetricInputs) -> float:
+    """Share of tokens on which the two classifiers decide alike (Table 1 NC4)."""
+    return _share(_counts(inputs).agree, _counts(inputs).tokens)
+
+
+def ncc_accuracy(inputs: MetricInputs) -> float:
+    """Share of tokens that the nearest class centre gets right."""
+    return _share(_counts(inputs).ncc_correct, _counts(inputs).tokens)
+
+
+def linear_accuracy(inputs: MetricInputs) -> float:
+    """Share of tokens that the model's own head gets right."""
+    return _share(_counts(inputs).linear_correct, _counts(inputs).tokens)
+
+
+def agreement_when_correct(inputs: MetricInputs) -> float:
+    """Agreement among the tokens that the model's own head gets right."""
+    return _share(_counts(inputs).agree_when_correct, _counts(inputs).linear_correct)
+
+
+def nearest_ties(inputs: MetricInputs) -> float:
+    """Share of tokens with two equally near centres."""
+    return _share(_counts(inputs).nearest_ties, _counts(inputs).tokens)
+
+
+def linear_ties(inputs: MetricInputs) -> float:
+    """Share of tokens whose largest logit is attained twice."""
+    return _share(_counts(inputs).linear_ties, _counts(inputs).tokens)
+
+
+def _leave_out_own(scores: Tensor, tokens: Tensor, labels: Tensor, class_ids: Tensor, counts: Tensor) -> None:
+    """Replace each token's score against its own class by that against the centre without the token, in place."""
+    place = torch.searchsorted(class_ids, labels).clamp_(max=len(class_ids) - 1)
+    row = (class_ids[place] == labels).nonzero().squeeze(1)
+    own = place[row]
+    squares = tokens[row].square().sum(dim=1)
+    count = counts[own].to(scores.dtype)
+    # The only token of a class leaves it without a centre: n / (n - 1) is infinite there.
+    grown = (count / (count - 1)).square()
+    distance = (scores[row, own] + squares).clamp_(min=0.0)
+    scores[row, own] = torch.where(count > 1, grown * distance - squares, torch.inf)
+
+
+def _counts(inputs: MetricInputs) -> AgreementCounts:
+    assert inputs.agreement is not None, "an NC4 metric was computed without decisions"
+    return inputs.agreement
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan

@@ -1,0 +1,204 @@
+"""What a metric is computed from, with everything that several metrics need computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from nc_hf.errors import LabelError, MergeError
+from nc_hf.metrics.agreement import AgreementCounts
+from nc_hf.metrics.classes import ClassView
+from nc_hf.pairwise import DirectionKernel, PairKernel, VariabilityKernel, sample_bracket, sweep
+from nc_hf.statistics import ClassStatistics
+
+Direction = Literal["down", "up", "none"]
+Need = Literal["head", "agreement", "covariance", "categories"]
+K = TypeVar("K", bound=PairKernel)
+Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
+
+
+class Head(Protocol):
+    """What the duality metrics ask of a classifier head."""
+
+    @property
+    def weight(self) -> Tensor:
+        """(V, D): one row a class."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of the contract: what it is called, means, and is computed from.
+
+    Attributes:
+        name: stable identifier in reports, logs and on the command line.
+        title: a few words for tables and axes.
+        direction: which way is more collapsed.
+        formula: the definition, in the notation of the documentation.
+        source: where the definition comes from.
+        compute: the value from the inputs.
+        needs: inputs beyond the statistics.
+        pairs: the sweep over pairs that it reads, if any.
+    """
+
+    name: str
+    title: str
+    direction: Direction
+    formula: str
+    source: str
+    compute: Callable[[MetricInputs], float]
+    needs: tuple[Need, ...] = ()
+    pairs: Pairs | None = None
+
+    @property
+    def family(self) -> str:
+        """The property it measures: NC0, NC1, NC2, GNC2, NC3, UNC3 or NC4."""
+        return self.name.partition("_")[0].upper()
+
+
+class MetricInputs:
+    """Statistics, head and agreement, with views of the classes and sweeps over pairs made once and shared.
+
+    Args:
+        stats: the statistics.
+        head: the classifier head, for NC0 and NC3.
+        min_count: a class counts with at least so many tokens.
+        agreement: decisions of both classifiers, for NC4.
+        categories: category of a token id, for the shares of variance.
+        wanted: the sweeps that will be read, so that those over the same classes run as one.
+    """
+
+    def __init__(
+        self,
+        stats: ClassStatistics,
+        head: Head | None,
+        min_count: int,
+        agreement: AgreementCounts | None,
+        categories: Mapping[int, int] | None,
+        wanted: Collection[Pairs] = (),
+    ) -> None:
+        """Keep the inputs; nothing is computed yet."""
+        self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
+        self.min_count = min_count
+        self._wanted = frozenset(wanted)
+        self._views: dict[int, ClassView] = {}
+        self._kernels: dict[str, PairKernel] = {}
+
+    def view(self, min_count: int) -> ClassView:
+        """Return the classes with at least ``min_count`` tokens."""
+        if min_count not in self._views:
+            self._views[min_count] = ClassView(self.stats, min_count)
+        return self._views[min_count]
+
+    @property
+    def used(self) -> ClassView:
+        """The classes that count."""
+        return self.view(self.min_count)
+
+    @property
+    def spread(self) -> ClassView:
+        """The classes that count and have an unbiased variance: two tokens or more."""
+        return self.view(max(self.min_count, 2))
+
+    @property
+    def every(self) -> ClassView:
+        """Every class seen: what the ``_paper`` definitions use."""
+        return self.view(1)
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """(K, D) float64: w_c of the used classes."""
+        return self._weight_of(self.used)
+
+    @cached_property
+    def duality_cosines(self) -> Tensor:
+        """(K',): cos(w_c, m_c), of the used classes where neither is zero."""
+        return _row_cosines(self.weight, self.used.centred)
+
+    @cached_property
+    def duality_cosines_every(self) -> Tensor:
+        """(K',): the same of every class seen."""
+        return _row_cosines(self._weight_of(self.every), self.every.centred)
+
+    @cached_property
+    def duality_cosines_centred(self) -> Tensor:
+        """(K',): the same with the mean row of W over the used classes taken away."""
+        return _row_cosines(self.weight - self.weight.mean(dim=0), self.used.centred)
+
+    @property
+    def cdnv(self) -> VariabilityKernel:
+        """Corrected CDNV over pairs."""
+        return self._kernel("cdnv", VariabilityKernel)
+
+    @property
+    def cdnv_paper(self) -> VariabilityKernel:
+        """CDNV over pairs in the paper's form."""
+        return self._kernel("cdnv_paper", VariabilityKernel)
+
+    @property
+    def directions(self) -> DirectionKernel:
+        """Distances between centred directions."""
+        return self._kernel("directions", DirectionKernel)
+
+    @property
+    def directions_paper(self) -> DirectionKernel:
+        """Distances between directions that are not centred."""
+        return self._kernel("directions_paper", DirectionKernel)
+
+    def _weight_of(self, view: ClassView) -> Tensor:
+        assert self.head is not None, "a metric that needs the head was computed without it"
+        weight, last = self.head.weight.detach(), int(view.class_ids[-1])
+        if last >= len(weight):
+            raise LabelError(f"label {last} is beyond the head's {len(weight)} classes: measure with the model's own head.")
+        if weight.shape[1] != self.stats.dim:
+            raise MergeError(
+                f"the head reads features of width {weight.shape[1]} and the statistics hold width {self.stats.dim}: "
+                "take both from the same model and layer."
+            )
+        return weight[view.class_ids.to(weight.device)].to(view.means.device, torch.float64)
+
+    def _kernel(self, kind: str, of_type: type[K]) -> K:
+        if kind not in self._kernels:
+            self._sweep(self._view_of(kind))
+        kernel = self._kernels[kind]
+        assert isinstance(kernel, of_type)
+        return kernel
+
+    def _view_of(self, kind: str) -> ClassView:
+        return {"cdnv": self.spread, "directions": self.used}[kind] if not kind.endswith("_paper") else self.every
+
+    def _sweep(self, view: ClassView) -> None:
+        """Run all wanted kernels over one set of classes; again only if the median escaped its bracket."""
+        kinds = {kind.removesuffix("_quantiles") for kind in self._wanted}
+        kinds = {kind for kind in kinds if self._view_of(kind) is view}
+        for widen in (5.0, 50.0, math.inf):
+            kernels = {kind: self._make(kind, view, widen) for kind in kinds}
+            sweep(view.centred, list(kernels.values()))
+            cdnv = kernels.get("cdnv")
+            if not isinstance(cdnv, VariabilityKernel) or not self._quantiles or cdnv.median() is not None:
+                break
+        self._kernels |= kernels
+
+    @property
+    def _quantiles(self) -> bool:
+        return "cdnv_quantiles" in self._wanted
+
+    def _make(self, kind: str, view: ClassView, widen: float) -> PairKernel:
+        if kind == "cdnv":
+            bias = view.variance / view.counts
+            bracket = sample_bracket(view.centred, view.variance, bias, widen) if self._quantiles else None
+            return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
+        if kind == "cdnv_paper":
+            return VariabilityKernel(view.variance_biased, torch.zeros_like(view.counts), power=2)
+        return DirectionKernel(view.centred if kind == "directions" else view.means, view.norms.square())
+
+
+def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
+    norms = torch.linalg.vector_norm(left, dim=1) * torch.linalg.vector_norm(right, dim=1)
+    defined = norms > 0
+    return (left * right).sum(dim=1)[defined] / norms[defined]

@@ -1,0 +1,53 @@
+"""GNC2, hyperspherical uniformity: how evenly the directions of the class means cover the sphere (Liu 2303.06484)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from nc_hf.metrics.inputs import MetricInputs
+
+
+def log_mean(inputs: MetricInputs) -> float:
+    """Mean over pairs of log(1/|u_c - u_c'|), centred directions."""
+    log = inputs.directions.log
+    return log.mean if log.count else math.nan
+
+
+def log_std(inputs: MetricInputs) -> float:
+    """Population std over pairs of log(1/|u_c - u_c'|), centred directions."""
+    return inputs.directions.log.std
+
+
+def log_std_ratio(inputs: MetricInputs) -> float:
+    """That std over the one of directions drawn uniformly on the sphere: 1 is as even as chance."""
+    reference = uniform_log_moments(inputs.used.dim)[1]
+    return inputs.directions.log.std / reference if reference > 0 else math.nan
+
+
+def log_cov_paper(inputs: MetricInputs) -> float:
+    """CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c| not centred, every class: what Table 1 used."""
+    log = inputs.directions_paper.log
+    return log.std / log.mean if log.count and log.mean else math.nan
+
+
+def riesz_mean(inputs: MetricInputs) -> float:
+    """Log of the mean over pairs of |u_c - u_c'|^-(D-2)."""
+    return inputs.directions.riesz_log_mean
+
+
+def uniform_log_moments(dim: int) -> tuple[float, float]:
+    """Mean and std of log(1/|u - u'|) for two directions drawn uniformly on the sphere of R^dim.
+
+    Closed form from the beta law of |u - u'|^2 / 4; undefined (NaN) on the two points that are the sphere of R^1.
+
+    >>> round(uniform_log_moments(64)[1], 4)
+    0.0637
+    """
+    if dim < 2:
+        return math.nan, math.nan
+    half, whole = torch.tensor([(dim - 1) / 2, dim - 1], dtype=torch.float64)
+    mean = -0.5 * (math.log(4) + float(torch.digamma(half) - torch.digamma(whole)))
+    variance = float(torch.special.polygamma(1, half) - torch.special.polygamma(1, whole))
+    return mean, 0.5 * math.sqrt(variance)
