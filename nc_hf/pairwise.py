@@ -117,9 +117,7 @@ class VariabilityKernel:
         bracket: if given, keep the values inside it, from which the median can be read; and their logarithms' mean.
     """
 
-    def __init__(
-        self, variance: Tensor, bias: Tensor, power: int, bracket: tuple[float, float] | None = None
-    ) -> None:
+    def __init__(self, variance: Tensor, bias: Tensor, power: int, bracket: tuple[float, float] | None = None) -> None:
         """Start with no pair."""
         self._variance, self._bias, self._power, self._bracket = variance, bias, power, bracket
         self.values, self.logs = Moments(), Moments()

@@ -49,7 +49,7 @@ class ClassStatistics:
     def __init__(self, dim: int, device: str | torch.device = "cpu", *, covariance: bool = False) -> None:
         """Start with no class."""
         if dim < 1:
-            raise InputError(f"features have at least one dimension, not {dim}: pass the width of the model's features.")
+            raise InputError(f"features have at least one dimension, not {dim}: pass the width of the features.")
         self.dim = dim
         self.device = torch.device(device)
         self.provenance: dict[str, str] = {}
@@ -169,7 +169,8 @@ class ClassStatistics:
         """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""
         if self._pivot is None:
             return self._sums
-        return (self._sums[self._slots] / self.counts.unsqueeze(1)).add_(self._pivot)
+        means: Tensor = self._sums[self._slots] / self.counts.unsqueeze(1)
+        return means.add_(self._pivot)
 
     @property
     def scatter(self) -> Tensor:
@@ -265,7 +266,7 @@ class ClassStatistics:
             features, labels = features[labels >= 0], labels[labels >= 0]
         # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
         if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
-            raise FeatureError("the features hold NaN or Inf: look for a diverged model or an overflow in half precision.")
+            raise FeatureError("the features hold NaN or Inf: look for a diverged model or a half-precision overflow.")
         return features, labels
 
     def _merged_provenance(self, other: ClassStatistics) -> dict[str, str]:

@@ -56,7 +56,8 @@ class ClassView:
     @cached_property
     def variance_biased(self) -> Tensor:
         """(K,): var_c = M2_c / n_c."""
-        return self.scatter / self.counts
+        variance: Tensor = self.scatter / self.counts
+        return variance
 
     @cached_property
     def variance(self) -> Tensor:

@@ -154,7 +154,9 @@ class MetricInputs:
         assert self.head is not None, "a metric that needs the head was computed without it"
         weight, last = self.head.weight.detach(), int(view.class_ids[-1])
         if last >= len(weight):
-            raise LabelError(f"label {last} is beyond the head's {len(weight)} classes: measure with the model's own head.")
+            raise LabelError(
+                f"label {last} is beyond the head's {len(weight)} classes: measure with the model's own head."
+            )
         if weight.shape[1] != self.stats.dim:
             raise MergeError(
                 f"the head reads features of width {weight.shape[1]} and the statistics hold width {self.stats.dim}: "

@@ -57,7 +57,8 @@ def pinv(inputs: MetricInputs) -> float:
     assert within is not None, "nc1_pinv was computed without the covariance"
     view = inputs.used
     between = view.centred.T @ view.centred / view.num_classes
-    return float((torch.linalg.pinv(between, hermitian=True) * within).sum()) / inputs.stats.num_tokens / view.num_classes
+    trace = float((torch.linalg.pinv(between, hermitian=True) * within).sum())
+    return trace / inputs.stats.num_tokens / view.num_classes
 
 
 def context_share(inputs: MetricInputs) -> float:
@@ -96,7 +97,7 @@ def _between_categories(inputs: MetricInputs) -> float:
     keys = [(0, inputs.categories[c]) if c in inputs.categories else (1, c) for c in view.class_ids.tolist()]
     number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     category = torch.tensor([number[key] for key in keys], device=view.means.device)
-    counts = torch.zeros(len(number), dtype=torch.float64, device=view.means.device).index_add_(0, category, view.counts)
+    counts = torch.bincount(category, weights=view.counts)
     deviations = view.means - view.counts @ view.means / view.counts.sum()
     sums = torch.zeros(len(number), view.dim, dtype=torch.float64, device=view.means.device)
     sums.index_add_(0, category, deviations * view.counts.unsqueeze(1))
