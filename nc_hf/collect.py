@@ -1,0 +1,187 @@
+"""Model x corpus -> statistics, in one pass: with a progress bar, over several processes, and resumable."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.state import GradientState, PartialState
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from nc_hf.collection import Collection
+from nc_hf.corpus import TokenBlocks
+from nc_hf.errors import FileError, InputError
+from nc_hf.files import load_tensors, save_tensors
+from nc_hf.statistics import Process
+from nc_hf.tap import FeatureTap
+
+_FORMAT = "nc_hf.collection"
+
+
+def collect(
+    model: nn.Module,
+    blocks: TokenBlocks,
+    *,
+    batch_size: int = 8,
+    layers: str = "final",
+    covariance: bool = False,
+    agreement_tokens: int = 16_384,
+    groups: int = 1,
+    checkpoint: str | Path | None = None,
+    save_every: int = 200,
+    progress: bool = True,
+) -> Collection:
+    """Run a model over blocks of tokens and gather what every metric needs.
+
+    Under ``accelerate launch`` or torchrun each process reads its share of the blocks (rank r the rows r, r + n, ...;
+    none is read twice) and every rank returns the whole.
+
+    Args:
+        model: a causal LM, in the dtype and on the device to run it; it is left in the mode it was in.
+        blocks: (B, L) token ids.
+        batch_size: blocks a forward pass and process.
+        layers: ``final``, or ``all`` for every block's output too.
+        covariance: keep the (D, D) moment that ``nc1_pinv`` needs.
+        agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
+        groups: groups of blocks kept apart for the standard errors.
+        checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
+        save_every: batches between two saves.
+        progress: show a progress bar on stderr.
+
+    Raises:
+        FeatureError: NaN or Inf among the features, named by batch and layer.
+        HeadError: the head does not reproduce the model's logits.
+    """
+    if batch_size < 1 or save_every < 1:
+        raise InputError("batch_size and save_every count from 1: pass positive numbers.")
+    process = PartialState()
+    rows = torch.arange(process.process_index, len(blocks), process.num_processes)
+    device = next(model.parameters()).device
+    collection = Collection(
+        model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups
+    )
+    saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, blocks, batch_size, process)
+    done = saver.resume() if saver else 0
+    tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=True)
+    training = model.training
+    model.eval()
+    total = len(rows) * (blocks.input_ids.shape[1] - 1)
+    bar = tqdm(
+        total=total, unit="tok", unit_scale=True, desc="measuring", disable=not (progress and process.is_main_process)
+    )
+    try:
+        with tap, bar, torch.no_grad():
+            for number, chosen in enumerate(torch.split(rows, batch_size)):
+                labelled = len(chosen) * (blocks.input_ids.shape[1] - 1)
+                if number >= done:
+                    model(input_ids=blocks.input_ids[chosen].to(device), **_without_cache(model))
+                    batch = tap.take()
+                    if batch is None:
+                        raise tap.silence()
+                    collection.add(batch, chosen, batch_number=number)
+                    if saver and (number + 1) % save_every == 0:
+                        saver.save(number + 1)
+                bar.update(labelled)
+    finally:
+        model.train(training)
+    collection.reduce(process)
+    if saver:
+        saver.clear()
+    return collection
+
+
+def real_rows(batch_size: int) -> int:
+    """How many leading rows of this rank's batch are real: a distributed sampler fills up its last batch with repeats.
+
+    Only meaningful while a data loader that accelerate prepared is being read, as in the Trainer's evaluation.
+    """
+    state = GradientState()
+    if not state.end_of_dataloader or state.remainder <= 0:
+        return batch_size
+    before = PartialState().process_index * batch_size
+    return int(min(max(state.remainder - before, 0), batch_size))
+
+
+def _without_cache(model: nn.Module) -> dict[str, Any]:
+    """The key-value cache is of no use here and costs memory; not every model has the switch."""
+    forward = getattr(model, "_orig_mod", model).forward
+    return {"use_cache": False} if "use_cache" in inspect.signature(forward).parameters else {}
+
+
+class _Saver:
+    """Keeps the state of an unfinished collection on disk, one file a rank, and the last two of each."""
+
+    def __init__(
+        self, folder: Path, collection: Collection, blocks: TokenBlocks, batch_size: int, process: PartialState
+    ) -> None:
+        self._folder, self._collection, self._process = folder, collection, process
+        self._identity = {
+            "format": _FORMAT,
+            "corpus": blocks.fingerprint,
+            "blocks": str(len(blocks)),
+            "batch_size": str(batch_size),
+            "processes": str(process.num_processes),
+            **collection.identity,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> int:
+        """Load the newest state that all ranks have, and return how many batches it holds."""
+        mine = {self._batches(path) for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors")}
+        common = self._newest_common(mine)
+        if common:
+            tensors, metadata = load_tensors(self._path(common), _FORMAT)
+            if metadata != {**self._identity, "batches": str(common)}:
+                raise FileError(
+                    f"{self._folder} holds another measurement: pass an empty checkpoint folder, or the same model, "
+                    "corpus and options as before."
+                )
+            self._collection.load_state_dict(tensors)
+        return common
+
+    def save(self, batches: int) -> None:
+        """Write this rank's state; the one before stays until every rank has written."""
+        metadata = {**self._identity, "batches": str(batches)}
+        save_tensors(self._path(batches), self._collection.state_dict(), metadata)
+        self._process.wait_for_everyone()
+        for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors"):
+            if self._batches(path) < batches:
+                path.unlink()
+
+    def clear(self) -> None:
+        """Remove this rank's files: the collection is complete."""
+        for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors"):
+            path.unlink()
+
+    def _newest_common(self, mine: set[int]) -> int:
+        from nc_hf.exchange import exchange_tensors
+
+        if self._process.num_processes > 1:
+            numbers: Tensor = torch.tensor(sorted(mine), dtype=torch.int64)
+            for part in exchange_tensors({"batches": numbers}, _as_process(self._process)):
+                mine = mine & set(part["batches"].tolist())
+        return max(mine, default=0)
+
+    def _path(self, batches: int) -> Path:
+        return self._folder / f"rank{self._process.process_index}.{batches}.safetensors"
+
+    @staticmethod
+    def _batches(path: Path) -> int:
+        return int(path.name.split(".")[1])
+
+
+def _as_process(state: PartialState) -> Process:
+    return state
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss), infinite where that overflows.
+
+    >>> perplexity(0.0)
+    1.0
+    """
+    return math.exp(loss) if loss < 700 else math.inf

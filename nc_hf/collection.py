@@ -1,0 +1,208 @@
+"""What one pass gathers: statistics by layer and group, the NC4 sample, the loss, and the checked head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nc_hf.errors import FeatureError, LabelError
+from nc_hf.exchange import sum_over_processes
+from nc_hf.head import ClassifierHead
+from nc_hf.metrics import AgreementCounts, compute_metrics
+from nc_hf.sample import TokenSample
+from nc_hf.statistics import ClassStatistics, Process
+from nc_hf.tap import TapBatch
+
+# Room in a token's place for its position in the row; rows stay apart up to sequences of a million tokens.
+_POSITIONS = 1 << 20
+
+
+class Collection:
+    """Accumulates the batches of a tap, from a pass of one's own or from a Trainer's evaluation.
+
+    Args:
+        model: whose features these are; its head is read off and checked on the first batch.
+        layers: ``final``, or ``all``, as for the tap.
+        covariance: keep the (D, D) moment of the final features.
+        agreement_tokens: capacity of the NC4 sample.
+        groups: groups of rows whose final statistics are kept apart, for standard errors.
+
+    Attributes:
+        head: the classifier head, once a batch has come.
+        head_error: largest relative difference between head(features) and the model's logits on the first batch.
+        layers: statistics of each layer; ``final`` is whole only after ``reduce``.
+        groups: the final statistics by group of rows.
+        tokens, loss_sum, correct: labelled positions, their summed loss in nats, and how many the argmax gets right.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        layers: str = "final",
+        covariance: bool = False,
+        agreement_tokens: int = 16_384,
+        groups: int = 1,
+    ) -> None:
+        """Start empty."""
+        self._model = model
+        self._covariance = covariance
+        self.identity = {"layers": layers, "groups": str(groups), "agreement_tokens": str(agreement_tokens)}
+        self.head: ClassifierHead | None = None
+        self.head_error = 0.0
+        self.layers: dict[str, ClassStatistics] = {}
+        self.groups: list[ClassStatistics] = []
+        self._num_groups = groups
+        self.samples = [TokenSample(-(-agreement_tokens // groups)) for _ in range(groups)]
+        self.tokens, self.loss_sum, self.correct = 0, 0.0, 0
+
+    def add(self, batch: TapBatch, rows: Tensor, batch_number: int) -> None:
+        """Take in one batch.
+
+        Args:
+            batch: as the tap gives it.
+            rows: (B,) the place in the corpus of each row of the forward pass.
+            batch_number: names the batch in an error.
+
+        Raises:
+            FeatureError: NaN or Inf; nothing of the batch's layer is kept.
+            HeadError: on the first batch, if the head does not reproduce the model's logits.
+            LabelError: a label beyond the head.
+        """
+        self._check_finite(batch, batch_number)
+        if self.head is None:
+            self._read_head(batch)
+        assert self.head is not None
+        if len(batch.labels) == 0:
+            return
+        if int(batch.labels.max()) >= self.head.vocab_size:
+            raise LabelError(
+                f"label {int(batch.labels.max())} is beyond the head's {self.head.vocab_size} classes: use the model's "
+                "own tokenizer."
+            )
+        row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
+        self._add_statistics(batch, row)
+        self._add_decisions(batch, row)
+
+    def reduce(self, process: Process) -> None:
+        """Add up all processes and groups; every rank then holds the whole."""
+        for name in sorted(self.layers):
+            self.layers[name].reduce(process)
+        whole: ClassStatistics | None = None
+        for group in self.groups:
+            group.reduce(process)
+            whole = whole or ClassStatistics(group.dim, group.device, covariance=group.has_covariance)
+            whole.merge(group)
+        if whole is not None:
+            self.layers["final"] = whole
+        for sample in self.samples:
+            sample.reduce(process)
+        self._process = process
+        sums = sum_over_processes([float(self.tokens), self.loss_sum, float(self.correct)], process)
+        self.tokens, self.loss_sum, self.correct = int(sums[0]), sums[1], int(sums[2])
+
+    @property
+    def statistics(self) -> ClassStatistics:
+        """The final layer's statistics; call ``reduce`` first."""
+        return self.layers["final"]
+
+    def agreement(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[AgreementCounts]:
+        """Decide the sample of each group, over all processes; against ``centres`` if they come from other text."""
+        counts = []
+        for sample in self.samples:
+            mine = sample.count(centres or self.statistics, leave_one_out=leave_one_out)
+            numbers = [float(value) for value in vars(mine).values()]
+            counts.append(AgreementCounts(*(int(v) for v in sum_over_processes(numbers, self._process))))
+        return counts
+
+    def metrics(
+        self, preset: str | Sequence[str], min_count: int, *, centres: ClassStatistics | None = None
+    ) -> dict[str, float]:
+        """Compute metrics of what was gathered; call ``reduce`` first."""
+        total = sum(self.agreement(leave_one_out=centres is None, centres=centres), AgreementCounts())
+        return compute_metrics(self.statistics, self.head, preset, min_count, total if total.tokens else None)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the exact state of this process as tensors."""
+        totals = torch.tensor([self.tokens, self.loss_sum, self.correct], dtype=torch.float64)
+        state = {"totals": totals, "head_error": torch.tensor(self.head_error, dtype=torch.float64)}
+        parts = {f"layer/{name}": stats.state_dict() for name, stats in self.layers.items()}
+        parts |= {f"group/{number}": stats.state_dict() for number, stats in enumerate(self.groups)}
+        parts |= {f"sample/{number}": sample.state_dict() for number, sample in enumerate(self.samples)}
+        for part, tensors in parts.items():
+            state |= {f"{part}/{name}": tensor for name, tensor in tensors.items()}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Replace the state by one that ``state_dict`` returned; the head is read off the model again."""
+        tokens, self.loss_sum, correct = state["totals"].tolist()
+        self.tokens, self.correct = int(tokens), int(correct)
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in state.items():
+            part, slash, name = key.rpartition("/")
+            if slash:
+                parts.setdefault(part, {})[name] = tensor
+        for part, tensors in parts.items():
+            kind, _, name = part.partition("/")
+            if kind == "sample":
+                self.samples[int(name)].load_state_dict(tensors)
+                continue
+            stats = ClassStatistics(tensors["sums"].shape[1], covariance="moment" in tensors)
+            stats.load_state_dict(tensors)
+            if kind == "layer":
+                self.layers[name] = stats
+            else:
+                self._group_list(stats.dim)[int(name)].load_state_dict(tensors)
+        self.head = ClassifierHead.from_model(self._model)
+        self.head_error = float(state["head_error"])
+
+    def _group_list(self, dim: int) -> list[ClassStatistics]:
+        if not self.groups:
+            self.groups = [ClassStatistics(dim, covariance=self._covariance) for _ in range(self._num_groups)]
+        return self.groups
+
+    def _read_head(self, batch: TapBatch) -> None:
+        """Read the head off the model; where the forward pass built no logits, the head makes its own short one."""
+        self.head = ClassifierHead.from_model(self._model, batch.sample)
+        self.head_error = 0.0 if batch.sample is None else self.head.check(*batch.sample)
+
+    def _add_statistics(self, batch: TapBatch, row: Tensor) -> None:
+        final = batch.features["final"]
+        groups = self._group_list(final.shape[1])
+        for number, group in enumerate(groups):
+            mine = row % len(groups) == number
+            group.update(
+                final if len(groups) == 1 else final[mine], batch.labels if len(groups) == 1 else batch.labels[mine]
+            )
+        for name, features in batch.features.items():
+            if name != "final":
+                stats = self.layers.setdefault(name, ClassStatistics(features.shape[1]))
+                stats.update(features, batch.labels)
+
+    def _add_decisions(self, batch: TapBatch, row: Tensor) -> None:
+        self.tokens += len(batch.labels)
+        if batch.nll is not None:
+            self.loss_sum += float(batch.nll.double().sum())
+        predictions, tied = batch.predictions, batch.tied
+        if predictions is None or tied is None:
+            if not any(sample.capacity for sample in self.samples):
+                return
+            assert self.head is not None
+            predictions, tied = self.head.predict(batch.features["final"])
+        self.correct += int((predictions == batch.labels).sum())
+        places = row * _POSITIONS + batch.index % batch.sequence_length
+        for number, sample in enumerate(self.samples):
+            mine = row % len(self.samples) == number
+            sample.add(places[mine], batch.features["final"][mine], batch.labels[mine], predictions[mine], tied[mine])
+
+    @staticmethod
+    def _check_finite(batch: TapBatch, batch_number: int) -> None:
+        for name, features in batch.features.items():
+            # A sum is the cheap test; it may overflow where all is finite, so it only calls for the full one.
+            if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
+                raise FeatureError(
+                    f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
+                    "it in float32."
+                )
