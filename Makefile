@@ -1,0 +1,46 @@
+# Every target makes .venv by itself, once, and again when pyproject.toml has changed.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# The fast tests by default; in CI the slow ones too.
+ifeq ($(CI),true)
+SELECTION :=
+else
+SELECTION := -m "not slow"
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quality style bench
+
+help:  ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: $(STAMP)  ## The study in its smallest form, on the built-in corpus: a table and a figure
+	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no \
+		recipes/tinystories_grid.py $(ARGS)
+
+test: $(STAMP)  ## The tests; with CI=true the slow ones too; ARGS goes to pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(SELECTION) $(ARGS)
+
+quality: $(STAMP)  ## Lint, format and types, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict nc_hf
+
+style: $(STAMP)  ## Format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Every benchmark, one after another
+	@set -e; for script in $(sort $(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; $(BIN)/python $$script; done
+
+# torch first and by itself, so that TORCH decides which build of it the rest finds.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
