@@ -1,0 +1,231 @@
+"""``NeuralCollapseCallback``: neural collapse beside the loss, inside an ordinary Trainer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from accelerate.state import PartialState
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from nc_hf.collect import collect, real_rows
+from nc_hf.collection import Collection
+from nc_hf.corpus import TokenBlocks, open_corpus
+from nc_hf.errors import InputError, StatisticsError, TokenizerError
+from nc_hf.metrics import metric_names
+from nc_hf.tap import FeatureTap
+
+
+class NeuralCollapseCallback(TrainerCallback):
+    """Adds neural-collapse metrics (arXiv 2405.17767) to a Trainer's evaluations.
+
+    With class means mu_c, their centre mu and the classifier's rows w_c, collapse is the tendency of training to
+    NC1 (features h of a class c gather at mu_c), NC2 (the mu_c - mu become equally long and equally far apart),
+    NC3 (w_c aligns with mu_c - mu) and NC4 (argmax_c w_c.h agrees with argmin_c |h - mu_c|). The class of a feature
+    is the next token.
+
+    Without a corpus the callback listens to the Trainer's own evaluation and costs no forward pass. With one it runs
+    a bounded pass of its own over held-out text, at each evaluation or as ``every`` says::
+
+        trainer = Trainer(..., eval_dataset=held_out, callbacks=[NeuralCollapseCallback()])
+        trainer.evaluate()["eval_nc1_cdnv"]
+
+    The values are in the dict that ``evaluate()`` returns, in ``state.log_history``, and can select the best model
+    (``metric_for_best_model="nc1_cdnv"``). Trackers named in ``report_to`` run before other callbacks; to have them
+    log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
+
+    Args:
+        corpus: None to listen; else held-out text by name or path (``tinystories``, ``builtin``, a file), or blocks.
+        preset: ``core``, ``paper``, ``full``, or names of metrics. Without an NC4 name no decision is made.
+        max_tokens: tokens of the callback's own pass; a listening callback takes what the evaluation reads.
+        every: with a corpus: steps between two passes, or ``"epoch"``; None runs one at each evaluation.
+        min_count: n_c, the tokens that a class needs to count.
+        agreement_tokens: tokens of the sample on which NC4 is decided.
+        batch_size: blocks a forward pass of the callback's own; default: the Trainer's ``eval_batch_size``.
+        block_size: tokens a block of the callback's own; default: the model's context, 1,024 at the most.
+        packing: how the corpus is cut into blocks, ``documents`` or ``paper``.
+        tokenizer: for the corpus; default: the Trainer's ``processing_class``.
+    """
+
+    def __init__(
+        self,
+        corpus: str | TokenBlocks | None = None,
+        preset: str | Sequence[str] = "core",
+        max_tokens: int = 100_000,
+        every: int | str | None = None,
+        *,
+        min_count: int = 10,
+        agreement_tokens: int = 8_192,
+        batch_size: int | None = None,
+        block_size: int | None = None,
+        packing: str = "documents",
+        tokenizer: Any = None,
+    ) -> None:
+        """Check the arguments; the model is met when the Trainer is made."""
+        self.names = metric_names(preset)
+        if every is not None and corpus is None:
+            raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
+        if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
+            raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
+        self.corpus, self.preset, self.max_tokens, self.every = corpus, preset, max_tokens, every
+        self.min_count, self.batch_size, self.block_size, self.packing = min_count, batch_size, block_size, packing
+        self.tokenizer = tokenizer
+        self.agreement_tokens = agreement_tokens if any(name.startswith("nc4") for name in self.names) else 0
+        self._trainer: Any = None
+        self._tap: FeatureTap | None = None
+        self._heard: Collection | None = None
+        self._batches = 0
+        self._blocks: TokenBlocks | None = None
+
+    def attach(self, trainer: Any) -> NeuralCollapseCallback:
+        """Join a Trainer ahead of its trackers, so that they log the values in the same row as the loss."""
+        callbacks = trainer.callback_handler.callbacks
+        if self in callbacks:
+            callbacks.remove(self)
+        callbacks.insert(0, self)
+        self._trainer = trainer
+        self._listen_to(trainer.model)
+        return self
+
+    def detach(self) -> None:
+        """Take the hooks off the model; the Trainer goes on without the metrics."""
+        if self._tap is not None:
+            self._tap.detach()
+        self._tap = self._heard = None
+
+    def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Begin to listen, so that ``evaluate()`` without training works too."""
+        self._listen_to(kwargs["model"])
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Listen to the model that is trained, should it be another one (``model_init``)."""
+        self._listen_to(kwargs["model"])
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take in the batch that the Trainer has just evaluated."""
+        if self._tap is None:
+            return
+        batch = self._tap.take()
+        process = PartialState()
+        first = (self._batches * process.num_processes + process.process_index) * args.eval_batch_size
+        self._batches += 1
+        if batch is None:
+            return
+        if self._heard is None:
+            self._heard = Collection(
+                self._tap.model, covariance="nc1_pinv" in self.names, agreement_tokens=self.agreement_tokens
+            )
+        self._heard.add(batch, first + torch.arange(batch.rows), batch_number=self._batches - 1)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
+        prefix = _evaluation_prefix(logs)
+        if logs is None or prefix is None or (self.corpus is not None and self.every is not None):
+            return
+        values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
+        values = {f"{prefix}_{name}": value for name, value in values.items()}
+        logs.update(values)
+        if state.log_history:
+            state.log_history[-1].update(values)
+
+    def on_predict(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
+    ) -> None:
+        """Forget what ``predict()`` ran: it is not an evaluation."""
+        self._forget()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Run the callback's own pass every so many steps."""
+        if isinstance(self.every, int) and state.global_step % self.every == 0:
+            self._log_own(args, state, **kwargs)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Run the callback's own pass at the end of an epoch."""
+        if self.every == "epoch":
+            self._log_own(args, state, **kwargs)
+
+    def _listen_to(self, model: nn.Module) -> None:
+        """Tap the model; a callback with its own corpus needs no tap between its passes."""
+        if self.corpus is not None:
+            return
+        if self._tap is None or self._tap.model is not _inner(model):
+            self.detach()
+            self._tap = FeatureTap(model, predictions=self.agreement_tokens > 0, keep_rows=real_rows)
+        self._tap.attach()
+
+    def _heard_values(self) -> dict[str, float]:
+        """Return the metrics of the evaluation that has just ended, the same on every rank."""
+        heard, tap = self._heard, self._tap
+        self._forget()
+        if heard is None or heard.tokens == 0:
+            if tap is None:
+                raise StatisticsError("the callback was detached from its model: attach it to the Trainer again.")
+            raise tap.silence()
+        heard.reduce(PartialState())
+        return heard.metrics(self.preset, self.min_count)
+
+    def _forget(self) -> None:
+        self._heard, self._batches = None, 0
+
+    def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
+        """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
+        model = kwargs["model"]
+        if self._blocks is None:
+            self._blocks = self._pack(model, self.tokenizer or kwargs.get("processing_class"))
+        collection = collect(
+            model,
+            self._blocks,
+            batch_size=self.batch_size or args.eval_batch_size,
+            covariance="nc1_pinv" in self.names,
+            agreement_tokens=self.agreement_tokens,
+            progress=not args.disable_tqdm,
+        )
+        loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
+        return {"nc_loss": loss, **collection.metrics(self.preset, self.min_count)}
+
+    def _pack(self, model: Any, tokenizer: Any) -> TokenBlocks:
+        assert self.corpus is not None
+        if isinstance(self.corpus, TokenBlocks):
+            return self.corpus
+        if tokenizer is None:
+            raise TokenizerError("the corpus cannot be read without a tokenizer: pass processing_class to the Trainer.")
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1024
+        return open_corpus(self.corpus).pack(
+            tokenizer, self.block_size or min(context, 1024), packing=self.packing, max_tokens=self.max_tokens
+        )
+
+    def _log_own(self, args: TrainingArguments, state: TrainerState, **kwargs: Any) -> None:
+        """Log the own pass as a row of its own: through the Trainer where attached, else in the history alone."""
+        values = {f"eval_{name}": value for name, value in self._own_values(args, **kwargs).items()}
+        if self._trainer is not None:
+            self._trainer.log(values)
+        else:
+            state.log_history.append({**values, "epoch": state.epoch, "step": state.global_step})
+
+
+def _inner(model: nn.Module) -> nn.Module:
+    from nc_hf.anatomy import causal_lm
+
+    return causal_lm(model)
+
+
+def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:
+    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves."""
+    timed = [key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second")]
+    return next((prefix for prefix in timed if prefix != "train"), None)
