@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# Tests import one another's helpers as tests.…, however pytest was started.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# First of all, since it points the Hub's clients at the stand-in and at empty caches before they are imported.
+from tests.hub.fixtures import hub as hub
+from tests.hub.fixtures import hub_home as hub_home
 
 # Set before any library reads them: no test may look at, or write into, the user's own caches or talk to a tracker.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
