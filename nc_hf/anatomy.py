@@ -1,0 +1,88 @@
+"""Where a causal LM of transformers keeps its parts: the decoder that makes the features, its blocks, the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from nc_hf.errors import ModelError, TapError
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model inside the wrappers of ``torch.compile``, DDP, FSDP and DeepSpeed."""
+    while isinstance(inner := getattr(model, "_orig_mod", getattr(model, "module", None)), nn.Module):
+        model = inner
+    return model
+
+
+def causal_lm(model: nn.Module) -> Any:
+    """Unwrap a model, and refuse one that is not a causal LM with a head.
+
+    Raises:
+        ModelError: An encoder-decoder, a model without a language-model head, or no model of transformers.
+    """
+    inner: Any = unwrap(model)
+    name = type(inner).__name__
+    if not callable(getattr(inner, "get_decoder", None)) or not hasattr(inner, "config"):
+        raise ModelError(f"{name} is not a model of transformers; load one with AutoModelForCausalLM.")
+    if getattr(inner.config, "is_encoder_decoder", False):
+        raise ModelError(f"{name} is an encoder-decoder, whose features depend on a second text; use a causal LM.")
+    if inner.get_output_embeddings() is None:
+        raise ModelError(f"{name} has no language-model head; load the model with AutoModelForCausalLM.")
+    return inner
+
+
+def find_decoder(model: Any) -> nn.Module:
+    """The module whose output enters the head: ``get_decoder()``, or inside it where that still holds the head.
+
+    Raises:
+        TapError: No such module, or more than one.
+    """
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    decoder: nn.Module = model.get_decoder()
+    if decoder is head:  # named "decoder" as in BERT
+        decoder = model
+    while decoder is model or (head is not embeddings and _holds(decoder, head)):
+        inner = [child for child in decoder.children() if child is not embeddings and _holds(child, embeddings)]
+        if len(inner) != 1:
+            raise TapError(
+                f"The decoder of {type(model).__name__} cannot be told from its head; give the class a get_decoder() "
+                "that returns the module whose output enters the head."
+            )
+        decoder = inner[0]
+    return decoder
+
+
+def find_blocks(model: Any) -> nn.ModuleList:
+    """The decoder's stack of blocks, first to last: its heaviest list of as many modules as the model has layers.
+
+    Raises:
+        TapError: No such list, or blocks that put time before the batch.
+    """
+    config = model.config.get_text_config()
+    depth = getattr(config, "num_hidden_layers", None)
+    stacks = [m for m in find_decoder(model).modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
+    if not stacks or config.model_type == "xlnet":  # XLNet's blocks work on (L, B, D)
+        raise TapError(f"The blocks of {type(model).__name__} cannot be tapped one by one; use layers='final'.")
+    return max(stacks, key=lambda stack: sum(parameter.numel() for parameter in stack.parameters()))
+
+
+def first_tensor(output: Any) -> Tensor:
+    """The hidden states among what a decoder or block returns: a tensor, a ModelOutput or a tuple led by them."""
+    hidden: Tensor = output if isinstance(output, Tensor) else output[0]
+    return hidden
+
+
+def model_logits(output: object) -> Tensor | None:
+    """The logits (B, L, V) among what a model returns: a ModelOutput, or a tuple that may begin with the loss."""
+    if isinstance(output, Mapping):
+        return output.get("logits")
+    if isinstance(output, tuple):
+        return next((entry for entry in output if isinstance(entry, Tensor) and entry.dim() == 3), None)
+    return None
+
+
+def _holds(module: nn.Module, part: nn.Module) -> bool:
+    return any(inner is part for inner in module.modules())

@@ -1,0 +1,51 @@
+"""What a model's logits say of each token: the class it decides for, and the loss of the class that came."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nc_hf.errors import LabelError
+
+LOSS_ELEMENTS = 2**22  # logits per float32 copy: 16 MB
+
+
+def argmax_with_ties(logits: Tensor, block: int = 128) -> tuple[Tensor, Tensor]:
+    """Decide for the largest logit, and say where it is not alone.
+
+    A sweep for the maxima of short blocks runs at the speed of memory, unlike ``argmax``; only the first block that
+    holds the maximum is then looked into.
+
+    Args:
+        logits: (..., V), any float dtype.
+        block: Length of the blocks.
+
+    Returns:
+        The lowest id that attains the maximum, (...) int64, and whether another one does too, (...) bool.
+    """
+    width = logits.shape[-1]
+    whole = width // block * block
+    maxima = logits[..., :whole].reshape(*logits.shape[:-1], whole // block, block).amax(-1)
+    if whole < width:
+        maxima = torch.cat([maxima, logits[..., whole:].amax(-1, keepdim=True)], -1)
+    best, first = maxima.max(-1, keepdim=True)
+    columns = first * block + torch.arange(block, device=logits.device)
+    attained = (logits.gather(-1, columns.clamp(max=width - 1)) == best) & (columns < width)
+    predictions = first.squeeze(-1) * block + attained.byte().argmax(-1)
+    return predictions, (attained.sum(-1) > 1) | ((maxima == best).sum(-1) > 1)
+
+
+def token_losses(logits: Tensor, index: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of each kept position in nats, (N,) float32, without a float32 copy of all logits."""
+    width = logits.shape[-1]
+    if labels.numel() and int(labels.max()) >= width:
+        raise LabelError(
+            f"The label {int(labels.max())} lies beyond the model's {width} logits; use the tokenizer that belongs to "
+            "the model."
+        )
+    step = max(1, LOSS_ELEMENTS // width)
+    losses = [
+        nn.functional.cross_entropy(logits.index_select(0, rows).float(), wanted, reduction="none")
+        for rows, wanted in zip(torch.split(index, step), torch.split(labels, step), strict=True)
+    ]
+    return torch.cat(losses)
