@@ -77,7 +77,7 @@ def recompute_near(distances: Tensor, scale: Tensor, rows: Tensor, columns: Tens
         near &= pairs
     if not bool(near.any()):
         return
-    for chunk in near.nonzero().split(_RECOMPUTE_ROWS):
+    for chunk in torch.split(near.nonzero(), _RECOMPUTE_ROWS):
         i, j = chunk.unbind(1)
         distances[i, j] = (rows[i] - columns[j]).square_().sum(dim=1)
 
@@ -210,7 +210,7 @@ def sample_bracket(means: Tensor, variance: Tensor, bias: Tensor, widen: float) 
     j = (i + 1 + torch.randint(num_classes - 1, (draws,), generator=generator).to(means.device)) % num_classes
     parts = [
         (means[a] - means[b]).square_().sum(dim=1) - bias[a] - bias[b]
-        for a, b in zip(i.split(_RECOMPUTE_ROWS), j.split(_RECOMPUTE_ROWS), strict=True)
+        for a, b in zip(torch.split(i, _RECOMPUTE_ROWS), torch.split(j, _RECOMPUTE_ROWS), strict=True)
     ]
     distances = torch.cat(parts)
     values = ((variance[i] + variance[j]) / 2 / distances)[distances > 0].sort().values

@@ -170,7 +170,8 @@ class ClassStatistics:
         if self._pivot is None:
             return self._sums
         means: Tensor = self._sums[self._slots] / self.counts.unsqueeze(1)
-        return means.add_(self._pivot)
+        means += self._pivot
+        return means
 
     @property
     def scatter(self) -> Tensor:
@@ -178,7 +179,8 @@ class ClassStatistics:
         sums, counts = self._sums[self._slots], self.counts
         spread = self._squares[self._slots] - torch.linalg.vector_norm(sums, dim=1).square_() / counts
         # Rounding may leave a tiny negative, and a class of one token has none by definition.
-        return spread.clamp_(min=0.0).masked_fill_(counts == 1, 0.0)
+        scatter: Tensor = spread.clamp_(min=0.0).masked_fill_(counts == 1, 0.0)
+        return scatter
 
     @property
     def within_scatter(self) -> Tensor | None:

@@ -66,7 +66,8 @@ def count_agreement(
     centres = (means - origin).to(device, dtype)
     offsets = centres.square().sum(dim=1)
     total = AgreementCounts()
-    for rows in torch.arange(len(labels), device=device).split(max(1, _CHUNK_ELEMENTS // max(1, len(centres)))):
+    chunk = max(1, _CHUNK_ELEMENTS // max(1, len(centres)))
+    for rows in torch.split(torch.arange(len(labels), device=device), chunk):
         tokens = (features[rows].double() - origin.to(device)).to(dtype)
         scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
         if leave_one_out:

@@ -51,7 +51,8 @@ class ClassView:
     def units(self) -> Tensor:
         """(K', D): u_c = m_c / |m_c|, of the classes whose m_c is not zero."""
         defined = self.norms > 0
-        return self.centred[defined] / self.norms[defined].unsqueeze(1)
+        units: Tensor = self.centred[defined] / self.norms[defined].unsqueeze(1)
+        return units
 
     @cached_property
     def variance_biased(self) -> Tensor:

@@ -203,4 +203,5 @@ class MetricInputs:
 def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(left, dim=1) * torch.linalg.vector_norm(right, dim=1)
     defined = norms > 0
-    return (left * right).sum(dim=1)[defined] / norms[defined]
+    cosines: Tensor = (left * right).sum(dim=1)[defined] / norms[defined]
+    return cosines
