@@ -40,12 +40,14 @@ class ClassView:
     @cached_property
     def centred(self) -> Tensor:
         """(K, D): m_c = mu_c - mu, with mu the unweighted mean over classes."""
-        return self.means - self.means.mean(dim=0)
+        centred: Tensor = self.means - self.means.mean(dim=0)
+        return centred
 
     @cached_property
     def norms(self) -> Tensor:
         """(K,): |m_c|."""
-        return torch.linalg.vector_norm(self.centred, dim=1)
+        norms: Tensor = torch.linalg.vector_norm(self.centred, dim=1)
+        return norms
 
     @cached_property
     def units(self) -> Tensor:
@@ -63,7 +65,8 @@ class ClassView:
     @cached_property
     def variance(self) -> Tensor:
         """(K,): s2_c = M2_c / (n_c - 1); the view must have been made with ``min_count`` of two or more."""
-        return self.scatter / (self.counts - 1)
+        variance: Tensor = self.scatter / (self.counts - 1)
+        return variance
 
     @cached_property
     def gram_norm(self) -> Tensor:
@@ -75,7 +78,8 @@ def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
     """Return ||A B^T||_F for (K, D) matrices without a K x K matrix unless K <= D."""
     if len(left) <= left.shape[1]:
         return torch.linalg.matrix_norm(left @ right.T)
-    return ((left.T @ left) * (right.T @ right)).sum().clamp_(min=0.0).sqrt()
+    squared: Tensor = ((left.T @ left) * (right.T @ right)).sum()
+    return squared.clamp_(min=0.0).sqrt()
 
 
 def moments(values: Tensor) -> tuple[float, float]:
