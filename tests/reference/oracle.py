@@ -93,7 +93,7 @@ def oracle_metrics(features, labels, weight=None, *, min_count, categories=None)
 
 def cov(x):
     """Coefficient of variation, with the population standard deviation."""
-    return np.std(x, ddof=0) / np.mean(x)
+    return np.std(x, ddof=0) / np.mean(x) if len(x) else np.nan
 
 
 def pairs(K):
@@ -220,7 +220,7 @@ def cosines(used):
 def simplex(used):
     covariance = sum(np.outer(m, m) for m in used.m) / used.K
     participation = np.trace(covariance) ** 2 / (covariance**2).sum()
-    gram = np.array([[a @ b for b in used.m] for a in used.m])
+    gram = used.m @ used.m.T
     return {
         "nc2_etf_error": etf_distance(gram),
         "nc2_participation_ratio": participation,
@@ -261,7 +261,7 @@ def duality(used, W):
     return {
         "nc3_cos_mean": np.mean(raw),
         "nc3_cos_mean_centred": np.mean(row_cosines(W - W.mean(axis=0), used.m)),
-        "nc3_dual_error": etf_distance(np.array([[w @ m for m in used.m] for w in W])),
+        "nc3_dual_error": etf_distance(W @ used.m.T),
         "unc3_cos_std": np.std(raw),
         "nc0_row_sum": (W.sum(axis=0) ** 2).sum() / (used.K * (W**2).sum()),
     }
