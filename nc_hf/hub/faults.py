@@ -47,6 +47,8 @@ def hub_faults(name: str, revision: str | None = None, token: str | None = None)
 
 def _sentence(fault: BaseException, name: str, revision: str | None, has_token: bool) -> str:
     """Say what happened; the order goes from the special kinds of error to the general ones they derive from."""
+    if isinstance(fault, LocalEntryNotFoundError):  # the cache had nothing to fall back on; the reason is beneath
+        fault = fault.__cause__ or OfflineModeIsEnabled()
     page = f"{constants.ENDPOINT}/{name}"
     log_in = "use a token of an account with access" if has_token else "set HF_TOKEN or run `hf auth login`"
     match fault:
@@ -66,12 +68,13 @@ def _sentence(fault: BaseException, name: str, revision: str | None, has_token: 
             )
         case HfHubHTTPError():
             return _answer_sentence(fault, name)
-        case LocalEntryNotFoundError():
-            return _unreachable(name, fault.__cause__ or fault)
         case EntryNotFoundError():
             return f"{name} lacks a file that its own list names: try again later or another revision."
     if isinstance(fault, _TransportError):
-        return _unreachable(name, fault)
+        return (
+            f"The connection to {constants.ENDPOINT} failed while reading {name}: check the network and HF_ENDPOINT, "
+            "then try again, or set HF_HUB_OFFLINE=1 to use what is in the cache."
+        )
     if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full: free space in {constants.HF_HUB_CACHE} or set HF_HOME to a larger disk."
     return f"{name} did not arrive whole: check the connection and try again."
@@ -86,12 +89,3 @@ def _answer_sentence(fault: HfHubHTTPError, name: str) -> str:
     if status in (401, 403):
         return f"The Hub refuses the token for {name}: make a new one at {constants.ENDPOINT}/settings/tokens."
     return f"The Hub answered {status} for {name}: try again later, or check HF_ENDPOINT ({constants.ENDPOINT})."
-
-
-def _unreachable(name: str, fault: BaseException) -> str:
-    if isinstance(fault, HfHubHTTPError):
-        return _answer_sentence(fault, name)
-    return (
-        f"The connection to {constants.ENDPOINT} failed while reading {name}: check the network and HF_ENDPOINT and "
-        "try again, or set HF_HUB_OFFLINE=1 to use what is in the cache."
-    )

@@ -158,7 +158,8 @@ def summarise_weights(name: str, headers: SafetensorsRepoMetadata, sizes: Mappin
         end = 0
         for tensor, info in header.tensors.items():
             count, (begin, stop) = math.prod(info.shape), info.data_offsets
-            if count < 0 or stop - begin != count * _ITEM_BYTES.get(info.dtype, stop - begin):
+            width = _ITEM_BYTES.get(info.dtype)
+            if begin < 0 or min(info.shape, default=0) < 0 or (width and stop - begin != count * width):
                 raise ModelError(
                     f"The header of {file} in {name} contradicts itself: the file is damaged, use another."
                 )

@@ -14,7 +14,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from nc_hf.errors import InputError
 
 _HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co"}
-_PAGES = {"tree", "blob", "resolve", "raw", "blame", "commit", "commits"}
+_PAGES = {"tree", "blob", "resolve", "raw", "blame", "commit", "commits", "discussions"}
 _OTHER_KINDS = {"datasets": "data set", "spaces": "Space", "collections": "collection", "papers": "paper"}
 # A revision names a file in the cache and a part of an address: one or more plain components, none of them hidden or
 # a step upwards.
@@ -120,7 +120,7 @@ def _split_address(text: str) -> tuple[str, str | None]:
     page = next((place for place, name in enumerate(names[:3]) if place > 0 and name in _PAGES), None)
     if page is None:
         return "/".join(names), None
-    revision = names[page + 1] if len(names) > page + 1 else None
+    revision = names[page + 1] if len(names) > page + 1 and names[page] != "discussions" else None
     if revision == "refs":  # refs/pr/3 is the one revision that is written with slashes in an address
         revision = "/".join(names[page + 1 : page + 4])
     return "/".join(names[:page]), unquote(revision) if revision else None

@@ -17,6 +17,8 @@ from huggingface_hub import (
     try_to_load_from_cache,
 )
 from huggingface_hub.errors import OfflineModeIsEnabled, SafetensorsParsingError
+from huggingface_hub.hf_api import RepoFile
+from safetensors import SafetensorError, safe_open
 
 from nc_hf.errors import ModelError
 from nc_hf.hub.faults import hub_faults
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsRepoMetadata
 
 _TOKENIZER_ENDINGS = (".json", ".txt", ".model", ".tiktoken", ".jinja")
-_TIMEOUT = 20.0  # seconds for the one request that the client would else wait for without end
 _MAX_INDEX_BYTES = 100_000_000  # of config.json and the weight index, which are read before anything is known
 
 
@@ -94,14 +95,19 @@ def resolve(
     api = HfApi(token=token)
     with hub_faults(asked.id, asked.revision, token):
         try:
-            info = api.model_info(asked.id, revision=asked.revision, files_metadata=True, timeout=_TIMEOUT)
+            info = api.model_info(asked.id, revision=asked.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         except OfflineModeIsEnabled:
             snapshot = Path(snapshot_download(asked.id, revision=asked.revision, local_files_only=True))
             return _inspect_folder(asked, snapshot, snapshot.name, max_bytes)
         commit = str(info.sha)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        # Mirrors leave the sizes out of what they say of a model, but not out of its tree.
+        tree = api.list_repo_tree(asked.id, revision=commit)
+        sizes = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
     weights = check_files(asked.id, sizes)
-    config = read_config(asked.id, _fetch_small(asked.id, "config.json", commit, sizes, token).parent)
+    for at in (asked.revision or constants.DEFAULT_REVISION, commit):
+        # First by its name, so that the client notes the commit for HF_HUB_OFFLINE; then what counts, mostly the same.
+        config_file = _fetch_small(asked.id, "config.json", at, sizes, token)
+    config = read_config(asked.id, config_file.parent)
     if weights != WEIGHTS:
         _check_index(asked.id, _fetch_small(asked.id, weights, commit, sizes, token), sizes)
     with hub_faults(asked.id, asked.revision, token):
@@ -122,7 +128,9 @@ def _inspect_folder(asked: Reference, folder: Path, commit: str | None, max_byte
         _check_index(asked.id, folder / weights, sizes)
     try:
         headers = get_local_safetensors_metadata(folder)
-    except (OSError, SafetensorsParsingError, ValueError) as fault:
+        for shard in headers.files_metadata:
+            safe_open(folder / shard, "pt")  # fails unless the file holds all that its header declares
+    except (OSError, SafetensorsParsingError, SafetensorError, ValueError) as fault:
         raise ModelError(
             f"The weights of {asked.id} are not whole safetensors files: fetch or save them anew."
         ) from fault
@@ -158,12 +166,12 @@ def _describe(
     )
 
 
-def _fetch_small(name: str, file: str, commit: str, sizes: dict[str, int], token: str | None) -> Path:
+def _fetch_small(name: str, file: str, revision: str, sizes: dict[str, int], token: str | None) -> Path:
     """Fetch a file that tells what the rest is; one of a size that such a file never has is refused."""
     if sizes[file] > _MAX_INDEX_BYTES:
         raise ModelError(f"{file} of {name} has {shown_bytes(sizes[file])}, which cannot be right: name another model.")
-    with hub_faults(name, commit, token):
-        return Path(hf_hub_download(name, file, revision=commit, token=token))
+    with hub_faults(name, revision, token):
+        return Path(hf_hub_download(name, file, revision=revision, token=token))
 
 
 def _check_index(name: str, index: Path, sizes: dict[str, int]) -> None:

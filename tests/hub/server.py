@@ -189,9 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         if match := _API.fullmatch(self.path_only):
             repository = self.hub.get(unquote(match["id"]), match["kind"], user=self.user)
             action = (match["action"] or "revision").replace("-", "_")
-            return getattr(self, f"_{self.command.lower()}_{action}", self._unknown)(
-                repository, match["rest"] or "main"
-            )
+            method = "post" if self.command == "POST" else "get"
+            return getattr(self, f"_{method}_{action}", self._unknown)(repository, match["rest"] or "main")
         return self._unknown()
 
     def _unknown(self, *_: Any) -> None:
