@@ -68,9 +68,8 @@ def oracle_metrics(features, labels, weight=None, *, min_count, categories=None)
     every = classes_with(features, labels, 1)  # the _paper names
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {
-            **cdnv(spread),
+            **(cdnv(spread) | {"nc1_trace_ratio": trace_ratio(spread)} if spread.K > 1 else {}),
             **cdnv_paper(every),
-            "nc1_trace_ratio": trace_ratio(spread),
             "nc1_pinv": pinv_ratio(features, labels, used),
             **variance_shares(features, labels, used, categories),
             **norms(used),

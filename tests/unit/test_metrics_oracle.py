@@ -197,6 +197,18 @@ def test_the_cases_reach_the_edges() -> None:
     assert (CASES["singletons"]().statistics().counts == 1).sum() > 10
 
 
+def test_only_what_needs_a_variance_needs_two_tokens_of_a_class() -> None:
+    """One token each: every metric that does not divide by n_c - 1 is there when it is asked for by name."""
+    case = gaussian(16, [1] * 20, 6)
+    expected = oracle_metrics(case.features, case.labels, case.weight, min_count=1)
+    for name in expected:
+        actual = compute_metrics(case.statistics(), case.head, preset=[name], min_count=1)
+        assert actual == pytest.approx({name: expected[name]}, rel=1e-9)
+    for name in ("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median", "nc1_cdnv_excluded_share", "nc1_trace_ratio"):
+        with pytest.raises(StatisticsError):
+            compute_metrics(case.statistics(), case.head, preset=[name], min_count=1)
+
+
 @pytest.mark.parametrize("name", ["singletons", "Zipf counts", "classes below min_count"])
 def test_paper_preset_uses_every_class(name: str) -> None:
     """Each value of the preset is taken over all classes, whatever min_count is asked for."""
