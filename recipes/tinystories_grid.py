@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 import typer
 from accelerate.state import PartialState
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -27,15 +28,18 @@ from nc_hf.study.runner import open_text, run_cell
 from nc_hf.study.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
-SHOWN = (
-    "val_loss",
-    "val_accuracy",
-    "nc1_cdnv",
-    "nc2_cos_std",
-    "gnc2_log_std_ratio",
-    "nc3_cos_mean_centred",
-    "nc4_agreement",
-)
+SHOWN = {
+    "val_loss": "loss",
+    "val_accuracy": "acc",
+    "nc1_cdnv_median": "NC1",
+    "nc2_cos_std": "NC2",
+    "gnc2_log_std_ratio": "GNC2",
+    "nc3_cos_mean_centred": "NC3",
+    "nc4_agreement": "NC4",
+}
+CAPTION = """State: epochs done less one, -1 is initialisation. Loss: nats a validation token. NC1: median CDNV.
+NC2: std of cosines. GNC2: log-kernel spread over uniform. NC1-NC3 on training text, NC4 on validation text."""
+FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
 def run_study(study: Study, output: Path, console: Console) -> None:
@@ -59,13 +63,14 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
     """Write results.csv and the figure of NC1 and NC4 against validation loss, and print the table."""
     frame = pd.DataFrame(ledger.rows())
     write_text(output / "results.csv", frame.to_csv(index=False))
-    table = Table(title="One row per saved checkpoint (saved epoch -1 is initialisation)")
-    for name in ("width", "depth", "saved_epoch", *SHOWN):
-        table.add_column(name.replace("_", " "), justify="right")
+    table = Table(title="Every saved checkpoint", caption=CAPTION, box=SIMPLE_HEAD, padding=(0, 1))
+    for title in ("width", "depth", "epochs", "state", *SHOWN.values()):
+        table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
-        table.add_row(str(row["width"]), str(row["depth"]), str(row["saved_epoch"]), *(f"{row[n]:.4g}" for n in SHOWN))
+        settings = (row["width"], row["depth"], row["epochs"], row["saved_epoch"])
+        table.add_row(*map(str, settings), *(f"{row[name]:.3f}" for name in SHOWN))
     console.print(table)
-    figure = loss_figure(read_results(output / "results.csv"), ["nc1_cdnv", "nc4_agreement"])
+    figure = loss_figure(read_results(output / "results.csv"), FIGURE)
     for path in [output / "results.csv", *save_figure(figure, output, "collapse_vs_loss")]:
         console.print(f"wrote {path}")
 

@@ -79,7 +79,8 @@ def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
     if len(left) <= left.shape[1]:
         return torch.linalg.matrix_norm(left @ right.T)
     squared: Tensor = ((left.T @ left) * (right.T @ right)).sum()
-    return squared.clamp_(min=0.0).sqrt()
+    norm: Tensor = squared.clamp_(min=0.0).sqrt()
+    return norm
 
 
 def moments(values: Tensor) -> tuple[float, float]:
