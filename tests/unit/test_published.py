@@ -1,0 +1,294 @@
+"""The published files under our names: where they come from, what they mean, and every figure stated of them."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nc_hf.errors import StudyError
+from nc_hf.study import artifacts
+from nc_hf.study.published import CENTRED_KERNEL, CLASSES, SEED_CELL, TABLE_1, load_published, parse_id
+from nc_hf.study.reproduction import Reproduction, reproduce
+from nc_hf.study.seeds import seed_cell
+
+DRAWS = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def folder(shared_data: Path) -> Path:
+    return shared_data / "published"
+
+
+@pytest.fixture(scope="module")
+def published(folder: Path) -> pd.DataFrame:
+    return load_published(folder)
+
+
+@pytest.fixture(scope="module")
+def again(published: pd.DataFrame) -> Reproduction:
+    return reproduce(published, permutations=DRAWS, seed=0)
+
+
+def within_draws(p: float, stated: float, unit: float) -> bool:
+    """Whether p rounds to what is stated, give or take four standard errors of a draw on either side."""
+    error = 4 * np.sqrt(2 * stated * (1 - stated) / DRAWS)
+    return abs(p - stated) <= unit / 2 + error
+
+
+# --- Table 1 ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "r2", "p", "unit"),
+    [
+        ("nc1_cdnv_paper", 0.192011, 0.047, 1e-3),
+        ("nc2_log_norm_cov_paper", 0.026174, 0.48, 1e-2),
+        ("nc2_cos_cov_paper", 0.218574, 0.032, 1e-3),
+        ("gnc2_log_cov_paper", 0.487935, 0.0005, 1e-4),
+        ("nc3_cos_mean", 0.322210, 0.007, 1e-3),
+        ("unc3_cos_cov_paper", 0.000036, 0.98, 1e-2),
+        ("nc4_agreement", 0.490278, 0.0003, 1e-4),
+    ],
+)
+def test_table_1(again: Reproduction, metric: str, r2: float, p: float, unit: float) -> None:
+    row = again.table_1.loc[metric]
+    assert row["n"] == 21
+    assert row["r2"] == pytest.approx(r2, abs=1e-6)
+    assert within_draws(row["p"], p, unit)
+
+
+def test_table_1_holds_the_seven_in_their_order(again: Reproduction) -> None:
+    assert tuple(again.table_1.index) == TABLE_1
+
+
+def test_under_holm_only_three_stay(again: Reproduction) -> None:
+    survivors = set(again.table_1.index[again.table_1["p_holm"] < 0.05])
+    assert survivors == {"nc4_agreement", "gnc2_log_cov_paper", "nc3_cos_mean"}
+
+
+def test_centred_kernel(again: Reproduction) -> None:
+    row = again.centred_kernel.loc[CENTRED_KERNEL]
+    assert row["r2"] == pytest.approx(0.262, abs=5e-4)
+    assert within_draws(row["p"], 0.018, 1e-3)
+
+
+# --- all models ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "column", "r2"),
+    [
+        ("nc1_cdnv_paper", "r2_log", 0.916),
+        ("nc4_agreement", "r2", 0.891),
+        ("nc2_cos_std", "r2", 0.875),
+        ("nc2_log_norm_cov_paper", "r2", 0.865),
+        (CENTRED_KERNEL, "r2", 0.841),
+        ("gnc2_log_cov_paper", "r2", 0.727),
+        ("unc3_cos_cov_paper", "r2", 0.693),
+        ("nc2_cos_cov_paper", "r2", 0.352),
+        ("nc3_cos_mean", "r2", 0.312),
+        ("nc2_norm_cov", "r2", 0.079),
+    ],
+)
+def test_r2_over_all_models(again: Reproduction, metric: str, column: str, r2: float) -> None:
+    row = again.all_models.loc[metric]
+    assert row["n"] == 230
+    assert row[column] == pytest.approx(r2, abs=5e-4)
+
+
+@pytest.mark.parametrize(("axis", "groups"), [("width", 35), ("depth", 42), ("trained_epochs", 60)])
+@pytest.mark.parametrize(("metric", "direction"), [("nc1_cdnv_paper", "falling"), ("nc4_agreement", "rising")])
+def test_cdnv_falls_and_nc4_rises_in_every_group(
+    again: Reproduction, metric: str, direction: str, axis: str, groups: int
+) -> None:
+    row = again.trends.set_index(["metric", "axis"]).loc[(metric, axis)]
+    assert row["groups"] == groups
+    assert row[direction] == 1
+
+
+@pytest.mark.parametrize("metric", ["nc3_cos_mean", "unc3_cos_cov_paper"])
+def test_nc3_and_unc3_have_no_stable_sign(again: Reproduction, metric: str) -> None:
+    rows = again.trends[again.trends["metric"] == metric]
+    along_depth = rows[rows["axis"] == "depth"].iloc[0]
+    assert along_depth["rising"] > 0.3
+    assert along_depth["falling"] > 0.3
+
+
+@pytest.mark.parametrize(("metric", "ratio"), [("nc1_cdnv_paper", 0.736), ("nc1_cdnv_scale_free", 0.992)])
+def test_weight_decay_moves_cdnv_through_scale(again: Reproduction, metric: str, ratio: float) -> None:
+    row = again.trends.set_index(["metric", "axis"]).loc[(metric, "weight_decay")]
+    assert row["groups"] == 90
+    assert row["median_ratio"] == pytest.approx(ratio, abs=5e-4)
+
+
+def test_seed_spread(published: pd.DataFrame, again: Reproduction) -> None:
+    seeds = seed_cell(published)
+    variances = seeds[["gnc2_log_std", "unc3_cos_std"]] ** 2
+    spread = again.spread["cov"]
+    assert spread["val_loss"] == pytest.approx(0.004, abs=5e-4)
+    assert spread["nc1_cdnv_paper"] == pytest.approx(0.022, abs=5e-4)
+    assert spread["nc4_agreement"] == pytest.approx(0.010, abs=5e-4)
+    # The variances that the files hold: of the centred log kernel over pairs, of the cosine with the head over classes.
+    of_variance = variances.std() / variances.mean()
+    assert of_variance["gnc2_log_std"] == pytest.approx(0.025, abs=5e-4)
+    assert of_variance["unc3_cos_std"] == pytest.approx(0.011, abs=5e-4)
+
+
+def test_every_claim_holds(again: Reproduction) -> None:
+    assert again.claims["holds"].all()
+    assert again.claims["found"].str.contains("0.736 and x 0.992").any()
+
+
+def test_a_claim_that_the_models_do_not_bear_out_is_reported(published: pd.DataFrame) -> None:
+    reversed_width = published.assign(nc1_cdnv_paper=1 / published["nc1_cdnv_paper"])
+    claims = reproduce(reversed_width, permutations=100).claims.set_index("statement")["holds"]
+    assert not claims["CDNV falls with width, depth and training in every group"]
+    assert claims["NC4 rises with width, depth and training in every group"]
+
+
+# --- what the columns mean -------------------------------------------------------------------------------------------
+
+
+def test_models_and_settings(published: pd.DataFrame) -> None:
+    assert len(published) == 230
+    assert published["seed"].notna().sum() == 20
+    assert sorted(published["width"].unique()) == [64, 128, 256, 512, 768, 1024]
+    assert sorted(published["depth"].unique()) == [1, 2, 4, 8, 12]
+    seeds = seed_cell(published)
+    assert len(seeds) == 21
+    assert (seeds[list(SEED_CELL)] == pd.Series(SEED_CELL)).all(axis=None)
+
+
+def test_rows_are_joined_by_model_not_by_order(folder: Path, published: pd.DataFrame) -> None:
+    october = pd.read_csv(folder / artifacts.OCTOBER, index_col="model")
+    assert list(october.index) != list(published.index)
+    for column, name in [("etf_error", "nc2_etf_error"), ("val_loss", "val_loss"), ("simcos_mean", "nc3_cos_mean")]:
+        np.testing.assert_allclose(published[name], october.loc[published.index, column], rtol=2e-6)
+
+
+def test_the_two_files_tie_their_columns_to_each_other(folder: Path, published: pd.DataFrame) -> None:
+    may = pd.read_csv(folder / artifacts.MAY, index_col="model")
+    october = pd.read_csv(folder / artifacts.OCTOBER, index_col="model").loc[may.index]
+    # The mean inner product of centred means is -mean|m|^2/(K-1): so May's norms are squared, and K is what it is.
+    np.testing.assert_allclose(october["interfere_mean"], -may["norms_mean"] / (CLASSES - 1), rtol=1e-4)
+    population = (CLASSES - 1) / CLASSES
+    np.testing.assert_allclose(published["nc2_log_norm_std"] ** 2, october["norms_log_var"] * population, rtol=1e-5)
+    np.testing.assert_allclose(published["unc3_cos_std"] ** 2, october["simcos_var"] * population, rtol=1e-5)
+    np.testing.assert_allclose(published["nc1_cdnv_paper"], october["cdnv"], rtol=2e-6)
+
+
+def test_derived_columns_are_within_their_bounds(published: pd.DataFrame) -> None:
+    assert (published["gnc2_log_std_ratio"] > 1).all()
+    assert (published["nc2_participation_ratio"] > 1).all()
+    assert (published["nc2_participation_ratio_per_dim"] < 1).all()
+    np.testing.assert_allclose(
+        published["nc2_etf_error"] ** 2,
+        2 - 2 * np.sqrt(published["nc2_participation_ratio"] / (CLASSES - 1)),
+        rtol=1e-6,
+    )
+    at_64 = published[published["width"] == 64]
+    np.testing.assert_allclose(at_64["gnc2_log_std"] / at_64["gnc2_log_std_ratio"], 0.0637, atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("02x0768_01d07@0", (768, 2, 1, 5e-4, 7, 0, 1)),
+        ("12x1024_10L@5", (1024, 12, 10, 0.1, None, 5, 6)),
+        ("01x0064_03d@2", (64, 1, 3, 5e-4, None, 2, 3)),
+    ],
+)
+def test_ids(model: str, expected: tuple[float | None, ...]) -> None:
+    assert tuple(parse_id(model).values()) == expected
+
+
+@pytest.mark.parametrize("model", ["02x0768_01x@0", "02x0768_01d07", "gpt-neo", ""])
+def test_foreign_ids_are_refused(model: str) -> None:
+    with pytest.raises(StudyError, match="02x0768_01d07@0"):
+        parse_id(model)
+
+
+# --- where the files come from ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    root = tmp_path / "served"
+    root.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = partial(Quiet, directory=str(root))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}", root
+        httpd.shutdown()
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that no test has fetched: its folder in the cache is empty."""
+    monkeypatch.setattr(artifacts, "COMMIT", f"{tmp_path.name[-7:]:x>7}")
+
+
+def test_either_file_leads_to_the_folder(folder: Path) -> None:
+    assert artifacts.published_folder(folder / artifacts.OCTOBER) == folder
+
+
+def test_download_once_then_read_from_the_cache(
+    folder: Path, server: tuple[str, Path], empty_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, root = server
+    for name in artifacts.SHA256:
+        shutil.copy(folder / name, root / name)
+    monkeypatch.setattr(artifacts, "BASE_URL", url)
+    first = artifacts.published_folder()
+    monkeypatch.setattr(artifacts, "BASE_URL", "http://127.0.0.1:9")
+    assert artifacts.published_folder() == first
+    assert sorted(path.name for path in first.iterdir()) == sorted(artifacts.SHA256)
+
+
+def test_download_of_something_else_leaves_nothing(server: tuple[str, Path], tmp_path: Path) -> None:
+    url, root = server
+    (root / "file.csv").write_text("model,val_loss\n")
+    target = tmp_path / "cache" / "file.csv"
+    with pytest.raises(StudyError, match="not the published file"):
+        artifacts.download(f"{url}/file.csv", artifacts.SHA256[artifacts.MAY], target)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/file.csv", "http://no-such-host.invalid/file.csv"])
+def test_without_network_the_error_names_the_option(url: str, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="--published PATH"):
+        artifacts.download(url, "0" * 64, tmp_path / "file.csv")
+
+
+def test_a_missing_page_is_no_file(server: tuple[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="404"):
+        artifacts.download(f"{server[0]}/nothing.csv", "0" * 64, tmp_path / "file.csv")
+
+
+def test_a_changed_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    for name in artifacts.SHA256:
+        shutil.copy(folder / name, tmp_path / name)
+    changed = tmp_path / artifacts.OCTOBER
+    changed.chmod(0o644)
+    changed.write_text(changed.read_text().replace("0.2653474864776747", "0.2753474864776747", 1))
+    with pytest.raises(StudyError, match=rf"{artifacts.OCTOBER} is not the published file"):
+        load_published(tmp_path)
+
+
+def test_a_missing_file_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / artifacts.MAY, tmp_path / artifacts.MAY)
+    with pytest.raises(StudyError, match=artifacts.OCTOBER):
+        load_published(tmp_path)
