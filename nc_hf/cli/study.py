@@ -1,0 +1,176 @@
+"""``nc-hf study``: analyse a study's results, hold them against what was published, and draw both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nc_hf.cli.arguments import parse_names
+from nc_hf.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from nc_hf.study.render import Columns
+
+    Tables = dict[str, tuple[str, pd.DataFrame, Columns]]
+
+app = typer.Typer(no_args_is_help=True, help="The study of width, depth and training.")
+
+Results = Annotated[Path, typer.Argument(metavar="RESULTS.csv", help="A study's table: one row per saved checkpoint.")]
+Published = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Folder with the two published files; without it they are downloaded once."),
+]
+Metrics = Annotated[str | None, typer.Option(metavar="A,B,...", help="Only these metrics; all in the table otherwise.")]
+Permutations = Annotated[int, typer.Option(min=1, help="Most pairings to try; all n! are when they are no more.")]
+Seed = Annotated[int, typer.Option(help="Seed of the permutations and the bootstrap.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the figures here, as PNG and SVG.")]
+
+
+@app.command("analyze")
+def analyze_command(
+    results: Results,
+    metrics: Metrics = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no intervals.")] = 2000,
+    permutations: Permutations = 1_000_000,
+    seed: Seed = 0,
+    require_seeds: Annotated[bool, typer.Option("--require-seeds", help="Fail if no cell has three seeds.")] = False,
+    initial: Annotated[bool, typer.Option("--initial", help="Count models at initialisation too.")] = False,
+    as_json: AsJson = False,
+    figures: Figures = None,
+) -> None:
+    """Correlate every metric with validation loss, along each setting, beyond the settings, and among seeds."""
+    require_extra()
+    from nc_hf.study import render
+    from nc_hf.study.analysis import analyze
+    from nc_hf.study.figures import analysis_figures
+    from nc_hf.study.results import read_results, trained
+
+    frame = read_results(results)
+    found = analyze(
+        frame if initial else trained(frame),
+        parse_names(metrics) or None,
+        resamples=resamples,
+        permutations=permutations,
+        seed=seed,
+        require_seeds=require_seeds,
+    )
+    tables: Tables = {
+        "correlations": ("With validation loss", found.correlations, render.CORRELATIONS),
+        "partial": ("Beyond width, depth, epochs and decay", found.partial, render.PARTIAL),
+        "trends": ("Along one setting, the others fixed", found.trends, render.TRENDS),
+    }
+    if found.seeds:
+        tables["seeds"] = ("Among seeds of one cell", found.seeds.test, render.SEEDS)
+        tables["spread"] = ("Spread among these seeds", found.seeds.spread, render.SPREAD)
+    show(tables, as_json, [found.note] if found.note else [])
+    if figures:
+        save(analysis_figures(found), figures)
+
+
+@app.command("compare")
+def compare_command(results: Results, published: Published = None, as_json: AsJson = False) -> None:
+    """Set each cell beside the published model of the same settings, with the spread among seeds as tolerance."""
+    require_extra()
+    from nc_hf.study import render
+    from nc_hf.study.compare import compare
+    from nc_hf.study.published import load_published
+    from nc_hf.study.results import read_results
+
+    table = compare(read_results(results), load_published(published))
+    table = table.assign(cell=render.cell_names(table))
+    inside = f"{int(table['within'].sum())} of {len(table)} values lie within two seed spreads of the published ones."
+    title = "Beside the published models (every class counted: preset paper)"
+    show({"comparison": (title, table, render.COMPARISON)}, as_json, [inside])
+
+
+@app.command("published")
+def published_command(
+    published: Published = None,
+    permutations: Permutations = 1_000_000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    figures: Figures = None,
+) -> None:
+    """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
+    require_extra()
+    from nc_hf.study import render
+    from nc_hf.study.figures import loss_figure, seed_figure, trend_figure
+    from nc_hf.study.published import load_published
+    from nc_hf.study.reproduction import reproduce
+    from nc_hf.study.seeds import seed_cell
+
+    frame = load_published(published)
+    again = reproduce(frame, permutations=permutations, seed=seed)
+    count = len(seed_cell(frame))
+    tables: Tables = {
+        "table_1": (f"Table 1: {count} seeds of 2 x 768", again.table_1, render.SEEDS),
+        "centred_kernel": ("GNC2 over centred class means", again.centred_kernel, render.SEEDS),
+        "all_models": (f"All {len(frame)} models, with validation loss", again.all_models, render.ALL_MODELS),
+        "trends": ("Along one setting, the others fixed", again.trends, render.TRENDS),
+        "spread": ("Spread among the seeds", again.spread, render.SPREAD),
+        "claims": ("What may be said", again.claims, render.CLAIMS),
+    }
+    show(tables, as_json)
+    if figures:
+        seeds = seed_figure(seed_cell(frame), again.table_1)
+        save({"loss": loss_figure(frame), "trends": trend_figure(frame), "seeds": seeds}, figures)
+
+
+@app.command("curve")
+def curve_command(
+    log: Annotated[Path, typer.Argument(metavar="trainer_state.json", help="What Trainer saves beside a checkpoint.")],
+    figures: Annotated[Path, typer.Option(metavar="DIR", help="Draw the figure here, as PNG and SVG.")],
+    metrics: Metrics = None,
+) -> None:
+    """Draw a run's evaluation loss and metrics against the step, from the log of a Trainer with the callback."""
+    require_extra()
+    from nc_hf.study.figures import training_figure
+
+    try:
+        state = json.loads(log.read_text(encoding="utf-8"))
+        history = state["log_history"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{log} holds no log ({error}): give the trainer_state.json of a checkpoint.") from error
+    save({"training": training_figure(history, parse_names(metrics) or None)}, figures)
+
+
+def require_extra() -> None:
+    """Say how to install what the analysis needs, where it is missing."""
+    missing = [name for name in ("matplotlib", "pandas", "scipy") if find_spec(name) is None]
+    if missing:
+        raise StudyError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
+
+
+def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
+    """Print tables and lines for a reader, or all of it as JSON."""
+    from rich.console import Console
+
+    from nc_hf.study.render import to_records, to_table
+
+    if as_json:
+        content = {key: to_records(frame) for key, (_, frame, _) in tables.items()} | {"notes": list(lines)}
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console()
+    for title, frame, columns in tables.values():
+        console.print(to_table(title, frame, columns), "")
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+
+
+def save(drawings: Mapping[str, Figure], folder: Path) -> None:
+    """Write figures and say on standard error where they are."""
+    from nc_hf.study.style import save_figure
+
+    for name, figure in drawings.items():
+        for path in save_figure(figure, folder, name):
+            typer.echo(str(path), err=True)
