@@ -37,8 +37,10 @@ SHOWN = {
     "nc3_cos_mean_centred": "NC3",
     "nc4_agreement": "NC4",
 }
-CAPTION = """State: epochs done less one, -1 is initialisation. Loss: nats a validation token. NC1: median CDNV.
-NC2: std of cosines. GNC2: log-kernel spread over uniform. NC1-NC3 on training text, NC4 on validation text."""
+CAPTION = """state: epochs done less one, -1 is initialisation; loss: nats a token of
+validation text; NC1: median CDNV; NC2: std of cosines; GNC2: log-kernel spread
+over that of uniform directions; NC3: centred self-duality; NC4: agreement.
+NC1-NC3 on training text, NC4 on validation text."""
 FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
@@ -63,13 +65,14 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
     """Write results.csv and the figure of NC1 and NC4 against validation loss, and print the table."""
     frame = pd.DataFrame(ledger.rows())
     write_text(output / "results.csv", frame.to_csv(index=False))
-    table = Table(title="Every saved checkpoint", caption=CAPTION, box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for title in ("width", "depth", "epochs", "state", *SHOWN.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         settings = (row["width"], row["depth"], row["epochs"], row["saved_epoch"])
         table.add_row(*map(str, settings), *(f"{row[name]:.3f}" for name in SHOWN))
     console.print(table)
+    console.print(CAPTION, highlight=False)
     figure = loss_figure(read_results(output / "results.csv"), FIGURE)
     for path in [output / "results.csv", *save_figure(figure, output, "collapse_vs_loss")]:
         console.print(f"wrote {path}")
