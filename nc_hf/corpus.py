@@ -198,8 +198,8 @@ def _hub_faults(dataset: str) -> Iterator[None]:
             f"There is no data set {dataset} on the Hub that you may read: check its name or, if it is private or "
             "gated, accept its conditions and set HF_TOKEN."
         ) from error
-    except (DatasetsError, ValueError) as error:
-        reason = str(error).split("\n")[0].rstrip(".")
+    except (DatasetsError, FileNotFoundError, ValueError) as error:
+        reason = " ".join(str(error).splitlines()[:2]).rstrip(".")
         raise CorpusError(
             f"The data set {dataset} cannot be opened ({reason}): name a configuration that it has, as in "
             f"hub:{dataset}:CONFIG, or another data set."

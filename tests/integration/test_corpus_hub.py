@@ -1,0 +1,67 @@
+"""Data sets of the Hub, read by the real libraries from the stand-in: splits, configurations, columns, faults."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nc_hf.corpus import open_corpus
+from nc_hf.errors import CorpusError, HubError
+from tests.hub.server import Fault, StandIn
+
+
+def jsonl(*texts: str, column: str = "text") -> str:
+    return "".join(json.dumps({column: text}) + "\n" for text in texts)
+
+
+def test_tinystories_is_read_split_by_split(hub: StandIn) -> None:
+    files = {"data/train.jsonl": jsonl("t"), "data/validation.jsonl": jsonl("v0", "v1", "v2")}
+    hub.add("roneneldan/TinyStories", files, kind="dataset")
+    corpus = open_corpus("tinystories")
+    assert (corpus.name, corpus.split) == ("tinystories", "validation")
+    hub.requests.clear()  # opening looks into the head of a file for the columns
+    assert list(corpus.texts) == list(corpus.texts) == ["v0", "v1", "v2"]
+    assert not hub.asked(r"GET .*resolve/.*/train\.jsonl"), "another split was fetched"
+    assert list(open_corpus("tinystories", max_documents=2).texts) == ["v0", "v1"]
+    assert list(open_corpus("tinystories", "train").texts) == ["t"]
+
+
+def test_configuration_split_and_column_can_be_named(hub: StandIn) -> None:
+    readme = (
+        "---\nconfigs:\n"
+        "- config_name: en\n  data_files: [{split: train, path: en.jsonl}]\n"
+        "- config_name: fr\n  data_files: [{split: test, path: fr.jsonl}]\n---\n"
+    )
+    files = {"README.md": readme, "en.jsonl": jsonl("one"), "fr.jsonl": jsonl("un", "deux", column="histoire")}
+    hub.add("a/b", files, kind="dataset")
+    corpus = open_corpus("hub:a/b:fr:test:histoire")
+    assert (corpus.split, list(corpus.texts)) == ("test", ["un", "deux"])
+    assert list(open_corpus("hub:a/b:en", "train").texts) == ["one"]
+    with pytest.raises(CorpusError, match=r"no split 'validation': choose one of train\."):
+        open_corpus("hub:a/b:en")
+    with pytest.raises(CorpusError, match=r"no column 'text' \(its columns: histoire\)"):
+        list(open_corpus("hub:a/b:fr:test").texts)
+    for spec in ("hub:a/b:de", "hub:a/b"):
+        with pytest.raises(CorpusError, match=r"cannot be opened .*\ben\b.*\bfr\b.* as in hub:a/b:CONFIG"):
+            open_corpus(spec)
+
+
+def test_missing_private_and_empty_data_sets_are_told_apart(hub: StandIn) -> None:
+    hub.add("a/private", {"train.jsonl": jsonl("x")}, kind="dataset", private=True)
+    hub.add("a/gated", {"train.jsonl": jsonl("x")}, kind="dataset", gated="manual")
+    hub.add("a/empty", {"README.md": "nothing"}, kind="dataset")
+    for name in ("a/missing", "a/private", "a/gated"):
+        with pytest.raises(HubError, match=rf"no data set {name} on the Hub that you may read.*HF_TOKEN"):
+            open_corpus(f"hub:{name}", "train")
+    with pytest.raises(CorpusError, match="a/empty cannot be opened"):
+        open_corpus("hub:a/empty", "train")
+
+
+@pytest.mark.slow
+def test_a_file_that_does_not_arrive_is_the_hub_s_fault(hub: StandIn) -> None:
+    hub.add("a/b", {"train.jsonl": jsonl(*map(str, range(100)))}, kind="dataset")
+    corpus = open_corpus("hub:a/b", "train")
+    hub.faults.append(Fault(r"GET .*resolve/.*train\.jsonl", status=500))
+    with pytest.raises(HubError, match=r"Reading a/b from the Hub failed .* try again"):
+        list(corpus.texts)

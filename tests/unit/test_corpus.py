@@ -1,0 +1,158 @@
+"""A corpus by its name: what a name means, the built-in stories, and how a corpus is read and packed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from nc_hf.corpus import BUILTIN_DOCUMENTS, Corpus, CorpusSpec, open_corpus
+from nc_hf.errors import CorpusError, InputError
+from nc_hf.stories import stories, train_tokenizer
+
+TINYSTORIES = CorpusSpec("hub", dataset="roneneldan/TinyStories")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(islice(stories(0), 50), 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        ("builtin", CorpusSpec("builtin")),
+        ("tinystories", TINYSTORIES),
+        ("hub:roneneldan/TinyStories", TINYSTORIES),
+        ("hub:a/b:en", CorpusSpec("hub", dataset="a/b", config="en")),
+        ("hub:a/b::test", CorpusSpec("hub", dataset="a/b", split="test")),
+        ("hub:a/b:::story", CorpusSpec("hub", dataset="a/b", column="story")),
+        ("hub:a/b:en:test:story", CorpusSpec("hub", dataset="a/b", config="en", split="test", column="story")),
+        ("./builtin", CorpusSpec("path", path=Path("builtin"))),
+        ("data/a.jsonl", CorpusSpec("path", path=Path("data/a.jsonl"))),
+        ("~/a.txt", CorpusSpec("path", path=Path.home() / "a.txt")),
+        ("someone/dataset", CorpusSpec("path", path=Path("someone/dataset"))),
+    ],
+)
+def test_what_a_name_means(name: str, spec: CorpusSpec) -> None:
+    assert CorpusSpec.parse(name) == spec
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hub:",
+        "hub:json",  # a loader that datasets brings, which reads local files
+        "hub:../secret",
+        "hub:a/../b",
+        "hub:/etc/passwd",
+        "hub:./a/b",
+        "hub:a/b/c",
+        "hub:a/b:c:d:e:f",
+        "hub:https://huggingface.co/datasets/a/b",
+        "hub:a/" + "b" * 100,
+        "hub:ä/b",
+    ],
+)
+def test_only_ids_of_the_hub_are_taken_for_one(name: str) -> None:
+    with pytest.raises(CorpusError, match="write hub:OWNER/NAME"):
+        CorpusSpec.parse(name)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\0b"])
+def test_no_name_is_refused(name: str) -> None:
+    with pytest.raises(CorpusError, match="pass builtin, tinystories"):
+        CorpusSpec.parse(name)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(CorpusError, match="no file or folder 'wikitext': name one, or builtin, tinystories or hub:"):
+        open_corpus("wikitext")
+
+
+def test_a_local_folder_never_passes_for_a_data_set_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "train.txt").write_text("secret")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CorpusError, match="hides the data set of that name"):
+        open_corpus("hub:a/b", "train")
+
+
+def test_the_builtin_splits_are_disjoint_streams_of_a_stated_length() -> None:
+    train, validation = open_corpus("builtin", "train"), open_corpus("builtin", "val")
+    assert (train.split, validation.split) == ("train", "validation")
+    assert list(islice(train.texts, 10)) == list(islice(stories(0), 10))
+    first, second = set(islice(train.texts, 1000)), list(validation.texts)
+    assert len(second) == BUILTIN_DOCUMENTS["validation"] == 5000
+    assert not first & set(second)
+    with pytest.raises(CorpusError, match="no split 'test': choose one of train, validation"):
+        open_corpus("builtin", "test")
+
+
+def test_documents_can_be_bounded_and_read_again(tmp_path: Path) -> None:
+    corpus = open_corpus("builtin", max_documents=3)
+    assert list(corpus.texts) == list(corpus.texts) == list(islice(stories(1), 3))
+    (tmp_path / "a.txt").write_text("a<|endoftext|>b<|endoftext|>c")
+    assert list(open_corpus(str(tmp_path / "a.txt"), max_documents=2).texts) == ["a", "b"]
+    for wrong in (0, -1):
+        with pytest.raises(InputError, match="positive number"):
+            open_corpus("builtin", max_documents=wrong)
+
+
+def test_packing_names_the_corpus_and_its_split(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "Once upon a time there was a bear."}\n')
+    blocks = open_corpus(str(tmp_path), "train").pack(tokenizer, 8)
+    assert (blocks.source, blocks.split, blocks.packing) == (str(tmp_path), "train", "documents")
+    own = Corpus("mine", "train", ["Once upon a time there was a bear."]).pack(tokenizer, 8)
+    assert own.source == "mine"
+    assert own.fingerprint == blocks.fingerprint
+
+
+def test_errors_of_packing_name_the_corpus(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    (tmp_path / "a.jsonl").write_text("")
+    with pytest.raises(CorpusError, match=r"a\.jsonl' \(all\) has no text"):
+        open_corpus(str(tmp_path / "a.jsonl")).pack(tokenizer, 8)
+
+
+def test_a_jsonl_text_with_the_end_of_text_mark_stays_one_document(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    rows = [{"text": "One bear<|endoftext|>and another"}, {"text": "Two mice"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    corpus = open_corpus(str(tmp_path / "a.jsonl"))
+    assert len(list(corpus.texts)) == 2
+    length = len(tokenizer(rows[0]["text"])["input_ids"]) + 1
+    blocks = corpus.pack(tokenizer, length + 1)
+    assert blocks.document_ids.tolist() == [[*[0] * length, 1]]
+    assert blocks.input_ids.eq(tokenizer.eos_token_id).sum() == 2
+
+
+def test_the_fingerprint_is_the_same_in_another_process(tokenizer: PreTrainedTokenizerFast) -> None:
+    program = (
+        "from itertools import islice; from nc_hf.corpus import open_corpus;"
+        "from nc_hf.stories import stories, train_tokenizer; tokenizer = train_tokenizer(islice(stories(0), 50), 300);"
+        "print(open_corpus('builtin').pack(tokenizer, 64, max_tokens=5000).fingerprint)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "5", "TOKENIZERS_PARALLELISM": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = open_corpus("builtin").pack(tokenizer, 64, max_tokens=5000)
+    assert printed.stdout.strip() == here.fingerprint
+
+
+def test_naming_a_corpus_needs_no_data_set_library() -> None:
+    program = (
+        "import sys, nc_hf.corpus;"
+        "assert not {'datasets', 'transformers', 'pyarrow', 'pandas', 'accelerate'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
