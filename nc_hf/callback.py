@@ -11,11 +11,12 @@ from accelerate.state import PartialState
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from nc_hf.anatomy import causal_lm
 from nc_hf.collect import collect, real_rows
 from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks, open_corpus
-from nc_hf.errors import InputError, StatisticsError, TokenizerError
-from nc_hf.metrics import metric_names
+from nc_hf.errors import InputError, TapError, TokenizerError
+from nc_hf.metrics import METRICS, metric_names
 from nc_hf.tap import FeatureTap
 
 
@@ -34,13 +35,15 @@ class NeuralCollapseCallback(TrainerCallback):
         trainer.evaluate()["eval_nc1_cdnv"]
 
     The values are in the dict that ``evaluate()`` returns, in ``state.log_history``, and can select the best model
-    (``metric_for_best_model="nc1_cdnv"``). Trackers named in ``report_to`` run before other callbacks; to have them
-    log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
+    (``metric_for_best_model="nc1_cdnv"``, with ``greater_is_better=False`` where down means collapse: the Trainer
+    takes all but losses to be better when greater). Trackers named in ``report_to`` run before other callbacks; to
+    have them log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
 
     Args:
         corpus: None to listen; else held-out text by name or path (``tinystories``, ``builtin``, a file), or blocks.
         preset: ``core``, ``paper``, ``full``, or names of metrics. Without an NC4 name no decision is made.
-        max_tokens: tokens of the callback's own pass; a listening callback takes what the evaluation reads.
+        max_tokens: tokens of the callback's own pass, None for all; a listening callback takes what the evaluation
+            reads.
         every: with a corpus: steps between two passes, or ``"epoch"``; None runs one at each evaluation.
         min_count: n_c, the tokens that a class needs to count.
         agreement_tokens: tokens of the sample on which NC4 is decided.
@@ -48,13 +51,18 @@ class NeuralCollapseCallback(TrainerCallback):
         block_size: tokens a block of the callback's own; default: the model's context, 1,024 at the most.
         packing: how the corpus is cut into blocks, ``documents`` or ``paper``.
         tokenizer: for the corpus; default: the Trainer's ``processing_class``.
+
+    Raises:
+        InputError: an argument that cannot be meant.
+        TapError: after an evaluation whose labels or features could not be seen; the message names the way out.
+        StatisticsError: fewer than two classes have ``min_count`` tokens.
     """
 
     def __init__(
         self,
         corpus: str | TokenBlocks | None = None,
         preset: str | Sequence[str] = "core",
-        max_tokens: int = 100_000,
+        max_tokens: int | None = 100_000,
         every: int | str | None = None,
         *,
         min_count: int = 10,
@@ -70,31 +78,34 @@ class NeuralCollapseCallback(TrainerCallback):
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
             raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
+        if not isinstance(preset, str) and any("categories" in METRICS[name].needs for name in self.names):
+            raise InputError("a Trainer knows no token categories: leave nc1_category_share to compute_metrics.")
         self.corpus, self.preset, self.max_tokens, self.every = corpus, preset, max_tokens, every
         self.min_count, self.batch_size, self.block_size, self.packing = min_count, batch_size, block_size, packing
         self.tokenizer = tokenizer
         self.agreement_tokens = agreement_tokens if any(name.startswith("nc4") for name in self.names) else 0
-        self._trainer: Any = None
+        self._handler: Any = None  # the Trainer's list of callbacks, once attached
         self._tap: FeatureTap | None = None
-        self._heard: Collection | None = None
-        self._batches = 0
         self._blocks: TokenBlocks | None = None
+        self._detached = False
+        self._heard: Collection | None = None
+        self._loader: Any = None
+        self._batches = 0
 
     def attach(self, trainer: Any) -> NeuralCollapseCallback:
         """Join a Trainer ahead of its trackers, so that they log the values in the same row as the loss."""
-        callbacks = trainer.callback_handler.callbacks
-        if self in callbacks:
-            callbacks.remove(self)
-        callbacks.insert(0, self)
-        self._trainer = trainer
+        self._handler = trainer.callback_handler
+        if self in self._handler.callbacks:
+            self._handler.callbacks.remove(self)
+        self._handler.callbacks.insert(0, self)
+        self._detached = False
         self._listen_to(trainer.model)
         return self
 
     def detach(self) -> None:
-        """Take the hooks off the model; the Trainer goes on without the metrics."""
-        if self._tap is not None:
-            self._tap.detach()
-        self._tap = self._heard = None
+        """Take the hooks off the model; the Trainer goes on without the metrics, until ``attach``."""
+        self._detached = True
+        self._release()
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Begin to listen, so that ``evaluate()`` without training works too."""
@@ -103,26 +114,33 @@ class NeuralCollapseCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Listen to the model that is trained, should it be another one (``model_init``)."""
+        """Listen to the model that is trained, should it be another one (``model_init``), and read the corpus.
+
+        What is wrong with the corpus is then said before hours of training, not after.
+        """
         self._listen_to(kwargs["model"])
+        if self.corpus is not None and not self._detached:
+            self._read_corpus(kwargs["model"], kwargs.get("processing_class"))
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Take in the batch that the Trainer has just evaluated."""
-        if self._tap is None:
-            return
-        batch = self._tap.take()
+        if kwargs.get("eval_dataloader") is not self._loader:  # what an evaluation that broke off has left
+            self._forget()
+            self._loader = kwargs.get("eval_dataloader")
         process = PartialState()
         first = (self._batches * process.num_processes + process.process_index) * args.eval_batch_size
         self._batches += 1
-        if batch is None:
+        if self._tap is None:
             return
+        batch = self._tap.take()
         if self._heard is None:
             self._heard = Collection(
                 self._tap.model, covariance="nc1_pinv" in self.names, agreement_tokens=self.agreement_tokens
             )
-        self._heard.add(batch, first + torch.arange(batch.rows), batch_number=self._batches - 1)
+        if batch is not None:
+            self._heard.add(batch, first + torch.arange(batch.rows), batch_number=self._batches - 1)
 
     def on_log(
         self,
@@ -134,8 +152,12 @@ class NeuralCollapseCallback(TrainerCallback):
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
         prefix = _evaluation_prefix(logs)
-        if logs is None or prefix is None or (self.corpus is not None and self.every is not None):
+        if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
             return
+        if not self._batches and not prefix.startswith("eval"):
+            return  # logged by hand, such as what predict() returned
+        if any(f"{prefix}_{name}" in logs for name in self.names):
+            return  # what evaluate() returned, logged again
         values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
         values = {f"{prefix}_{name}": value for name, value in values.items()}
         logs.update(values)
@@ -150,47 +172,53 @@ class NeuralCollapseCallback(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Run the callback's own pass every so many steps."""
-        if isinstance(self.every, int) and state.global_step % self.every == 0:
-            self._log_own(args, state, **kwargs)
+        if not self._detached and isinstance(self.every, int) and state.global_step % self.every == 0:
+            self._log_own(args, state, control, **kwargs)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Run the callback's own pass at the end of an epoch."""
-        if self.every == "epoch":
-            self._log_own(args, state, **kwargs)
+        if not self._detached and self.every == "epoch":
+            self._log_own(args, state, control, **kwargs)
 
     def _listen_to(self, model: nn.Module) -> None:
         """Tap the model; a callback with its own corpus needs no tap between its passes."""
-        if self.corpus is not None:
+        if self.corpus is not None or self._detached:
             return
-        if self._tap is None or self._tap.model is not _inner(model):
-            self.detach()
+        if self._tap is None or self._tap.model is not causal_lm(model):
+            self._release()
             self._tap = FeatureTap(model, predictions=self.agreement_tokens > 0, keep_rows=real_rows)
         self._tap.attach()
+
+    def _release(self) -> None:
+        if self._tap is not None:
+            self._tap.detach()
+        self._tap = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._heard = self._loader = None
+        self._batches = 0
 
     def _heard_values(self) -> dict[str, float]:
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
         heard, tap = self._heard, self._tap
         self._forget()
+        if tap is None:
+            raise TapError("the callback came to the Trainer too late to listen: use attach(trainer) to add it.")
+        if heard is not None:
+            heard.reduce(PartialState())
         if heard is None or heard.tokens == 0:
-            if tap is None:
-                raise StatisticsError("the callback was detached from its model: attach it to the Trainer again.")
             raise tap.silence()
-        heard.reduce(PartialState())
         return heard.metrics(self.preset, self.min_count)
-
-    def _forget(self) -> None:
-        self._heard, self._batches = None, 0
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
-        model = kwargs["model"]
-        if self._blocks is None:
-            self._blocks = self._pack(model, self.tokenizer or kwargs.get("processing_class"))
+        self._forget()
         collection = collect(
-            model,
-            self._blocks,
+            kwargs["model"],
+            self._read_corpus(kwargs["model"], kwargs.get("processing_class")),
             batch_size=self.batch_size or args.eval_batch_size,
             covariance="nc1_pinv" in self.names,
             agreement_tokens=self.agreement_tokens,
@@ -199,30 +227,37 @@ class NeuralCollapseCallback(TrainerCallback):
         loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
         return {"nc_loss": loss, **collection.metrics(self.preset, self.min_count)}
 
-    def _pack(self, model: Any, tokenizer: Any) -> TokenBlocks:
-        assert self.corpus is not None
+    def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
+        """Return the blocks of the callback's own pass, packed at the first call."""
         if isinstance(self.corpus, TokenBlocks):
-            return self.corpus
+            self._blocks = self.corpus
+        if self._blocks is None:
+            self._blocks = self._pack(model, self.tokenizer or tokenizer)
+        return self._blocks
+
+    def _pack(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
+        assert isinstance(self.corpus, str)
         if tokenizer is None:
             raise TokenizerError("the corpus cannot be read without a tokenizer: pass processing_class to the Trainer.")
-        context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1024
+        context = getattr(causal_lm(model).config.get_text_config(), "max_position_embeddings", None) or 1024
+        if self.block_size is not None and not 2 <= self.block_size <= context:
+            raise InputError(f"block_size is {self.block_size}: pass 2 to {context}, the model's context.")
         return open_corpus(self.corpus).pack(
             tokenizer, self.block_size or min(context, 1024), packing=self.packing, max_tokens=self.max_tokens
         )
 
-    def _log_own(self, args: TrainingArguments, state: TrainerState, **kwargs: Any) -> None:
-        """Log the own pass as a row of its own: through the Trainer where attached, else in the history alone."""
-        values = {f"eval_{name}": value for name, value in self._own_values(args, **kwargs).items()}
-        if self._trainer is not None:
-            self._trainer.log(values)
-        else:
-            state.log_history.append({**values, "epoch": state.epoch, "step": state.global_step})
+    def _log_own(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Log the own pass as a row of its own: to the trackers too where attached, else in the history alone.
 
-
-def _inner(model: nn.Module) -> nn.Module:
-    from nc_hf.anatomy import causal_lm
-
-    return causal_lm(model)
+        Not through ``Trainer.log``, which subclasses fill with running means of the training that it then resets.
+        """
+        logs: dict[str, Any] = {f"eval_{name}": value for name, value in self._own_values(args, **kwargs).items()}
+        logs["epoch"] = state.epoch
+        state.log_history.append({**logs, "step": state.global_step})
+        if self._handler is not None:
+            due = control.should_log
+            self._handler.on_log(args, state, control, logs)
+            control.should_log = due  # on_log takes the log of the training loss as done
 
 
 def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,12 @@ from accelerate.state import GradientState, PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from nc_hf.anatomy import causal_lm
 from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks
-from nc_hf.errors import FileError, InputError
+from nc_hf.errors import CorpusError, FileError, InputError, LabelError
+from nc_hf.exchange import exchange_tensors
 from nc_hf.files import load_tensors, save_tensors
-from nc_hf.statistics import Process
 from nc_hf.tap import FeatureTap
 
 _FORMAT = "nc_hf.collection"
@@ -54,40 +58,45 @@ def collect(
 
     Raises:
         FeatureError: NaN or Inf among the features, named by batch and layer.
+        CorpusError: there is no block.
         HeadError: the head does not reproduce the model's logits.
+        LabelError: a token beyond the head.
+        FileError: the checkpoint is of another measurement.
     """
     if batch_size < 1 or save_every < 1:
         raise InputError("batch_size and save_every count from 1: pass positive numbers.")
     process = PartialState()
+    _check_tokens(model, blocks)
     rows = torch.arange(process.process_index, len(blocks), process.num_processes)
-    device = next(model.parameters()).device
     collection = Collection(
         model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups
     )
-    saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, blocks, batch_size, process)
+    saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, model, blocks, batch_size, process)
     done = saver.resume() if saver else 0
     tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=True)
-    training = model.training
-    model.eval()
-    total = len(rows) * (blocks.input_ids.shape[1] - 1)
+    device, options = next(model.parameters()).device, _without_cache(model)
+    targets = blocks.input_ids.shape[1] - 1
     bar = tqdm(
-        total=total, unit="tok", unit_scale=True, desc="measuring", disable=not (progress and process.is_main_process)
+        total=len(rows) * targets,
+        initial=min(done * batch_size, len(rows)) * targets,
+        unit="tok",
+        unit_scale=True,
+        desc="measuring",
+        disable=not (progress and process.is_main_process),
     )
-    try:
-        with tap, bar, torch.no_grad():
-            for number, chosen in enumerate(torch.split(rows, batch_size)):
-                labelled = len(chosen) * (blocks.input_ids.shape[1] - 1)
-                if number >= done:
-                    model(input_ids=blocks.input_ids[chosen].to(device), **_without_cache(model))
-                    batch = tap.take()
-                    if batch is None:
-                        raise tap.silence()
-                    collection.add(batch, chosen, batch_number=number)
-                    if saver and (number + 1) % save_every == 0:
-                        saver.save(number + 1)
-                bar.update(labelled)
-    finally:
-        model.train(training)
+    with tap, bar, _evaluating(model), torch.no_grad():
+        # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
+        for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
+            chosen = rows[number * batch_size : (number + 1) * batch_size]
+            if len(chosen):
+                model(input_ids=blocks.input_ids[chosen].to(device), **options)
+                batch = tap.take()
+                if batch is None:
+                    raise tap.silence()
+                collection.add(batch, chosen, batch_number=number)
+                bar.update(len(chosen) * targets)
+            if saver and (number + 1) % save_every == 0:
+                saver.save(number + 1)
     collection.reduce(process)
     if saver:
         saver.clear()
@@ -106,6 +115,28 @@ def real_rows(batch_size: int) -> int:
     return int(min(max(state.remainder - before, 0), batch_size))
 
 
+def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
+    """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error."""
+    if not len(blocks):
+        raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
+    classes = len(causal_lm(model).get_output_embeddings().weight)
+    highest = int(blocks.input_ids.max())
+    if highest >= classes:
+        raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode, and each of its modules back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 def _without_cache(model: nn.Module) -> dict[str, Any]:
     """The key-value cache is of no use here and costs memory; not every model has the switch."""
     forward = getattr(model, "_orig_mod", model).forward
@@ -116,11 +147,18 @@ class _Saver:
     """Keeps the state of an unfinished collection on disk, one file a rank, and the last two of each."""
 
     def __init__(
-        self, folder: Path, collection: Collection, blocks: TokenBlocks, batch_size: int, process: PartialState
+        self,
+        folder: Path,
+        collection: Collection,
+        model: nn.Module,
+        blocks: TokenBlocks,
+        batch_size: int,
+        process: PartialState,
     ) -> None:
         self._folder, self._collection, self._process = folder, collection, process
         self._identity = {
             "format": _FORMAT,
+            "model": _fingerprint(model),
             "corpus": blocks.fingerprint,
             "blocks": str(len(blocks)),
             "batch_size": str(batch_size),
@@ -153,16 +191,15 @@ class _Saver:
                 path.unlink()
 
     def clear(self) -> None:
-        """Remove this rank's files: the collection is complete."""
-        for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors"):
-            path.unlink()
+        """Remove this rank's files, and what was half-written when it was killed: the collection is complete."""
+        for hidden in ("", "."):
+            for path in self._folder.glob(f"{hidden}rank{self._process.process_index}.*.safetensors"):
+                path.unlink()
 
     def _newest_common(self, mine: set[int]) -> int:
-        from nc_hf.exchange import exchange_tensors
-
         if self._process.num_processes > 1:
             numbers: Tensor = torch.tensor(sorted(mine), dtype=torch.int64)
-            for part in exchange_tensors({"batches": numbers}, _as_process(self._process)):
+            for part in exchange_tensors({"batches": numbers}, self._process):
                 mine = mine & set(part["batches"].tolist())
         return max(mine, default=0)
 
@@ -174,8 +211,12 @@ class _Saver:
         return int(path.name.split(".")[1])
 
 
-def _as_process(state: PartialState) -> Process:
-    return state
+def _fingerprint(model: nn.Module) -> str:
+    """Identify a model by its kind and its head, which every step of training changes."""
+    inner = causal_lm(model)
+    weight: Tensor = inner.get_output_embeddings().weight
+    data = weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return f"{type(inner).__name__}-{weight.dtype}-{hashlib.sha256(data).hexdigest()}"
 
 
 def perplexity(loss: float) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError, LabelError
-from nc_hf.exchange import sum_over_processes
+from nc_hf.exchange import exchange_tensors, sum_over_processes
 from nc_hf.head import ClassifierHead
 from nc_hf.metrics import AgreementCounts, compute_metrics
 from nc_hf.sample import TokenSample
@@ -49,8 +49,14 @@ class Collection:
         """Start empty."""
         self._model = model
         self._covariance = covariance
-        self.identity = {"layers": layers, "groups": str(groups), "agreement_tokens": str(agreement_tokens)}
+        self.identity = {
+            "layers": layers,
+            "covariance": str(covariance),
+            "groups": str(groups),
+            "agreement_tokens": str(agreement_tokens),
+        }
         self.head: ClassifierHead | None = None
+        self._head_sample: tuple[Tensor, Tensor] | None = None
         self.head_error = 0.0
         self.layers: dict[str, ClassStatistics] = {}
         self.groups: list[ClassStatistics] = []
@@ -68,15 +74,15 @@ class Collection:
 
         Raises:
             FeatureError: NaN or Inf; nothing of the batch's layer is kept.
-            HeadError: on the first batch, if the head does not reproduce the model's logits.
+            HeadError: on the first batch with labels, if the head does not reproduce the model's logits.
             LabelError: a label beyond the head.
         """
-        self._check_finite(batch, batch_number)
-        if self.head is None:
-            self._read_head(batch)
-        assert self.head is not None
         if len(batch.labels) == 0:
             return
+        self._check_finite(batch, batch_number)
+        if self.head is None:
+            self._read_head(batch.sample)
+        assert self.head is not None
         if int(batch.labels.max()) >= self.head.vocab_size:
             raise LabelError(
                 f"label {int(batch.labels.max())} is beyond the head's {self.head.vocab_size} classes: use the model's "
@@ -88,20 +94,23 @@ class Collection:
 
     def reduce(self, process: Process) -> None:
         """Add up all processes and groups; every rank then holds the whole."""
-        for name in sorted(self.layers):
-            self.layers[name].reduce(process)
-        whole: ClassStatistics | None = None
-        for group in self.groups:
-            group.reduce(process)
-            whole = whole or ClassStatistics(group.dim, group.device, covariance=group.has_covariance)
-            whole.merge(group)
-        if whole is not None:
-            self.layers["final"] = whole
-        for sample in self.samples:
-            sample.reduce(process)
         self._process = process
         sums = sum_over_processes([float(self.tokens), self.loss_sum, float(self.correct)], process)
         self.tokens, self.loss_sum, self.correct = int(sums[0]), sums[1], int(sums[2])
+        if self.tokens == 0:
+            return
+        self._complete_parts(process)
+        for name in sorted(self.layers):
+            self.layers[name].reduce(process)
+        whole = ClassStatistics(self.groups[0].dim, self.groups[0].device, covariance=self._covariance)
+        for group in self.groups:
+            group.reduce(process)
+            # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
+            group.load_state_dict(group.state_dict())
+            whole.merge(group)
+        self.layers["final"] = whole
+        for sample in self.samples:
+            sample.reduce(process)
 
     @property
     def statistics(self) -> ClassStatistics:
@@ -131,6 +140,8 @@ class Collection:
         parts = {f"layer/{name}": stats.state_dict() for name, stats in self.layers.items()}
         parts |= {f"group/{number}": stats.state_dict() for number, stats in enumerate(self.groups)}
         parts |= {f"sample/{number}": sample.state_dict() for number, sample in enumerate(self.samples)}
+        if self._head_sample is not None:
+            parts["head"] = dict(zip(("features", "logits"), self._head_sample, strict=True))
         for part, tensors in parts.items():
             state |= {f"{part}/{name}": tensor for name, tensor in tensors.items()}
         return state
@@ -149,13 +160,17 @@ class Collection:
             if kind == "sample":
                 self.samples[int(name)].load_state_dict(tensors)
                 continue
+            if part == "head":
+                self._read_head((tensors["features"], tensors["logits"]))
+                continue
             stats = ClassStatistics(tensors["sums"].shape[1], covariance="moment" in tensors)
             stats.load_state_dict(tensors)
             if kind == "layer":
                 self.layers[name] = stats
             else:
                 self._group_list(stats.dim)[int(name)].load_state_dict(tensors)
-        self.head = ClassifierHead.from_model(self._model)
+        if self.head is None and self.tokens:
+            self._read_head(None)
         self.head_error = float(state["head_error"])
 
     def _group_list(self, dim: int) -> list[ClassStatistics]:
@@ -163,10 +178,26 @@ class Collection:
             self.groups = [ClassStatistics(dim, covariance=self._covariance) for _ in range(self._num_groups)]
         return self.groups
 
-    def _read_head(self, batch: TapBatch) -> None:
+    def _read_head(self, sample: tuple[Tensor, Tensor] | None) -> None:
         """Read the head off the model; where the forward pass built no logits, the head makes its own short one."""
-        self.head = ClassifierHead.from_model(self._model, batch.sample)
-        self.head_error = 0.0 if batch.sample is None else self.head.check(*batch.sample)
+        self.head = ClassifierHead.from_model(self._model, sample)
+        self.head_error = 0.0 if sample is None else self.head.check(*sample)
+        self._head_sample = sample
+
+    def _complete_parts(self, process: Process) -> None:
+        """Give this rank, empty, what only others have: all its rows may have been repeats, or without labels."""
+        if process.num_processes > 1:
+            widths = {name: stats.dim for name, stats in self.layers.items()}
+            if self.groups:
+                widths["final"] = self.groups[0].dim
+            mine = {name: torch.tensor([width]) for name, width in widths.items()}
+            for theirs in exchange_tensors(mine, process):
+                widths |= {name: int(width) for name, width in theirs.items()}
+            self._group_list(widths.pop("final"))
+            for name, width in widths.items():
+                self.layers.setdefault(name, ClassStatistics(width))
+        if self.head is None:
+            self._read_head(None)
 
     def _add_statistics(self, batch: TapBatch, row: Tensor) -> None:
         final = batch.features["final"]
