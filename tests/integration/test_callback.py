@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -130,7 +130,7 @@ class TestListening:
 
 
 class TestSelection:
-    SETTINGS: dict[str, Any] = {
+    SETTINGS: ClassVar[dict[str, Any]] = {
         "eval_strategy": "steps",
         "save_strategy": "steps",
         "eval_steps": 1,
@@ -349,7 +349,7 @@ class TestSettings:
 class TestRows:
     @staticmethod
     def pad(rows: list[dict[str, Tensor]], side: str) -> dict[str, Tensor]:
-        """Pad to the longest; labels keep the padding's token, as a careless collator leaves them."""
+        """Pad to the longest; on the right, labels keep the padding's token, as a careless collator leaves them."""
         length = max(len(row["input_ids"]) for row in rows)
         filled: dict[str, list[Tensor]] = {"input_ids": [], "attention_mask": [], "labels": []}
         for row in rows:
@@ -476,7 +476,7 @@ class TestWayOut:
     def test_a_diverged_model(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback())
         trainer.model.get_decoder().ln_f.weight.data[3] = float("nan")
-        with pytest.raises(FeatureError, match="batch 0 .* final"):
+        with pytest.raises(FeatureError, match=r"batch 0 .* final"):
             trainer.evaluate()
 
     def test_too_few_classes(self, tmp_path: Path) -> None:
