@@ -1,0 +1,11 @@
+"""What a measurement found and under which circumstances: kept as JSON, shown as a table or a card, and compared."""
+
+from nc_hf.report.comparison import Comparison as Comparison
+from nc_hf.report.comparison import compare as compare
+from nc_hf.report.record import SCHEMA_VERSION as SCHEMA_VERSION
+from nc_hf.report.record import AgreementRecord as AgreementRecord
+from nc_hf.report.record import ClassRecord as ClassRecord
+from nc_hf.report.record import CorpusRecord as CorpusRecord
+from nc_hf.report.record import MetricValue as MetricValue
+from nc_hf.report.record import ModelRecord as ModelRecord
+from nc_hf.report.record import Report as Report

@@ -1,0 +1,219 @@
+"""Report: the values of one measurement with everything that they depend on.
+
+``docs/report.md`` says what each entry means. The JSON form has the names and the nesting of the dataclasses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nc_hf.errors import FileError
+from nc_hf.files import write_text
+from nc_hf.report.card import csv_row, markdown_card
+from nc_hf.report.codec import CodecError, decode, encode
+from nc_hf.report.table import report_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric and its standard error; None where the error was not estimated."""
+
+    value: float
+    stderr: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """Which weights were measured, and how they were run.
+
+    Attributes:
+        id: Hub id or local directory, as given.
+        revision: branch, tag or commit asked for; None for the default branch or a local directory.
+        commit: the commit that was loaded, or the hash of a local directory's weights; None for a model in memory.
+        architecture: class of the model, such as ``LlamaForCausalLM``.
+        parameters: number of parameters, shared ones once.
+        dtype: of the weights in the forward pass.
+        head: the classifier head, as ``ClassifierHead.describe()`` gives it.
+    """
+
+    id: str
+    revision: str | None
+    commit: str | None
+    architecture: str
+    parameters: int
+    dtype: str
+    head: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    """Which tokens were read.
+
+    Attributes:
+        source: the corpus, as named by the user.
+        split: of the corpus.
+        fingerprint: hash of the token ids, the packing and the tokenizer: equal means the same tokens.
+        packing: ``documents`` or ``paper``.
+        block_size: tokens a block.
+        blocks: number of blocks.
+        documents: number of documents that the blocks touch.
+        tokenizer_hash: hash of the tokenizer.
+        shard: ``i/n`` where only that part of the blocks was read, else None.
+    """
+
+    source: str
+    split: str
+    fingerprint: str
+    packing: str
+    block_size: int
+    blocks: int
+    documents: int
+    tokenizer_hash: str
+    shard: str | None = None
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """Which next-token classes the metrics speak of.
+
+    Attributes:
+        seen: classes with at least one token.
+        used: classes with at least ``min_count`` tokens.
+        min_count: tokens that a class must have.
+        coverage: share of the tokens, in [0, 1], whose class is used.
+        vocab_size: rows of the classifier head.
+    """
+
+    seen: int
+    used: int
+    min_count: int
+    coverage: float
+    vocab_size: int
+
+
+@dataclass(frozen=True)
+class AgreementRecord:
+    """How NC4 was counted: over how many tokens, and whether each was left out of its own class centre."""
+
+    tokens: int
+    leave_one_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The result of ``measure``.
+
+    Attributes:
+        model: which weights.
+        corpus: which tokens.
+        tokens: labelled positions measured.
+        classes: which next-token classes.
+        loss: mean cross-entropy, in nats a token.
+        perplexity: exp(loss).
+        accuracy: share of tokens that the model's own argmax gets right.
+        preset: name of the preset, or the metrics asked for, joined by commas.
+        metrics: every value by its name in METRICS.md.
+        definitions: the formula of each metric, as used.
+        diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
+        layers: metrics by layer, where all layers were asked for.
+        agreement: how NC4 was counted; None where it was not.
+        head_check: largest relative difference between head(features) and the model's own logits.
+        versions: of Python and the libraries.
+        created: when, in UTC, ISO 8601.
+        seconds: how long it took.
+        schema_version: of the JSON form.
+    """
+
+    model: ModelRecord
+    corpus: CorpusRecord
+    tokens: int
+    classes: ClassRecord
+    loss: float
+    perplexity: float
+    accuracy: float
+    preset: str
+    metrics: dict[str, MetricValue]
+    definitions: dict[str, str]
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    layers: dict[str, dict[str, float]] = field(default_factory=dict)
+    agreement: AgreementRecord | None = None
+    head_check: float
+    versions: dict[str, str]
+    created: str
+    seconds: float
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def name(self) -> str:
+        """The model, with the revision where one was asked for."""
+        return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form; NaN and infinities become None and are listed under ``undefined``."""
+        return encode(dataclasses.asdict(self))
+
+    def to_json(self) -> str:
+        """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON form; atomic: the file is whole or untouched."""
+        write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Report:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileError: the file is missing, truncated, not a report, or of a newer nc_hf.
+        """
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileError(f"{path} does not exist: check the path.") from None
+        except OSError as error:
+            raise FileError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from None
+        except ValueError:
+            raise FileError(f"{path} is truncated or not JSON: write the report again.") from None
+        try:
+            return cls.from_dict(document)
+        except FileError as error:
+            raise FileError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, document: object) -> Report:
+        """Read the JSON form.
+
+        Raises:
+            FileError: the document is not a report, or one of a newer nc_hf.
+        """
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if type(version) is not int:
+            raise FileError("this is not a report: pass a JSON file that `nc-hf measure --output` wrote.")
+        if version > SCHEMA_VERSION:
+            raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
+        try:
+            return decode(cls, document)
+        except CodecError as error:
+            raise FileError(f"the report is damaged ({error}): measure again.") from None
+
+    def to_markdown(self) -> str:
+        """Return a section for a model card: the metrics with directions and definitions, then the circumstances."""
+        return markdown_card(self)
+
+    def to_csv(self) -> str:
+        """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""
+        return csv_row(self)
+
+    def to_table(self) -> RenderableType:
+        """Return the report for a terminal; print it with ``rich.print``."""
+        return report_table(self)

@@ -1,0 +1,115 @@
+"""The words and digits in which every view of a report speaks: families, directions, rounded numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nc_hf.metrics import METRICS
+
+if TYPE_CHECKING:
+    from nc_hf.report.record import MetricValue, Report
+
+FAMILIES = {
+    "NC1": ("variability", "how tightly the contexts that continue with one token gather around their mean"),
+    "NC2": ("simplex geometry", "how equal the class means are in length, and in the angles between them"),
+    "GNC2": ("uniformity", "how evenly the class means spread over the sphere, as more classes than dimensions must"),
+    "NC3": ("self-duality", "how well each token's row of the classifier points along the token's mean"),
+    "UNC3": ("uniform duality", "how equal that alignment is from token to token"),
+    "NC4": ("nearest centre", "how often the classifier decides like the nearest class mean"),
+    "NC0": ("zero row sum", "how nearly the rows of the classifier cancel"),
+}
+ARROWS = {"down": "↓", "up": "↑", "none": "—"}
+LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"
+UNDEFINED = "undefined"
+
+_OTHER = "other"
+
+
+def by_family(names: Iterable[str]) -> dict[str, list[str]]:
+    """Group metric names by family, families in the order above; names that this version does not know come last."""
+    groups: dict[str, list[str]] = {family: [] for family in (*FAMILIES, _OTHER)}
+    for name in names:
+        family = METRICS[name].family if name in METRICS else _OTHER
+        groups.setdefault(family, []).append(name)
+    return {family: members for family, members in groups.items() if members}
+
+
+def family_title(family: str) -> str:
+    """Return the heading of a family, such as ``NC1 variability``."""
+    return f"{family} {FAMILIES[family][0]}" if family in FAMILIES else family
+
+
+def direction(name: str) -> str:
+    """Return where more collapse lies: ``down``, ``up`` or ``none``."""
+    return METRICS[name].direction if name in METRICS else "none"
+
+
+def title(name: str) -> str:
+    """Return what a metric is, in a few words; nothing for a metric that this version does not know."""
+    return METRICS[name].title if name in METRICS else ""
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Round to significant digits, keeping trailing zeros.
+
+    >>> number(0.5), number(123456.0), number(float("nan"))
+    ('0.5000', '1.235e+05', 'undefined')
+    """
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return UNDEFINED if math.isnan(value) else ("∞" if value > 0 else "-∞")
+    return f"{value:#.{digits}g}".removesuffix(".")
+
+
+def value_and_error(metric: MetricValue) -> tuple[str, str]:
+    """Round a value to the second digit of its standard error, as far as that is readable, and the error likewise.
+
+    >>> from nc_hf.report import MetricValue
+    >>> value_and_error(MetricValue(0.123456, 0.00321)), value_and_error(MetricValue(0.123456))
+    (('0.1235', '0.0032'), ('0.1235', ''))
+    """
+    if metric.stderr is None:
+        return number(metric.value), ""
+    if not math.isfinite(metric.value) or not math.isfinite(metric.stderr) or metric.stderr <= 0:
+        return number(metric.value), number(metric.stderr, 2)
+    decimals = 1 - math.floor(math.log10(metric.stderr))
+    if not 0 <= decimals <= 8 or abs(metric.value) >= 1e6:
+        return number(metric.value), number(metric.stderr, 2)
+    return f"{metric.value:z.{decimals}f}", f"{metric.stderr:.{decimals}f}"
+
+
+def circumstances(report: Report) -> list[tuple[str, str]]:
+    """Return what the values depend on, as pairs of a heading and a phrase."""
+    model, corpus, classes = report.model, report.corpus, report.classes
+    shard = f", shard {corpus.shard}" if corpus.shard else ""
+    pairs = [
+        ("model", f"{report.name} ({model.architecture}, {model.parameters:,} parameters, {model.dtype})"),
+        ("weights" if (model.commit or "").startswith("sha256:") else "commit", model.commit or ""),
+        ("head", f"{_head_phrase(model.head)}; largest relative error of its logits {number(report.head_check, 2)}"),
+        ("corpus", f"{corpus.source}, {corpus.split}{shard}"),
+        ("packing", f"{corpus.packing}, {corpus.blocks:,} blocks of {corpus.block_size:,} tokens"),
+        ("fingerprint", corpus.fingerprint),
+        ("tokens", f"{report.tokens:,} from {corpus.documents:,} documents"),
+        (
+            "classes",
+            f"{classes.used:,} with {classes.min_count:,} tokens or more, {classes.coverage:.2%} of all tokens",
+        ),
+        ("", f"{classes.seen:,} seen of a vocabulary of {classes.vocab_size:,}"),
+        ("loss", f"{report.loss:.4f} nats a token, perplexity {number(report.perplexity)}"),
+        ("accuracy", f"{report.accuracy:.2%}" if math.isfinite(report.accuracy) else ""),
+    ]
+    if report.agreement is not None:
+        centres = "own token left out of its centre" if report.agreement.leave_one_out else "centres from other tokens"
+        pairs.append(("NC4", f"{report.agreement.tokens:,} tokens, {centres}"))
+    versions = ", ".join(f"{library} {version}" for library, version in report.versions.items())
+    pairs += [("versions", versions), ("measured", f"{report.created}, in {report.seconds:,.1f} s")]
+    return [(heading, phrase) for heading, phrase in pairs if phrase]
+
+
+def _head_phrase(head: Mapping[str, Any]) -> str:
+    """Say what the head does beyond a plain linear map, and whether it is the embedding too."""
+    constants = [f"{name} {head[name]:g}" for name in ("scale", "softcap") if head.get(name) not in (None, 1.0)]
+    return ", ".join([str(head.get("kind")), *constants, "tied" if head.get("tied") else "untied"])
