@@ -1,0 +1,93 @@
+"""``nc-hf merge``: the statistics of shards, measured apart, put together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nc_hf.cli.arguments import Preset, check_writable
+from nc_hf.errors import MergeError
+
+if TYPE_CHECKING:
+    from nc_hf.head import ClassifierHead
+    from nc_hf.statistics import ClassStatistics
+
+
+def merge_command(
+    statistics: Annotated[
+        list[Path],
+        typer.Argument(metavar="A.safetensors B.safetensors ...", help="What `nc-hf measure --save-statistics` wrote."),
+    ],
+    output: Annotated[Path, typer.Option(metavar="OUT", help="The whole, as safetensors.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL[@REVISION]", help="The model, for the metrics that need its head.")
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Which metrics, as far as statistics allow.")] = "core",
+    min_count: Annotated[int, typer.Option(min=1, help="Use classes with so many tokens or more.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Merge the statistics of shards of one model on one corpus, and print the metrics of the whole."""
+    check_writable(output)
+
+    from nc_hf.metrics import compute_metrics
+    from nc_hf.statistics import ClassStatistics
+
+    whole = ClassStatistics.load(statistics[0])
+    for path in statistics[1:]:
+        whole.merge(ClassStatistics.load(path))
+    head = _head_of(model, whole.provenance) if model else None
+    whole.save(output)
+    values = compute_metrics(whole, head, preset=preset, min_count=min_count)
+    if as_json:
+        _print_json(whole, preset, min_count, values)
+    else:
+        _print_table(whole, values)
+
+
+def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
+    """Load the head of the model that the statistics speak of, at the commit that was measured unless another is named.
+
+    Raises:
+        MergeError: the weights are not those that the statistics come from.
+    """
+    from nc_hf.head import ClassifierHead
+    from nc_hf.hub import load_model, parse_reference, resolve
+
+    asked, commit = parse_reference(model, allow_local=True), provenance.get("commit")
+    same = asked.folder is None and asked.id == provenance.get("model")
+    source = resolve(asked.id, asked.revision or (commit if same else None), allow_local=True)
+    if commit and source.identity != commit:
+        raise MergeError(
+            f"the statistics come from the weights {commit} and {model} has {source.identity}: "
+            "name the model that was measured."
+        )
+    return ClassifierHead.from_model(load_model(source))
+
+
+def _print_json(whole: ClassStatistics, preset: str, min_count: int, values: dict[str, float]) -> None:
+    from nc_hf.report.codec import encode
+
+    document: dict[str, Any] = {
+        "provenance": whole.provenance,
+        "tokens": whole.num_tokens,
+        "classes": whole.num_classes,
+        "preset": preset,
+        "min_count": min_count,
+        "metrics": values,
+    }
+    typer.echo(json.dumps(encode(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print_table(whole: ClassStatistics, values: dict[str, float]) -> None:
+    from rich.console import Console
+
+    from nc_hf.report import MetricValue
+    from nc_hf.report.table import metric_table, pairs, section
+
+    tokens = f"{whole.num_tokens:,} of {whole.num_classes:,} classes"
+    console = Console()
+    console.print(section("Merged statistics", pairs([*sorted(whole.provenance.items()), ("tokens", tokens)])))
+    console.print(section("Metrics", metric_table({name: MetricValue(value) for name, value in values.items()})))
