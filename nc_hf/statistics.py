@@ -42,7 +42,7 @@ class ClassStatistics:
 
     >>> stats = ClassStatistics(dim=2)
     >>> stats.update(torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0]]), torch.tensor([7, 7, 3]))
-    >>> stats.class_ids.tolist(), stats.counts.tolist(), stats.scatter.tolist()
+    >>> stats.class_ids.tolist(), stats.counts.tolist(), [round(m2, 12) for m2 in stats.scatter.tolist()]
     ([3, 7], [1, 2], [0.0, 2.0])
     """
 
@@ -187,7 +187,8 @@ class ClassStatistics:
         """(D, D) float64: sum over tokens of (h - mu_y)(h - mu_y)^T, or None without ``covariance=True``."""
         if self._moment is None:
             return None
-        return self._moment - self._sums.T @ (self._sums / self._counts.unsqueeze(1))
+        sums = self._sums[self._slots]
+        return self._moment - sums.T @ (sums / self.counts.unsqueeze(1))
 
     @property
     def num_tokens(self) -> int:

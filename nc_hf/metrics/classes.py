@@ -10,6 +10,9 @@ from torch import Tensor
 from nc_hf.errors import StatisticsError
 from nc_hf.statistics import ClassStatistics
 
+# Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding.
+_ROUNDING = 1e-14
+
 
 class ClassView:
     """The K classes with at least ``min_count`` tokens: their means, centred means, norms and variances.
@@ -40,8 +43,12 @@ class ClassView:
     @cached_property
     def centred(self) -> Tensor:
         """(K, D): m_c = mu_c - mu, with mu the unweighted mean over classes."""
-        centred: Tensor = self.means - self.means.mean(dim=0)
-        return centred
+        return self._without_rounding(self.means - self.means.mean(dim=0))
+
+    @cached_property
+    def uncentred(self) -> Tensor:
+        """(K, D): mu_c, exactly zero where it is zero but for rounding."""
+        return self._without_rounding(self.means)
 
     @cached_property
     def norms(self) -> Tensor:
@@ -67,6 +74,12 @@ class ClassView:
         """(K,): s2_c = M2_c / (n_c - 1); the view must have been made with ``min_count`` of two or more."""
         variance: Tensor = self.scatter / (self.counts - 1)
         return variance
+
+    def _without_rounding(self, vectors: Tensor) -> Tensor:
+        """Put to zero the rows that are nothing but the rounding of the means: they have no direction."""
+        scale = torch.linalg.vector_norm(self.means, dim=1).max()
+        nothing = torch.linalg.vector_norm(vectors, dim=1, keepdim=True) <= _ROUNDING * scale
+        return vectors.masked_fill(nothing, 0.0)
 
     @cached_property
     def gram_norm(self) -> Tensor:

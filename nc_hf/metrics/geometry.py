@@ -71,7 +71,9 @@ def max_cos(inputs: MetricInputs) -> float:
 
 def max_cos_gap(inputs: MetricInputs) -> float:
     """The largest cosine less what is the best possible: -1/(K-1) up to K = D+1, the Welch bound beyond."""
-    classes, dim = inputs.used.num_classes, inputs.used.dim
+    classes, dim = len(inputs.used.units), inputs.used.dim  # a class without a direction has no cosine
+    if classes < 2:
+        return math.nan
     bound = -1 / (classes - 1) if classes <= dim + 1 else math.sqrt((classes - dim) / (dim * (classes - 1)))
     return max_cos(inputs) - bound
 

@@ -166,18 +166,21 @@ class MetricInputs:
 
     def _kernel(self, kind: str, of_type: type[K]) -> K:
         if kind not in self._kernels:
-            self._sweep(self._view_of(kind))
+            self._sweep(self.view(self._min_count_of(kind)))
         kernel = self._kernels[kind]
         assert isinstance(kernel, of_type)
         return kernel
 
-    def _view_of(self, kind: str) -> ClassView:
-        return {"cdnv": self.spread, "directions": self.used}[kind] if not kind.endswith("_paper") else self.every
+    def _min_count_of(self, kind: str) -> int:
+        """Each kind of pairs goes over its own classes: every one, those with a variance, or those that count."""
+        if kind.endswith("_paper"):
+            return 1
+        return max(self.min_count, 2) if kind == "cdnv" else self.min_count
 
     def _sweep(self, view: ClassView) -> None:
         """Run all wanted kernels over one set of classes; again only if the median escaped its bracket."""
         kinds = {kind.removesuffix("_quantiles") for kind in self._wanted}
-        kinds = {kind for kind in kinds if self._view_of(kind) is view}
+        kinds = {kind for kind in kinds if self._min_count_of(kind) == view.min_count}
         for widen in (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
             sweep(view.centred, list(kernels.values()))
@@ -197,7 +200,7 @@ class MetricInputs:
             return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
         if kind == "cdnv_paper":
             return VariabilityKernel(view.variance_biased, torch.zeros_like(view.counts), power=2)
-        return DirectionKernel(view.centred if kind == "directions" else view.means, view.norms.square())
+        return DirectionKernel(view.centred if kind == "directions" else view.uncentred, view.norms.square())
 
 
 def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
