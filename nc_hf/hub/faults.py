@@ -13,11 +13,9 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
-    NotASafetensorsRepoError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
-    SafetensorsParsingError,
 )
 
 from nc_hf.errors import HubError, NCError
@@ -41,8 +39,6 @@ def hub_faults(name: str, revision: str | None = None, token: str | None = None)
         raise
     except (HfHubHTTPError, _TransportError, OSError, EntryNotFoundError) as fault:
         raise HubError(_sentence(fault, name, revision, bool(token or get_token()))) from fault
-    except (NotASafetensorsRepoError, SafetensorsParsingError, ValueError) as fault:
-        raise HubError(f"What the Hub says of {name} cannot be read: try another revision of the model.") from fault
 
 
 def _sentence(fault: BaseException, name: str, revision: str | None, has_token: bool) -> str:

@@ -1,4 +1,4 @@
-"""Fetching the files that were found fit, and building the model and tokenizer from them."""
+"""Fetching the files that were found fit, and building the model from them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.utils.tqdm import tqdm as hub_tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
-from nc_hf.errors import HubError, ModelError, NCError, TokenizerError
+from nc_hf.errors import HubError, ModelError, NCError
+from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
-from nc_hf.hub.inspection import first_line
 from nc_hf.hub.room import check_memory
 from nc_hf.hub.source import ModelSource
 
@@ -97,62 +97,6 @@ def load_model(
         raise ModelError(
             f"{source.id} cannot be loaded ({first_line(fault)}): name another model or revision."
         ) from fault
-
-
-def load_tokenizer(source: ModelSource, *, token: str | None = None) -> Any:
-    """Build the tokenizer that came with the model; its few files are fetched if they are not there.
-
-    Raises:
-        HubError: if the files do not come.
-        TokenizerError: if there is none or it needs code of the repository.
-    """
-    folder = download(source, weights=False, token=token)
-    return read_tokenizer(source.id, folder, set(source.files))
-
-
-def read_tokenizer(name: str, folder: Path, files: set[str]) -> Any:
-    """Build the tokenizer whose files lie in ``folder``.
-
-    Raises:
-        TokenizerError: if there is none or it needs code of the repository.
-    """
-    known = {"tokenizer.json", "vocab.json", "vocab.txt", "tokenizer_config.json"}
-    if not known & files and not any(file.endswith((".model", ".tiktoken")) for file in files):
-        raise TokenizerError(f"{name} has no tokenizer: name the one that it was trained with.")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as fault:  # tokenizer classes raise whatever their parsers raise
-        raise TokenizerError(
-            f"The tokenizer of {name} cannot be read ({first_line(fault)}): name another one."
-        ) from fault
-    if not len(tokenizer):
-        raise TokenizerError(f"The tokenizer of {name} has no tokens: name another one.")
-    return tokenizer
-
-
-def check_tokenizer(tokenizer: Any, model_config: Any) -> None:
-    """Refuse a tokenizer that does not belong to the model.
-
-    Its ids must lie within the model's vocabulary; special tokens that were added later and that text never produces
-    are excepted, the end-of-text token is not. And it must fill at least half of the vocabulary: models round their
-    vocabulary up, but none known by as much.
-
-    Raises:
-        TokenizerError: if it does not.
-    """
-    size = model_config.get_text_config().vocab_size
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    unused = set(tokenizer.get_added_vocab()) - {tokenizer.eos_token, tokenizer.bos_token}
-    highest = max((number for token, number in vocabulary.items() if token not in unused), default=-1)
-    if highest >= size:
-        raise TokenizerError(
-            f"The tokenizer has a token {highest} and the model a vocabulary of {size}: name the model's own tokenizer."
-        )
-    if 2 * len(vocabulary) < size:
-        raise TokenizerError(
-            f"The tokenizer has {len(vocabulary)} tokens and the model a vocabulary of {size}: "
-            "name the model's own tokenizer."
-        )
 
 
 def _dtype(source: ModelSource, dtype: torch.dtype | str | None) -> torch.dtype:

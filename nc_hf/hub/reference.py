@@ -84,10 +84,14 @@ def check_revision(revision: str | None) -> str | None:
 
 def _folder(text: str) -> Path | None:
     """Return the folder that ``text`` means, None if it means a Hub id; a path that leads nowhere is an error."""
-    folder = Path(text).expanduser() if text else Path("?")
-    if folder.is_dir():
-        return folder
-    if text.startswith((".", "/", "~", "\\")) or folder.is_file():
+    try:
+        folder = Path(text).expanduser() if text else None
+        if folder and folder.is_dir():
+            return folder
+        is_path = text.startswith((".", "/", "~", "\\")) or (folder is not None and folder.is_file())
+    except (OSError, ValueError, RuntimeError):  # too long, a character that no path has, no such user
+        is_path = True
+    if is_path:
         raise InputError(f"There is no folder {_shown(text)}: name the folder that holds config.json and the weights.")
     return None
 
@@ -104,7 +108,10 @@ def _split_revision(text: str) -> tuple[str, str | None]:
 
 def _split_address(text: str) -> tuple[str, str | None]:
     """Take the id and revision out of a page's address on the Hub (or on the mirror in ``HF_ENDPOINT``)."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise InputError(f"{_shown(text)} is not an address: paste a model's page, or write owner/name.") from None
     own = urlsplit(constants.ENDPOINT)
     if parts.scheme == "hf":
         return _split_revision((parts.netloc + parts.path).removeprefix("models/").rstrip("/"))

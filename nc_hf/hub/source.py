@@ -8,29 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import (
-    HfApi,
-    constants,
-    get_local_safetensors_metadata,
-    hf_hub_download,
-    snapshot_download,
-    try_to_load_from_cache,
-)
-from huggingface_hub.errors import OfflineModeIsEnabled, SafetensorsParsingError
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import HfApi, constants, get_local_safetensors_metadata, try_to_load_from_cache
+from huggingface_hub.errors import SafetensorsParsingError
 from safetensors import SafetensorError, safe_open
 
 from nc_hf.errors import ModelError
+from nc_hf.hub.configuration import MALFORMED, read_config
 from nc_hf.hub.faults import hub_faults
-from nc_hf.hub.inspection import WEIGHTS, check_described, check_files, read_config, summarise_weights
-from nc_hf.hub.reference import Reference, parse_reference
+from nc_hf.hub.listing import Listing, look_up
+from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.room import check_disk, check_memory, shown_bytes
+from nc_hf.hub.weights import WEIGHTS, check_described, check_files, summarise_weights
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsRepoMetadata
-
-_TOKENIZER_ENDINGS = (".json", ".txt", ".model", ".tiktoken", ".jinja")
-_MAX_INDEX_BYTES = 100_000_000  # of config.json and the weight index, which are read before anything is known
 
 
 @dataclass(frozen=True)
@@ -89,101 +80,77 @@ def resolve(
         ModelError: if it is not a causal language model in safetensors of a type that transformers knows, or does not
             fit into ``max_bytes``, the free memory or the free disk.
     """
-    asked = parse_reference(reference, revision, allow_local=allow_local)
-    if asked.folder:
-        return _inspect_folder(asked, asked.folder, None, max_bytes)
-    api = HfApi(token=token)
-    with hub_faults(asked.id, asked.revision, token):
-        try:
-            info = api.model_info(asked.id, revision=asked.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-        except OfflineModeIsEnabled:
-            snapshot = Path(snapshot_download(asked.id, revision=asked.revision, local_files_only=True))
-            return _inspect_folder(asked, snapshot, snapshot.name, max_bytes)
-        commit = str(info.sha)
-        # Mirrors leave the sizes out of what they say of a model, but not out of its tree.
-        tree = api.list_repo_tree(asked.id, revision=commit)
-        sizes = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
-    weights = check_files(asked.id, sizes)
-    for at in (asked.revision or constants.DEFAULT_REVISION, commit):
-        # First by its name, so that the client notes the commit for HF_HUB_OFFLINE; then what counts, mostly the same.
-        config_file = _fetch_small(asked.id, "config.json", at, sizes, token)
-    config = read_config(asked.id, config_file.parent)
+    listing = look_up(parse_reference(reference, revision, allow_local=allow_local), token)
+    weights = check_files(listing.name, listing.sizes)
+    listing.check_small(*listing.tokenizer_files())
+    config = read_config(listing.name, listing.fetch_small("config.json", token).parent)
     if weights != WEIGHTS:
-        _check_index(asked.id, _fetch_small(asked.id, weights, commit, sizes, token), sizes)
-    with hub_faults(asked.id, asked.revision, token):
-        headers = api.get_safetensors_metadata(asked.id, revision=commit)
-    source = _describe(asked, headers, sizes, config, commit, commit, None, max_bytes)
-    cached = (try_to_load_from_cache(asked.id, file, revision=commit) for file in source.files)
-    missing = sum(sizes[file] for file, at in zip(source.files, cached, strict=True) if not isinstance(at, str))
-    check_disk(asked.id, missing, Path(constants.HF_HUB_CACHE))
+        _check_index(listing, listing.fetch_small(weights, token))
+    headers = _read_headers(listing, token)
+    summary = summarise_weights(listing.name, headers, listing.sizes)
+    shards = sorted(headers.files_metadata)
+    size = sum(listing.sizes[shard] for shard in shards)
+    if max_bytes is not None and size > max_bytes:
+        raise ModelError(
+            f"{listing.name} has {shown_bytes(size)} of weights and the limit is {shown_bytes(max_bytes)}: "
+            "choose a smaller model or raise the limit."
+        )
+    check_memory(listing.name, size)
+    check_memory(listing.name, size + check_described(listing.name, config, summary))
+    source = ModelSource(
+        id=listing.name,
+        revision=listing.revision,
+        commit=listing.commit,
+        identity=listing.commit or _hash_weights(listing.folder or Path(), shards),
+        path=listing.folder,
+        size_bytes=size,
+        parameters=summary.parameters,
+        dtype=summary.dtype,
+        files={file: listing.sizes[file] for file in ["config.json", *listing.tokenizer_files(), *shards]},
+        config=config,
+    )
+    _check_disk(source)
     return source
 
 
-def _inspect_folder(asked: Reference, folder: Path, commit: str | None, max_bytes: int | None) -> ModelSource:
-    """Check a folder of this machine as a repository is checked."""
-    sizes = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
-    weights = check_files(asked.id, sizes)
-    config = read_config(asked.id, folder)
-    if weights != WEIGHTS:
-        _check_index(asked.id, folder / weights, sizes)
+def _read_headers(listing: Listing, token: str | None) -> SafetensorsRepoMetadata:
+    """Read the headers of all weight files: a few requests for a part of each, or from the disk."""
     try:
-        headers = get_local_safetensors_metadata(folder)
+        if listing.folder is None:
+            with hub_faults(listing.name, listing.revision, token):
+                return HfApi(token=token).get_safetensors_metadata(listing.name, revision=listing.commit)
+        headers = get_local_safetensors_metadata(listing.folder)
         for shard in headers.files_metadata:
-            safe_open(folder / shard, "pt")  # fails unless the file holds all that its header declares
-    except (OSError, SafetensorsParsingError, SafetensorError, ValueError) as fault:
+            safe_open(listing.folder / shard, "pt")  # fails unless the file holds all that its header declares
+        return headers
+    except (OSError, SafetensorsParsingError, SafetensorError, *MALFORMED) as fault:
         raise ModelError(
-            f"The weights of {asked.id} are not whole safetensors files: fetch or save them anew."
+            f"The weights of {listing.name} are not whole safetensors files: fetch or save them anew."
         ) from fault
-    identity = commit or _hash_weights(folder, sorted(headers.files_metadata))
-    return _describe(asked, headers, sizes, config, commit, identity, folder, max_bytes)
 
 
-def _describe(
-    asked: Reference,
-    headers: SafetensorsRepoMetadata,
-    sizes: dict[str, int],
-    config: Any,
-    commit: str | None,
-    identity: str,
-    path: Path | None,
-    max_bytes: int | None,
-) -> ModelSource:
-    """Put together what is known, and refuse what is too large or contradicts itself."""
-    shards = sorted(headers.files_metadata)
-    weights = summarise_weights(asked.id, headers, sizes)
-    size = max(weights.num_bytes, sum(sizes[shard] for shard in shards))
-    if max_bytes is not None and size > max_bytes:
-        raise ModelError(
-            f"{asked.id} has {shown_bytes(size)} of weights and the limit is {shown_bytes(max_bytes)}: "
-            "choose a smaller model or raise the limit."
-        )
-    check_memory(asked.id, size)
-    check_described(asked.id, config, weights)
-    small = [file for file in sizes if "/" not in file and file.endswith(_TOKENIZER_ENDINGS)]
-    files = {file: sizes[file] for file in sorted({*small, *shards})}
-    return ModelSource(
-        asked.id, asked.revision, commit, identity, path, size, weights.parameters, weights.dtype, files, config
-    )
+def _check_disk(source: ModelSource) -> None:
+    """Hold what is still to be fetched against the disk."""
+    if source.path is None:
+        cached = {file for file in source.files if isinstance(_cached(source, file), str)}
+        missing = sum(size for file, size in source.files.items() if file not in cached)
+        check_disk(source.id, missing, Path(constants.HF_HUB_CACHE))
 
 
-def _fetch_small(name: str, file: str, revision: str, sizes: dict[str, int], token: str | None) -> Path:
-    """Fetch a file that tells what the rest is; one of a size that such a file never has is refused."""
-    if sizes[file] > _MAX_INDEX_BYTES:
-        raise ModelError(f"{file} of {name} has {shown_bytes(sizes[file])}, which cannot be right: name another model.")
-    with hub_faults(name, revision, token):
-        return Path(hf_hub_download(name, file, revision=revision, token=token))
+def _cached(source: ModelSource, file: str) -> object:
+    return try_to_load_from_cache(source.id, file, revision=source.commit)
 
 
-def _check_index(name: str, index: Path, sizes: dict[str, int]) -> None:
+def _check_index(listing: Listing, index: Path) -> None:
     """Refuse an index that points at anything but the files beside it."""
     try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as fault:
-        raise ModelError(f"{index.name} of {name} cannot be read: fetch or save the weights anew.") from fault
-    strange = sorted(str(shard) for shard in shards if "/" in str(shard) or shard not in sizes)
+        shards = {str(shard) for shard in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    except (OSError, *MALFORMED) as fault:
+        raise ModelError(f"{index.name} of {listing.name} cannot be read: fetch or save the weights anew.") from fault
+    strange = sorted(shard for shard in shards if "/" in shard or shard not in listing.sizes)
     if strange:
         raise ModelError(
-            f"{index.name} of {name} names {strange[0][:80]!r}, which is not there: save the weights anew."
+            f"{index.name} of {listing.name} names {strange[0][:80]!r}, which is not there: save the weights anew."
         )
 
 

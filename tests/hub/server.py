@@ -131,6 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     hub: StandIn
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # header and body are two writes: else each answer waits 40 ms for the first's receipt
+    )
 
     def do_GET(self) -> None:
         self._serve()

@@ -1,0 +1,129 @@
+"""Tokenizers: from the model's repository or another one, without code, and without reading any other file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from nc_hf.errors import TokenizerError
+from nc_hf.hub.configuration import first_line
+from nc_hf.hub.listing import look_up
+from nc_hf.hub.loading import download
+from nc_hf.hub.reference import parse_reference
+from nc_hf.hub.source import ModelSource
+
+# Settings are handed to the tokenizer's class as they stand, and some of its arguments are paths that it opens: a
+# repository could name any file of this machine. So only what cannot be a path is left in.
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+_NAMED = {
+    "added_tokens_decoder",
+    "additional_special_tokens",
+    "errors",
+    "extra_special_tokens",
+    "padding_side",
+    "tokenizer_class",
+    "truncation_side",
+}
+
+
+def load_tokenizer(source: ModelSource, *, token: str | None = None) -> Any:
+    """Build the tokenizer that came with the model; its few files are fetched if they are not there.
+
+    Args:
+        source: as :func:`~nc_hf.hub.source.resolve` gave it.
+        token: the reader's own token; default: the one the client finds.
+
+    Raises:
+        HubError: if the files do not come.
+        TokenizerError: if there is none or it needs code of the repository.
+    """
+    folder = download(source, weights=False, token=token)
+    return _build(source.id, [folder / file for file in source.files if not file.endswith(".safetensors")])
+
+
+def open_tokenizer(
+    reference: str, revision: str | None = None, *, allow_local: bool = False, token: str | None = None
+) -> Any:
+    """Build a tokenizer by itself: from any repository or folder that has one, with or without a model.
+
+    Args:
+        reference: ``ID[@REVISION]``, a page's address, or a folder (see :func:`~nc_hf.hub.reference.parse_reference`).
+        revision: branch, tag or commit, if not part of ``reference``.
+        allow_local: whether ``reference`` may be a folder; False for whatever came over a network.
+        token: the reader's own token; default: the one the client finds.
+
+    Raises:
+        InputError: if the reference is not one.
+        HubError: if the Hub does not give the files out.
+        TokenizerError: if there is none or it needs code of the repository.
+    """
+    listing = look_up(parse_reference(reference, revision, allow_local=allow_local), token)
+    files = listing.tokenizer_files() + ["config.json"] * ("config.json" in listing.sizes)
+    return _build(listing.name, [listing.fetch_small(file, token) for file in files])
+
+
+def check_tokenizer(tokenizer: Any, model_config: Any) -> None:
+    """Refuse a tokenizer that does not belong to the model.
+
+    Its ids must lie within the model's vocabulary; special tokens that were added later and that text never produces
+    are excepted, those that begin and end a text are not. And it must fill at least half of the vocabulary: models
+    round theirs up, but none known by as much.
+
+    Args:
+        tokenizer: of transformers.
+        model_config: the model's ``PreTrainedConfig``.
+
+    Raises:
+        TokenizerError: if it does not belong.
+    """
+    size = model_config.get_text_config().vocab_size
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    unused = set(tokenizer.get_added_vocab()) - {tokenizer.eos_token, tokenizer.bos_token}
+    highest = max((number for token, number in vocabulary.items() if token not in unused), default=-1)
+    if highest >= size:
+        raise TokenizerError(
+            f"The tokenizer has a token {highest} and the model a vocabulary of {size}: name the model's own tokenizer."
+        )
+    if 2 * len(vocabulary) < size:
+        raise TokenizerError(
+            f"The tokenizer has {len(vocabulary)} tokens and the model a vocabulary of {size}: "
+            "name the model's own tokenizer."
+        )
+
+
+def _build(name: str, files: Iterable[Path]) -> Any:
+    """Build a tokenizer from copies of its files, with their settings cleaned."""
+    paths = {path.name: path for path in files}
+    if not paths.keys() - {"config.json", *_SETTINGS}:
+        raise TokenizerError(f"{name} has no tokenizer: name the one that it was trained with.")
+    with TemporaryDirectory(prefix="nc_hf_tokenizer_") as place:
+        try:
+            for file, path in paths.items():
+                if file in _SETTINGS:
+                    (Path(place) / file).write_text(json.dumps(_clean(json.loads(path.read_text(encoding="utf-8")))))
+                else:
+                    shutil.copyfile(path, Path(place) / file)
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
+        except Exception as fault:  # tokenizer classes raise whatever their parsers raise
+            raise TokenizerError(
+                f"The tokenizer of {name} cannot be read ({first_line(fault)}): name another one."
+            ) from fault
+    if not len(tokenizer):
+        raise TokenizerError(f"The tokenizer of {name} has no tokens: name another one.")
+    tokenizer.name_or_path = name
+    return tokenizer
+
+
+def _clean(settings: dict[str, Any]) -> dict[str, Any]:
+    """Keep numbers, switches, tokens, and what is named above."""
+    return {
+        key: value
+        for key, value in settings.items()
+        if value is None or isinstance(value, int | float) or key.endswith("_token") or key in _NAMED
+    }

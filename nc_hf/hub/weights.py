@@ -1,0 +1,151 @@
+"""The weight files: which they are, what their headers declare, and whether the configuration describes them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from nc_hf.errors import ModelError
+from nc_hf.hub.configuration import MALFORMED, first_line
+
+if TYPE_CHECKING:
+    from huggingface_hub.utils._safetensors import SafetensorsFileMetadata, SafetensorsRepoMetadata
+
+WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl"}
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+@dataclass(frozen=True)
+class WeightSummary:
+    """What the headers of the safetensors files declare.
+
+    Attributes:
+        parameters: number of floating-point elements.
+        elements: number of elements of each tensor, by its name.
+        dtype: the floating-point type of most parameters, for instance ``float32``.
+    """
+
+    parameters: int
+    elements: dict[str, int]
+    dtype: str
+
+
+def check_files(name: str, files: Iterable[str]) -> str:
+    """Return the file to read the weights from: ``model.safetensors`` or its index.
+
+    Raises:
+        ModelError: if there is none, or what lies there is an adapter, pickles or another program's format.
+    """
+    names = set(files)
+    if "adapter_config.json" in names:
+        raise ModelError(f"{name} is an adapter without its base model: merge the two, save, and name the result.")
+    if "config.json" not in names:
+        raise ModelError(f"{name} has no config.json: name a repository or folder in the format of transformers.")
+    for weights in (WEIGHTS, WEIGHTS_INDEX):
+        if weights in names:
+            return weights
+    endings = {Path(file).suffix for file in names}
+    if endings & _PICKLES:
+        raise ModelError(
+            f"{name} has its weights as pickles or the like only, which may run code: load it where you trust it, "
+            "save_pretrained() it, which writes safetensors, and name the result."
+        )
+    if ".gguf" in endings:
+        raise ModelError(f"{name} is in the format GGUF, quantised for other programs: name the original model.")
+    raise ModelError(f"{name} has no {WEIGHTS}: name a repository or folder with weights as safetensors.")
+
+
+def summarise_weights(name: str, headers: SafetensorsRepoMetadata, sizes: Mapping[str, int]) -> WeightSummary:
+    """Add up what the headers declare, and hold it against the files' sizes.
+
+    Args:
+        name: of the model, for the message.
+        headers: of all its safetensors files.
+        sizes: bytes of each file.
+
+    Raises:
+        ModelError: if a header contradicts itself or the size of its file, or the weights are quantised.
+    """
+    elements: dict[str, int] = {}
+    kinds: Counter[str] = Counter()
+    for file, header in headers.files_metadata.items():
+        try:
+            end = _last_byte(header)
+        except MALFORMED as fault:
+            raise ModelError(f"The header of {file} in {name} contradicts itself: name another model.") from fault
+        if end > sizes[file] - 8:
+            raise ModelError(f"The header of {file} in {name} declares more than the file holds: save it anew.")
+        for tensor, info in header.tensors.items():
+            elements[tensor] = math.prod(info.shape)
+            kinds[info.dtype] += elements[tensor]
+    floating = {_DTYPES[kind]: count for kind, count in kinds.items() if kind in _DTYPES}
+    parameters = sum(floating.values())
+    if 2 * parameters < kinds.total():  # masks and position tables of old checkpoints are integers too, but few
+        kind = kinds.most_common(1)[0][0]
+        raise ModelError(f"The weights of {name} are quantised ({kind}): name the original model.")
+    if not parameters:
+        raise ModelError(f"The weight files of {name} hold no weights: name another model.")
+    return WeightSummary(parameters, elements, max(floating, key=lambda kind: floating[kind]))
+
+
+def check_described(name: str, config: Any, weights: WeightSummary) -> int:
+    """Refuse a configuration that describes a larger model than its weights fill.
+
+    The model is laid out without memory (on the device "meta"); what the files do not fill would be filled at random,
+    and could be of any size.
+
+    Returns:
+        Bytes of the tables that the model makes for itself (masks, positions), which no file holds.
+
+    Raises:
+        ModelError: if it does.
+    """
+    held = sum(weights.elements.values())
+    try:
+        if (getattr(config.get_text_config(), "num_hidden_layers", None) or 0) > len(weights.elements):
+            described, tables = held + 1, 0  # fewer tensors than layers: not worth laying out
+        else:
+            described, tables = _lay_out(config)
+    except Exception as fault:  # sizes that do not go together fail somewhere within the model's own code
+        raise ModelError(
+            f"The config.json of {name} describes no model ({first_line(fault)}): name another."
+        ) from fault
+    if described > held:
+        raise ModelError(
+            f"The config.json of {name} describes a model larger than its weights ({held:,} numbers): "
+            "one of them is wrong, name another model or revision."
+        )
+    return tables
+
+
+def _lay_out(config: Any) -> tuple[int, int]:
+    """Number of parameters, tied ones once, and bytes of buffers."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return parameters, sum(buffer.nbytes for buffer in model.buffers())
+
+
+def _last_byte(header: SafetensorsFileMetadata) -> int:
+    """Where the last tensor ends, in bytes from the end of the header.
+
+    Raises:
+        ValueError: if a tensor's shape, type and place do not agree.
+    """
+    end = 0
+    for info in header.tensors.values():
+        begin, stop = info.data_offsets
+        num_bytes = math.prod(info.shape) * _ITEM_BYTES.get(info.dtype, 0)
+        if begin < 0 or stop < begin or min(info.shape, default=0) < 0 or num_bytes not in (0, stop - begin):
+            raise ValueError(info)
+        end = max(end, stop)
+    return end
