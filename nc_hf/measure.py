@@ -86,7 +86,9 @@ def measure(
     """
     started = time.monotonic()
     names = metric_names(preset)
-    device = device or PartialState().device
+    on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
+    process = PartialState(cpu=on_cpu)  # said now, since several processes on CPU do not find each other otherwise
+    device = device or process.device
     network, record, own_tokenizer = _open_model(model, revision, dtype, device)
     blocks = _blocks(corpus, split, tokenizer or own_tokenizer, network, packing, block_size, max_tokens)
     part = blocks if shard is None else blocks.shard(*shard)
@@ -102,7 +104,7 @@ def measure(
         save_every=save_every,
         progress=progress,
     )
-    if statistics_path is not None and PartialState().is_main_process:
+    if statistics_path is not None and process.is_main_process:
         _save_statistics(collection, record, blocks, shard, statistics_path)
     corpus_record = CorpusRecord(
         source=part.source,
@@ -139,7 +141,7 @@ def report_of(
         errors = jackknife(
             collection.groups, by_group, lambda part, decided: compute_metrics(part, head, preset, min_count, decided)
         )
-    diagnosed = [name for name in DIAGNOSTICS if name.startswith("nc1") or agreement is not None]
+    diagnosed = [n for n in DIAGNOSTICS if n not in values and (n.startswith("nc1") or agreement is not None)]
     counts = stats.counts
     used = counts[counts >= min_count]
     loss = collection.loss_sum / collection.tokens
@@ -217,9 +219,7 @@ def _blocks(
     if tokenizer is None:
         raise TokenizerError("there is no tokenizer with the model: name the one that it was trained with.")
     if isinstance(tokenizer, str | Path):
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer)
+        tokenizer = _named_tokenizer(str(tokenizer))
     config = model.config.get_text_config()
     check_tokenizer(tokenizer, config)
     context = getattr(config, "max_position_embeddings", None) or _DEFAULT_BLOCK
@@ -228,6 +228,16 @@ def _blocks(
     return open_corpus(corpus, split).pack(
         tokenizer, block_size or min(context, _DEFAULT_BLOCK), packing=packing, max_tokens=max_tokens
     )
+
+
+def _named_tokenizer(name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TokenizerError(f"the tokenizer {name} cannot be loaded ({reason}): name a folder or Hub id.") from None
 
 
 def _save_statistics(

@@ -90,7 +90,8 @@ class ClassView:
 def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
     """Return ||A B^T||_F for (K, D) matrices without a K x K matrix unless K <= D."""
     if len(left) <= left.shape[1]:
-        return torch.linalg.matrix_norm(left @ right.T)
+        small: Tensor = torch.linalg.matrix_norm(left @ right.T)
+        return small
     squared: Tensor = ((left.T @ left) * (right.T @ right)).sum()
     norm: Tensor = squared.clamp_(min=0.0).sqrt()
     return norm

@@ -101,7 +101,7 @@ def without_a_direction() -> Case:
     features = (corners[:, None] + around).reshape(-1, 3)
     weight = np.random.default_rng(15).normal(size=(9, 3))
     weight[3] = 0
-    return Case(features, np.repeat(np.arange(7), 4), weight)
+    return Case(features, np.repeat(np.arange(7), 4), weight, zeros=frozenset({"nc2_max_cos"}))
 
 
 def with_categories() -> Case:
