@@ -41,6 +41,8 @@ class TokenSample:
             "predictions": predictions,
             "tied": tied,
         }
+        if self._parts and self._parts[0]["hash"].device != places.device:  # read back from a file
+            self._parts = [{name: tensor.to(places.device) for name, tensor in part.items()} for part in self._parts]
         if self._threshold is not None:
             offered = _pick(offered, offered["hash"] <= self._threshold)
         self._parts.append({name: tensor.clone() for name, tensor in offered.items()})

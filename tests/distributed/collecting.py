@@ -1,0 +1,80 @@
+"""One collection on one rank or on each of several, saved on the way; run by tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+from accelerate.state import PartialState
+from torch import nn
+
+from nc_hf.collect import collect
+from nc_hf.collection import Collection
+from tests.training import tiny_model, token_blocks
+
+
+def killed_at(model: nn.Module, passes: int) -> None:
+    """End this process, as kill -9 does, when the model is about to run for so many times plus one."""
+    count = 0
+
+    def die(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > passes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    model.register_forward_pre_hook(die)
+
+
+def everything(collection: Collection) -> dict[str, Any]:
+    """All that a collection holds, in a form that JSON keeps exactly."""
+    layers = {
+        name: {
+            "ids": stats.class_ids.tolist(),
+            "counts": stats.counts.tolist(),
+            "means": stats.means.tolist(),
+            "scatter": stats.scatter.tolist(),
+            "within": None if stats.within_scatter is None else stats.within_scatter.tolist(),
+        }
+        for name, stats in collection.layers.items()
+    }
+    assert collection.head is not None
+    return {
+        "layers": layers,
+        "groups": [group.means.tolist() for group in collection.groups],
+        "agreement": [vars(counts) for counts in collection.agreement()],
+        "totals": [collection.tokens, collection.loss_sum, collection.correct],
+        "head": [collection.head.describe(), collection.head_error],
+        "metrics": collection.metrics("full", 2),
+    }
+
+
+def main(folder: Path, blocks: int, batch_size: int, layers: str, kill: int) -> None:
+    state = PartialState(cpu=True)
+    model = tiny_model().eval()
+    if kill >= 0:
+        killed_at(model, kill)
+    collection = collect(
+        model,
+        token_blocks(blocks, 4, classes=24),
+        batch_size=batch_size,
+        layers=layers,
+        covariance=True,
+        agreement_tokens=120,
+        groups=3,
+        checkpoint=folder / "checkpoint",
+        save_every=1,
+        progress=False,
+    )
+    (folder / f"rank{state.process_index}.json").write_text(json.dumps(everything(collection)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+    if dist.is_initialized():
+        dist.destroy_process_group()
