@@ -25,18 +25,16 @@ _REQUIRED = {"class_ids", "counts", "sums", "squares"}
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path`` and move it there only when it is complete."""
+    """Let ``write`` fill a temporary file beside ``path`` and move it there only when it is complete.
+
+    Raises:
+        FileError: the folder or the disk does not take it; what was at ``path`` is still there.
+    """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    os.close(handle)
     try:
-        write(Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        _write_beside(target, write)
+    except (OSError, SafetensorError) as error:
+        raise FileError(f"{target} cannot be written ({error}): check the folder and the room on the disk.") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -92,6 +90,19 @@ def load_statistics(path: str | Path, device: str | torch.device) -> ClassStatis
     stats.load_state_dict(tensors)
     stats.provenance = json.loads(metadata["provenance"])
     return stats
+
+
+def _write_beside(target: Path, write: Callable[[Path], None]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _write_text(path: Path, text: str) -> None:
