@@ -75,7 +75,8 @@ class ClassifierHead:
         Args:
             model: The model; wrappers of DDP, FSDP and ``torch.compile`` are looked through.
             sample: Features (n, D) and logits (n, V) of a few positions of a real forward pass, as a tap gives them.
-                None runs one over a few tokens, in evaluation mode, without touching the random state.
+                None, or a sample without positions, runs one over a few tokens, in evaluation mode and without
+                touching the random state.
 
         Raises:
             ModelError: An encoder-decoder, or a model without a language-model head.
@@ -84,7 +85,7 @@ class ClassifierHead:
         """
         inner = causal_lm(model)
         head = cls._read(inner)
-        features, logits = _probe(inner) if sample is None else sample
+        features, logits = sample if sample is not None and len(sample[0]) else _probe(inner)
         head._refuse_misfits(features, logits)
         head = head._fitted(features, logits, _declared_softcaps(inner.config.get_text_config()))
         head.check(features, logits)
@@ -209,12 +210,14 @@ class ClassifierHead:
             raise FeatureError("The model's features or logits hold NaN or Inf; load it in float32 or bfloat16.")
 
     def _fitted(self, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
-        """The plainest form that fits about as well as the best one."""
+        """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""
         linear = self.logits(features).double()
         target = logits.to(linear)
         forms = [replace(self, scale=s, softcap=c) for s, c in _candidates(linear, target, softcaps)]
         errors = [(form._transform(linear) - target).square().mean().item() for form in forms]
-        return next(f for f, error in zip(forms, errors, strict=True) if error <= AMBIGUITY**2 * min(errors))
+        rounding = torch.finfo(_precision(features, self.weight, logits)).eps ** 2 * target.square().mean().item()
+        enough = max(AMBIGUITY**2 * min(errors), rounding)
+        return next(form for form, error in zip(forms, errors, strict=True) if error <= enough)
 
 
 def _candidates(linear: Tensor, target: Tensor, softcaps: list[float]) -> Iterator[tuple[float, float | None]]:
