@@ -109,6 +109,7 @@ class NeuralCollapseCallback(TrainerCallback):
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Begin to listen, so that ``evaluate()`` without training works too."""
+        self._handler = None  # of an earlier Trainer
         self._listen_to(kwargs["model"])
 
     def on_train_begin(
@@ -255,9 +256,7 @@ class NeuralCollapseCallback(TrainerCallback):
         logs["epoch"] = state.epoch
         state.log_history.append({**logs, "step": state.global_step})
         if self._handler is not None:
-            due = control.should_log
             self._handler.on_log(args, state, control, logs)
-            control.should_log = due  # on_log takes the log of the training loss as done
 
 
 def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:

@@ -1,4 +1,4 @@
-"""One collection on one rank or on each of several, saved on the way; run by tests."""
+"""Collections on one rank or on each of several, saved on the way; run by tests."""
 
 from __future__ import annotations
 
@@ -54,27 +54,32 @@ def everything(collection: Collection) -> dict[str, Any]:
     }
 
 
-def main(folder: Path, blocks: int, batch_size: int, layers: str, kill: int) -> None:
+def main(folder: Path, kill: int, *cases: str) -> None:
+    """Collect each case, ``BLOCKSxBATCH_SIZE``; ``kill`` says after how many forward passes, or -1 for never."""
     state = PartialState(cpu=True)
     model = tiny_model().eval()
     if kill >= 0:
         killed_at(model, kill)
-    collection = collect(
-        model,
-        token_blocks(blocks, 4, classes=24),
-        batch_size=batch_size,
-        layers=layers,
-        covariance=True,
-        agreement_tokens=120,
-        groups=3,
-        checkpoint=folder / "checkpoint",
-        save_every=1,
-        progress=False,
-    )
-    (folder / f"rank{state.process_index}.json").write_text(json.dumps(everything(collection)))
+    results = {}
+    for case in cases:
+        blocks, batch_size = case.split("x")
+        collection = collect(
+            model,
+            token_blocks(int(blocks), 4, classes=24),
+            batch_size=int(batch_size),
+            layers="all",
+            covariance=True,
+            agreement_tokens=120,
+            groups=3,
+            checkpoint=folder / "checkpoint",
+            save_every=1,
+            progress=False,
+        )
+        results[case] = everything(collection)
+    (folder / f"rank{state.process_index}.json").write_text(json.dumps(results))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
     if dist.is_initialized():
         dist.destroy_process_group()
