@@ -25,20 +25,24 @@ _TransportError: type[BaseException] = HfHubHTTPError.__bases__[0]
 
 
 @contextmanager
-def hub_faults(name: str, revision: str | None = None, token: str | None = None) -> Iterator[None]:
+def hub_faults(name: str, revision: str | None = None, token: str | bool | None = None) -> Iterator[None]:
     """Turn what the Hub's client raises within the block into ``HubError``.
 
     Args:
         name: id of the repository, for the message.
         revision: the revision that was asked for, for the message.
-        token: the token that was sent, if not the one of the environment; never part of the message.
+        token: the token that was sent, None for the one of the environment, False for none; never part of the message.
     """
     try:
         yield
     except NCError:
         raise
     except (HfHubHTTPError, _TransportError, OSError, EntryNotFoundError) as fault:
-        raise HubError(_sentence(fault, name, revision, bool(token or get_token()))) from fault
+        raise HubError(_sentence(fault, name, revision, bool(get_token() if token is None else token))) from fault
+    except (ValueError, TypeError, KeyError, AttributeError) as fault:  # an answer, but not of the form of the Hub's
+        raise HubError(
+            f"What {constants.ENDPOINT} answers about {name} cannot be read: check HF_ENDPOINT, then try again."
+        ) from fault
 
 
 def _sentence(fault: BaseException, name: str, revision: str | None, has_token: bool) -> str:

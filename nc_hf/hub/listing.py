@@ -54,7 +54,7 @@ class Listing:
                 size = shown_bytes(self.sizes[file])
                 raise ModelError(f"{file} of {self.name} has {size}, which cannot be right: name another model.")
 
-    def fetch_small(self, file: str, token: str | None = None) -> Path:
+    def fetch_small(self, file: str, token: str | bool | None = None) -> Path:
         """Fetch a file that is read before much is known of the model, and give its place on this machine.
 
         Raises:
@@ -70,7 +70,7 @@ class Listing:
             return Path(hf_hub_download(self.name, file, revision=self.commit, token=token))
 
 
-def look_up(asked: Reference, token: str | None = None) -> Listing:
+def look_up(asked: Reference, token: str | bool | None = None) -> Listing:
     """List the files that a reference means, at the commit it points to now.
 
     Raises:

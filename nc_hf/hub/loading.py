@@ -16,6 +16,7 @@ from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.room import check_memory
 from nc_hf.hub.source import ModelSource
+from nc_hf.hub.weights import BUILDING
 
 # A stored tensor that the model leaves unused is usually a mask or a table of an old version; more than this share of
 # all weights means that the configuration describes another, smaller model.
@@ -25,14 +26,14 @@ Progress = Callable[[int], None]
 
 
 def download(
-    source: ModelSource, *, weights: bool = True, token: str | None = None, progress: Progress | None = None
+    source: ModelSource, *, weights: bool = True, token: str | bool | None = None, progress: Progress | None = None
 ) -> Path:
     """Fetch a model's files into the client's cache, those already there excepted.
 
     Args:
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
         weights: whether the weights too; False for the configuration and tokenizer alone.
-        token: the reader's own token; default: the one the client finds.
+        token: the reader's own token; default: the one the client finds; False for none.
         progress: called with the number of bytes that just came; an error that it raises ends the download.
 
     Returns:
@@ -60,7 +61,7 @@ def load_model(
     dtype: torch.dtype | str | None = None,
     device: torch.device | str = "cpu",
     *,
-    token: str | None = None,
+    token: str | bool | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Build the model in evaluation mode, from safetensors alone and without code of the repository.
@@ -69,7 +70,7 @@ def load_model(
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
         dtype: of the weights in memory, for instance ``"float32"``; default: the one that the checkpoint names.
         device: where to put it.
-        token: the reader's own token; default: the one the client finds.
+        token: the reader's own token; default: the one the client finds; False for none.
         progress: called with the number of bytes that just came.
 
     Raises:
@@ -80,15 +81,16 @@ def load_model(
     check_memory(source.id, source.parameters * target.itemsize)
     folder = download(source, token=token, progress=progress)
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=source.config,
-            dtype=target,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        with BUILDING:
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=source.config,
+                dtype=target,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
         _check_found(source, found, model)
         return model.to(device).eval()
     except NCError:

@@ -23,7 +23,7 @@ class Revision:
 
 
 def list_revisions(
-    reference: str, select: str | Sequence[str] = "all", *, every: int = 1, token: str | None = None
+    reference: str, select: str | Sequence[str] = "all", *, every: int = 1, token: str | bool | None = None
 ) -> list[Revision]:
     """List branches and tags of a model in the order of their numbers (``step512`` before ``step1000``).
 
@@ -33,7 +33,7 @@ def list_revisions(
         reference: Hub id or a page's address.
         select: ``"all"``; a glob such as ``"step*"``; or names, as a sequence or with commas between, in this order.
         every: keep the first of what is selected and every n-th after it.
-        token: the reader's own token; default: the one the client finds.
+        token: the reader's own token; default: the one the client finds; False for none.
 
     Raises:
         InputError: if ``every`` is less than 1 or the reference is not one.

@@ -59,7 +59,7 @@ def resolve(
     *,
     allow_local: bool = False,
     max_bytes: int | None = None,
-    token: str | None = None,
+    token: str | bool | None = None,
 ) -> ModelSource:
     """Look a model up and check everything that can be checked without its weights.
 
@@ -72,7 +72,8 @@ def resolve(
         revision: branch, tag or commit, if not part of ``reference``.
         allow_local: whether ``reference`` may be a folder; False for whatever came over a network.
         max_bytes: refuse weights larger than this.
-        token: the reader's own token; default: the one the client finds (``HF_TOKEN`` or its login).
+        token: the reader's own token; default: the one the client finds (``HF_TOKEN`` or its login); False for none,
+            as for a visitor who must not read what the machine's owner may.
 
     Raises:
         InputError: if the reference is not one.
@@ -86,7 +87,8 @@ def resolve(
     config = read_config(listing.name, listing.fetch_small("config.json", token).parent)
     if weights != WEIGHTS:
         _check_index(listing, listing.fetch_small(weights, token))
-    headers = _read_headers(listing, token)
+    with hub_faults(listing.name, listing.revision, token):
+        headers = _read_headers(listing, token)
     summary = summarise_weights(listing.name, headers, listing.sizes)
     shards = sorted(headers.files_metadata)
     size = sum(listing.sizes[shard] for shard in shards)
@@ -113,17 +115,16 @@ def resolve(
     return source
 
 
-def _read_headers(listing: Listing, token: str | None) -> SafetensorsRepoMetadata:
+def _read_headers(listing: Listing, token: str | bool | None) -> SafetensorsRepoMetadata:
     """Read the headers of all weight files: a few requests for a part of each, or from the disk."""
     try:
         if listing.folder is None:
-            with hub_faults(listing.name, listing.revision, token):
-                return HfApi(token=token).get_safetensors_metadata(listing.name, revision=listing.commit)
+            return HfApi(token=token).get_safetensors_metadata(listing.name, revision=listing.commit)
         headers = get_local_safetensors_metadata(listing.folder)
         for shard in headers.files_metadata:
             safe_open(listing.folder / shard, "pt")  # fails unless the file holds all that its header declares
         return headers
-    except (OSError, SafetensorsParsingError, SafetensorError, *MALFORMED) as fault:
+    except (SafetensorsParsingError, SafetensorError, *MALFORMED) as fault:
         raise ModelError(
             f"The weights of {listing.name} are not whole safetensors files: fetch or save them anew."
         ) from fault

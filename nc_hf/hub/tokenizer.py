@@ -32,12 +32,12 @@ _NAMED = {
 }
 
 
-def load_tokenizer(source: ModelSource, *, token: str | None = None) -> Any:
+def load_tokenizer(source: ModelSource, *, token: str | bool | None = None) -> Any:
     """Build the tokenizer that came with the model; its few files are fetched if they are not there.
 
     Args:
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
-        token: the reader's own token; default: the one the client finds.
+        token: the reader's own token; default: the one the client finds; False for none.
 
     Raises:
         HubError: if the files do not come.
@@ -48,7 +48,7 @@ def load_tokenizer(source: ModelSource, *, token: str | None = None) -> Any:
 
 
 def open_tokenizer(
-    reference: str, revision: str | None = None, *, allow_local: bool = False, token: str | None = None
+    reference: str, revision: str | None = None, *, allow_local: bool = False, token: str | bool | None = None
 ) -> Any:
     """Build a tokenizer by itself: from any repository or folder that has one, with or without a model.
 
@@ -56,7 +56,7 @@ def open_tokenizer(
         reference: ``ID[@REVISION]``, a page's address, or a folder (see :func:`~nc_hf.hub.reference.parse_reference`).
         revision: branch, tag or commit, if not part of ``reference``.
         allow_local: whether ``reference`` may be a folder; False for whatever came over a network.
-        token: the reader's own token; default: the one the client finds.
+        token: the reader's own token; default: the one the client finds; False for none.
 
     Raises:
         InputError: if the reference is not one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsFileMetadata, SafetensorsRepoMetadata
 
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+# transformers switches initialisation and tying off for the whole process while it builds a model, and two threads that
+# build at once can leave them off for good: one model at a time.
+BUILDING = threading.Lock()
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl"}
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -129,7 +133,7 @@ def check_described(name: str, config: Any, weights: WeightSummary) -> int:
 
 def _lay_out(config: Any) -> tuple[int, int]:
     """Number of parameters, tied ones once, and bytes of buffers."""
-    with torch.device("meta"):
+    with BUILDING, torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return parameters, sum(buffer.nbytes for buffer in model.buffers())
