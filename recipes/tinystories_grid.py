@@ -70,12 +70,21 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         settings = (row["width"], row["depth"], row["epochs"], row["saved_epoch"])
-        table.add_row(*map(str, settings), *(f"{row[name]:.3f}" for name in SHOWN))
+        table.add_row(*map(str, settings), *(five_wide(row[name]) for name in SHOWN))
     console.print(table)
     console.print(CAPTION, highlight=False)
     figure = loss_figure(read_results(output / "results.csv"), FIGURE)
     for path in [output / "results.csv", *save_figure(figure, output, "collapse_vs_loss")]:
         console.print(f"wrote {path}")
+
+
+def five_wide(value: float) -> str:
+    """Write a number in five characters where it is below 100.
+
+    >>> five_wide(3.7384), five_wide(10.8361)
+    ('3.738', '10.84')
+    """
+    return f"{value:.3f}" if abs(value) < 9.9995 else f"{value:.2f}"
 
 
 def numbers(text: str | None) -> list[str] | None:
