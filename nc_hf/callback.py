@@ -155,10 +155,9 @@ class NeuralCollapseCallback(TrainerCallback):
         prefix = _evaluation_prefix(logs)
         if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
             return
-        if not self._batches and not prefix.startswith("eval"):
-            return  # logged by hand, such as what predict() returned
-        if any(f"{prefix}_{name}" in logs for name in self.names):
-            return  # what evaluate() returned, logged again
+        known = any(f"{prefix}_{name}" in logs for name in self.names)
+        if not self._batches and (known or not prefix.startswith("eval")):
+            return  # logged by hand: what evaluate() or predict() returned
         values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
         values = {f"{prefix}_{name}": value for name, value in values.items()}
         logs.update(values)
