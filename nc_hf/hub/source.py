@@ -108,7 +108,7 @@ def resolve(
         size_bytes=size,
         parameters=summary.parameters,
         dtype=summary.dtype,
-        files={file: listing.sizes[file] for file in ["config.json", *listing.tokenizer_files(), *shards]},
+        files={file: listing.sizes[file] for file in ["config.json", weights, *listing.tokenizer_files(), *shards]},
         config=config,
     )
     _check_disk(source)
