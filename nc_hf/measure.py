@@ -20,7 +20,7 @@ from nc_hf.collect import collect, perplexity
 from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks, open_corpus
 from nc_hf.errors import InputError, TokenizerError
-from nc_hf.hub import check_tokenizer, load_model, load_tokenizer, resolve
+from nc_hf.hub import check_tokenizer, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.metrics import METRICS, compute_metrics, metric_names
 from nc_hf.report import Report
 from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, MetricValue, ModelRecord
@@ -219,7 +219,7 @@ def _blocks(
     if tokenizer is None:
         raise TokenizerError("there is no tokenizer with the model: name the one that it was trained with.")
     if isinstance(tokenizer, str | Path):
-        tokenizer = _named_tokenizer(str(tokenizer))
+        tokenizer = open_tokenizer(str(tokenizer), allow_local=True)
     config = model.config.get_text_config()
     check_tokenizer(tokenizer, config)
     context = getattr(config, "max_position_embeddings", None) or _DEFAULT_BLOCK
@@ -228,16 +228,6 @@ def _blocks(
     return open_corpus(corpus, split).pack(
         tokenizer, block_size or min(context, _DEFAULT_BLOCK), packing=packing, max_tokens=max_tokens
     )
-
-
-def _named_tokenizer(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise TokenizerError(f"the tokenizer {name} cannot be loaded ({reason}): name a folder or Hub id.") from None
 
 
 def _save_statistics(

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from accelerate.state import PartialState
 from torch.utils.data import Dataset
-from transformers import AutoTokenizer, GPTNeoConfig, GPTNeoForCausalLM, Trainer, TrainingArguments
+from transformers import GPTNeoConfig, GPTNeoForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from nc_hf.callback import NeuralCollapseCallback
 from nc_hf.collect import collect, perplexity
 from nc_hf.corpus import TokenBlocks, open_corpus
+from nc_hf.hub import open_tokenizer
 from nc_hf.metrics import compute_metrics
 from nc_hf.stories import builtin_tokenizer
 from nc_hf.study.grid import Cell, Study
@@ -36,7 +37,7 @@ def open_text(study: Study) -> StudyText:
     if study.tokenizer == "builtin":
         tokenizer = builtin_tokenizer(study.vocab_size)
     else:
-        tokenizer = AutoTokenizer.from_pretrained(study.tokenizer)
+        tokenizer = open_tokenizer(study.tokenizer, allow_local=True)
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
     blocks = {
         split: open_corpus(study.corpus, split).pack(
