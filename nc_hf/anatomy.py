@@ -44,7 +44,7 @@ def find_decoder(model: Any) -> nn.Module:
     decoder: nn.Module = model.get_decoder()
     if decoder is head:  # named "decoder" as in BERT
         decoder = model
-    while decoder is model or (head is not embeddings and _holds(decoder, head)):
+    while head is not embeddings and _holds(decoder, head):
         inner = [child for child in decoder.children() if child is not embeddings and _holds(child, embeddings)]
         if len(inner) != 1:
             raise TapError(
