@@ -173,7 +173,7 @@ class FeatureTap:
             why = "The loss calls the model's decoder directly, so its labels never pass through the model"
         elif self.unlabelled:
             why = (
-                f"{self.unlabelled} evaluation batches reached the model without labels (label smoothing and "
+                f"Evaluation called the model without labels, {self.unlabelled} times in a row (label smoothing and "
                 "compute_loss_func take them away)"
             )
         else:
