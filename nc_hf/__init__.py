@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nc_hf.callback import NeuralCollapseCallback as NeuralCollapseCallback
     from nc_hf.head import ClassifierHead as ClassifierHead
-    from nc_hf.measure import measure as measure
+    from nc_hf.measuring import measure as measure
     from nc_hf.metrics import METRICS as METRICS
     from nc_hf.metrics import PRESETS as PRESETS
     from nc_hf.metrics import compute_metrics as compute_metrics
@@ -28,7 +28,7 @@ _HOME = {
     "PRESETS": "nc_hf.metrics",
     "Report": "nc_hf.report",
     "compute_metrics": "nc_hf.metrics",
-    "measure": "nc_hf.measure",
+    "measure": "nc_hf.measuring",
 }
 
 __all__ = ["__version__", *_HOME]

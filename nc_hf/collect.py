@@ -21,6 +21,7 @@ from nc_hf.corpus import TokenBlocks
 from nc_hf.errors import CorpusError, FileError, InputError, LabelError
 from nc_hf.exchange import exchange_tensors
 from nc_hf.files import load_tensors, save_tensors
+from nc_hf.progress import Listener, Meter
 from nc_hf.tap import FeatureTap
 
 _FORMAT = "nc_hf.collection"
@@ -37,7 +38,7 @@ def collect(
     groups: int = 1,
     checkpoint: str | Path | None = None,
     save_every: int = 200,
-    progress: bool = True,
+    progress: bool | Listener = True,
 ) -> Collection:
     """Run a model over blocks of tokens and gather what every metric needs.
 
@@ -54,7 +55,7 @@ def collect(
         groups: groups of blocks kept apart for the standard errors.
         checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
         save_every: batches between two saves.
-        progress: show a progress bar on stderr.
+        progress: show a progress bar on stderr, or call this with the tokens of this process after every batch.
 
     Raises:
         FeatureError: NaN or Inf among the features, named by batch and layer.
@@ -76,14 +77,16 @@ def collect(
     tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=True)
     device, options = next(model.parameters()).device, _without_cache(model)
     targets = blocks.input_ids.shape[1] - 1
+    total, before = len(rows) * targets, min(done * batch_size, len(rows)) * targets
     bar = tqdm(
-        total=len(rows) * targets,
-        initial=min(done * batch_size, len(rows)) * targets,
+        total=total,
+        initial=before,
         unit="tok",
         unit_scale=True,
         desc="measuring",
-        disable=not (progress and process.is_main_process),
+        disable=progress is not True or not process.is_main_process,
     )
+    meter = Meter(progress if callable(progress) else None, "measuring", total, before)
     with tap, bar, _evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
@@ -95,6 +98,7 @@ def collect(
                     raise tap.silence()
                 collection.add(batch, chosen, batch_number=number)
                 bar.update(len(chosen) * targets)
+                meter.advance(len(chosen) * targets)
             if saver and (number + 1) % save_every == 0:
                 saver.save(number + 1)
     collection.reduce(process)

@@ -119,13 +119,22 @@ class Corpus:
         )
 
 
-def open_corpus(spec: str, split: str = "validation", *, max_documents: int | None = None) -> Corpus:
+def open_corpus(
+    spec: str,
+    split: str = "validation",
+    *,
+    max_documents: int | None = None,
+    allow_local: bool = True,
+    token: str | bool | None = None,
+) -> Corpus:
     """Open a corpus by its name (see the head of this module).
 
     Args:
         spec: the name.
         split: which part, where the corpus is divided; "val" and "valid" mean "validation".
         max_documents: read so many documents at the most.
+        allow_local: whether ``spec`` may be a path; False for whatever came over a network.
+        token: for data sets of the Hub, the reader's own; default: the one the client finds; False for none.
 
     Returns:
         The corpus. Texts are read when they are asked for, so what is wrong inside a file is found then.
@@ -147,10 +156,12 @@ def open_corpus(spec: str, split: str = "validation", *, max_documents: int | No
         split = choose_split(split, BUILTIN_SEEDS, spec)
         max_documents = max_documents or BUILTIN_DOCUMENTS[split]
         read = partial(stories, BUILTIN_SEEDS[split])
-    elif parsed.path is not None:
+    elif parsed.path is None:
+        split, read = _open_hub(parsed, parsed.split or split, token)
+    elif allow_local:
         split, read = open_texts(parsed.path, split)
     else:
-        split, read = _open_hub(parsed, parsed.split or split)
+        raise CorpusError(f"{spec[:80]!r} names no corpus: write builtin, tinystories or hub:OWNER/NAME.")
     return Corpus(spec, split, _Texts(read, max_documents))
 
 
@@ -165,7 +176,7 @@ class _Texts:
         return islice(self.read(), self.limit)
 
 
-def _open_hub(spec: CorpusSpec, split: str) -> tuple[str, Callable[[], Iterator[str]]]:
+def _open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> tuple[str, Callable[[], Iterator[str]]]:
     """Find the split of a data set on the Hub; it is streamed, so only what is read is fetched."""
     from datasets import load_dataset
 
@@ -173,7 +184,7 @@ def _open_hub(spec: CorpusSpec, split: str) -> tuple[str, Callable[[], Iterator[
     if Path(dataset).exists():  # datasets would take it for the data set
         raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub: work in another folder.")
     with _hub_faults(dataset):
-        splits = load_dataset(dataset, spec.config, streaming=True)
+        splits = load_dataset(dataset, spec.config, streaming=True, token=token)
     chosen = choose_split(split, splits, f"hub:{dataset}")
     return chosen, partial(_read_hub, splits[chosen], dataset, spec.column)
 

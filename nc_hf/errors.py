@@ -83,3 +83,9 @@ class StudyError(NCError):
     """A grid, ledger or results table that cannot be used."""
 
     exit_code = 8
+
+
+class CancelledError(NCError):
+    """Work that its caller called off."""
+
+    exit_code = 130

@@ -95,7 +95,7 @@ def measure_command(
     from transformers.utils.logging import disable_progress_bar
 
     from nc_hf.hub import parse_reference
-    from nc_hf.measure import measure
+    from nc_hf.measuring import measure
 
     if quiet:
         disable_progress_bar()  # that of loading weights

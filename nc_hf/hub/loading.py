@@ -22,11 +22,11 @@ from nc_hf.hub.weights import BUILDING
 # all weights means that the configuration describes another, smaller model.
 _MAX_UNUSED_SHARE = 0.01
 
-Progress = Callable[[int], None]
+ByteCounter = Callable[[int], None]
 
 
 def download(
-    source: ModelSource, *, weights: bool = True, token: str | bool | None = None, progress: Progress | None = None
+    source: ModelSource, *, weights: bool = True, token: str | bool | None = None, progress: ByteCounter | None = None
 ) -> Path:
     """Fetch a model's files into the client's cache, those already there excepted.
 
@@ -62,7 +62,7 @@ def load_model(
     device: torch.device | str = "cpu",
     *,
     token: str | bool | None = None,
-    progress: Progress | None = None,
+    progress: ByteCounter | None = None,
 ) -> Any:
     """Build the model in evaluation mode, from safetensors alone and without code of the repository.
 
@@ -126,7 +126,7 @@ def _check_found(source: ModelSource, found: dict[str, Any], model: Any) -> None
         )
 
 
-def _meter(source: ModelSource, file: str, progress: Progress | None) -> type[hub_tqdm]:
+def _meter(source: ModelSource, file: str, progress: ByteCounter | None) -> type[hub_tqdm]:
     """Make a bar for the client that also reports, and ends a download that is longer than it was announced to be."""
 
     class Meter(hub_tqdm):

@@ -1,0 +1,86 @@
+"""From what one pass gathered to a report: the values, their errors, and the circumstances."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import nc_hf
+from nc_hf.collect import perplexity
+from nc_hf.collection import Collection
+from nc_hf.metrics import METRICS, compute_metrics
+from nc_hf.report import Report
+from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, MetricValue, ModelRecord
+from nc_hf.uncertainty import jackknife
+
+DIAGNOSTICS = ("nc1_cdnv_excluded_share", "nc4_nearest_ties", "nc4_linear_ties")
+_LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "huggingface-hub", "safetensors")
+
+
+def report_of(
+    collection: Collection,
+    model: ModelRecord,
+    corpus: CorpusRecord,
+    preset: str | Sequence[str],
+    min_count: int,
+    started: float,
+) -> Report:
+    """Turn a reduced collection into a report; ``started`` is a reading of ``time.monotonic()``."""
+    assert collection.head is not None
+    stats, head = collection.statistics, collection.head
+    min_count = 1 if preset == "paper" else min_count
+    by_group = collection.agreement()
+    total = sum(by_group[1:], by_group[0])
+    agreement = total if total.tokens else None
+    values = compute_metrics(stats, head, preset, min_count, agreement)
+    errors: dict[str, float] = {}
+    if len(collection.groups) > 1:
+        errors = jackknife(
+            collection.groups, by_group, lambda part, decided: compute_metrics(part, head, preset, min_count, decided)
+        )
+    diagnosed = [n for n in DIAGNOSTICS if n not in values and (n.startswith("nc1") or agreement is not None)]
+    counts = stats.counts
+    used = counts[counts >= min_count]
+    loss = collection.loss_sum / collection.tokens
+    return Report(
+        model=replace(model, head=head.describe()),
+        corpus=corpus,
+        tokens=collection.tokens,
+        classes=ClassRecord(
+            seen=stats.num_classes,
+            used=len(used),
+            min_count=min_count,
+            coverage=int(used.sum()) / stats.num_tokens,
+            vocab_size=head.vocab_size,
+        ),
+        loss=loss,
+        perplexity=perplexity(loss),
+        accuracy=collection.correct / collection.tokens,
+        preset=preset if isinstance(preset, str) else ",".join(preset),
+        metrics={name: MetricValue(value, errors.get(name)) for name, value in values.items()},
+        definitions={name: METRICS[name].formula for name in values},
+        diagnostics=compute_metrics(stats, head, diagnosed, min_count, agreement),
+        layers=_layer_metrics(collection, values, min_count),
+        agreement=None if agreement is None else AgreementRecord(agreement.tokens, leave_one_out=True),
+        head_check=collection.head_error,
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _layer_metrics(collection: Collection, values: dict[str, float], min_count: int) -> dict[str, dict[str, float]]:
+    """Return, of every layer, those metrics that need nothing but statistics."""
+    if len(collection.layers) == 1:
+        return {}
+    names = [name for name in values if not METRICS[name].needs]
+    return {name: compute_metrics(stats, None, names, min_count) for name, stats in collection.layers.items()}
+
+
+def _versions() -> dict[str, str]:
+    libraries = {library: version(library) for library in _LIBRARIES}
+    return {"nc_hf": nc_hf.__version__, "python": platform.python_version(), **libraries}
