@@ -25,7 +25,7 @@ from nc_hf.study.grid import Study, load_study
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.results import read_results
 from nc_hf.study.runner import open_text, run_cell
-from nc_hf.study.style import save_figure
+from nc_hf.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
 SHOWN = {

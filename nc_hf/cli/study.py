@@ -169,7 +169,7 @@ def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
 
 def save(drawings: Mapping[str, Figure], folder: Path) -> None:
     """Write figures and say on standard error where they are."""
-    from nc_hf.study.style import save_figure
+    from nc_hf.style import save_figure
 
     for name, figure in drawings.items():
         for path in save_figure(figure, folder, name):

@@ -21,7 +21,8 @@ from nc_hf.study.analysis import Analysis
 from nc_hf.study.correlation import correlations
 from nc_hf.study.published import TABLE_1
 from nc_hf.study.results import metric_columns
-from nc_hf.study.style import (
+from nc_hf.study.trends import comparable_groups, rank_sign
+from nc_hf.style import (
     ACCENT,
     INK,
     MARKERS,
@@ -34,7 +35,6 @@ from nc_hf.study.style import (
     spans_decades,
     styled,
 )
-from nc_hf.study.trends import comparable_groups, rank_sign
 
 PANELS = (
     ("nc1_cdnv", "nc1_cdnv_paper", "nc1_trace_ratio"),

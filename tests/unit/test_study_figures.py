@@ -28,7 +28,7 @@ from nc_hf.study.figures import (
     trend_figure,
 )
 from nc_hf.study.seeds import seed_test
-from nc_hf.study.style import SIZES, label, save_figure
+from nc_hf.style import SIZES, label, save_figure
 
 SEEDS = 4
 
