@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +13,13 @@ from typing import Any
 import yaml
 
 from nc_hf.errors import StudyError
+from nc_hf.study.settings import AXES, TEXT, batch_of, read_settings
+
+INITIAL = -1
+"""The saved epoch of a model before its first step, since states count from 0 after the first epoch."""
+
+OPERATIONAL = ("save_steps", "keep_states", "expected_blocks")
+"""Settings that change how a study is run, and none of its numbers."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +40,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that decides a study's numbers.
+    """Everything that decides a study's numbers, and how it is run.
 
     Attributes:
         widths, depths, epochs, weight_decays, seeds: the axes; every combination is a cell.
+        extra: further products of axes; an axis that one does not name is the grid's own. Cells that coincide are one.
+        states: which models a cell keeps and measures, by epochs completed less one: ``all``, ``last``, or a mapping of
+            training lengths to lists of states, where a length that is not named keeps its last.
+        initial: measure each model before its first step too (state -1).
         corpus: as ``nc_hf.corpus.open_corpus`` takes it; its ``train`` and ``validation`` splits are used.
-        tokenizer: folder or id, or ``builtin`` for one trained on the built-in corpus.
-        vocab_size: of the built-in tokenizer.
+        tokenizer: folder or id; ``builtin`` for one trained on the built-in corpus; ``train`` for one trained on the
+            study's own training text.
+        vocab_size: of a tokenizer that is trained; of another one, what ``--dry-run`` supposes if it cannot be opened.
         packing: how text becomes blocks.
         block_size: tokens a block.
         heads: attention heads of the GPT-Neo models.
         window: of their local attention, in tokens.
-        learning_rate: of AdamW, decaying linearly without warm-up.
-        batch_size: blocks a step and process.
-        max_train_tokens, max_validation_tokens: bounds of the two texts.
+        dropout: of embeddings, attention and residual stream.
+        optimizer, lr_scheduler, warmup_steps, learning_rate: as ``TrainingArguments`` takes them.
+        batch_size: blocks a step over all processes: a number, or numbers by model name (``02x1024``, ``08x*``), of
+            which the first that fits counts.
+        max_train_tokens, max_validation_tokens: bounds of the two texts; None for all.
+        measure_train_tokens: bound of the training text that NC1-NC3 are measured on; None for all that was trained on.
         min_count: tokens that a class needs to count.
-        agreement_tokens: validation tokens on which NC4 is decided.
+        agreement_tokens: validation tokens on which NC4 is decided; None for all.
+        eval_steps: steps between the evaluations that make the training curve; None for one an epoch.
+        torch_compile: compile the models.
+        save_steps: steps between two checkpoints to go on from.
+        keep_states: keep the weights of the measured states when a cell is done.
+        expected_blocks: train and validation blocks that the corpus should give, for ``--dry-run`` without it.
     """
 
     widths: tuple[int, ...]
@@ -63,38 +84,104 @@ class Study:
     heads: int
     window: int
     learning_rate: float
-    batch_size: int
-    max_train_tokens: int
-    max_validation_tokens: int
+    batch_size: int | dict[str, int]
+    max_train_tokens: int | None
+    max_validation_tokens: int | None
     min_count: int
-    agreement_tokens: int
+    agreement_tokens: int | None
+    extra: tuple[dict[str, tuple[Any, ...]], ...] = ()
+    states: str | dict[int, tuple[int, ...]] = "all"
+    initial: bool = True
+    dropout: float = 0.0
+    optimizer: str = "adamw_torch"
+    lr_scheduler: str = "linear"
+    warmup_steps: int = 0
+    measure_train_tokens: int | None = None
+    eval_steps: int | None = None
+    torch_compile: bool = False
+    save_steps: int = 500
+    keep_states: bool = False
+    expected_blocks: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, before anything is."""
-        for axis in ("widths", "depths", "epochs", "weight_decays", "seeds"):
-            values = getattr(self, axis)
+        blocks = [{axis: getattr(self, axis) for axis in AXES}, *self.extra]
+        for axis, values in ((axis, block[axis]) for block in blocks for axis in block):
             if not values or len(set(values)) != len(values):
                 raise StudyError(f"{axis} are {values}: give one value or more, each once.")
-        uneven = [width for width in self.widths if width % self.heads]
-        if uneven:
-            raise StudyError(f"a width of {uneven[0]} does not divide among {self.heads} heads: change one of them.")
-        for name in ("widths", "depths", "epochs"):
-            if min(getattr(self, name)) < 1:
-                raise StudyError(f"{name} are {getattr(self, name)}: give numbers from 1.")
+            lowest = 1 if axis in ("widths", "depths", "epochs") else 0
+            if not all(lowest <= value < math.inf for value in values):
+                raise StudyError(f"{axis} are {values}: give numbers from {lowest}.")
+        for width in sorted({cell.width for cell in self.cells}):
+            if self.heads < 1 or width % self.heads:
+                raise StudyError(f"a width of {width} does not divide among {self.heads} heads: change one of them.")
+        self._check_numbers()
+        for cell in self.cells:
+            batch_of(self.batch_size, cell.width, cell.depth)
+            self.states_of(cell)
+
+    def _check_numbers(self) -> None:
+        for name in ("window", "vocab_size", "save_steps", "min_count"):
+            if getattr(self, name) < 1:
+                raise StudyError(f"{name} is {getattr(self, name)}: give a number from 1.")
+        for name in ("max_train_tokens", "max_validation_tokens", "measure_train_tokens", "agreement_tokens"):
+            if getattr(self, name) is not None and getattr(self, name) < 2:
+                raise StudyError(f"{name} is {getattr(self, name)}: give a number from 2, or null for all.")
+        if self.block_size < 2:
+            raise StudyError(f"block_size is {self.block_size}: give a number from 2.")
+        if self.eval_steps is not None and self.eval_steps < 1:
+            raise StudyError(f"eval_steps is {self.eval_steps}: give a number from 1, or null for one an epoch.")
+        if not 0 < self.learning_rate < math.inf:
+            raise StudyError(f"learning_rate is {self.learning_rate}: give a positive number.")
+        if not 0 <= self.dropout < 1:
+            raise StudyError(f"dropout is {self.dropout}: give a number from 0 to below 1.")
+        if self.expected_blocks is not None and len(self.expected_blocks) != 2:
+            raise StudyError("expected_blocks are not two: give those of train and of validation.")
 
     @property
     def cells(self) -> list[Cell]:
-        """Every cell, the smallest models first."""
-        axes = product(self.widths, self.depths, self.epochs, self.weight_decays, self.seeds)
-        return sorted((Cell(*settings) for settings in axes), key=lambda cell: (cell.width * cell.depth, cell.name))
+        """Every cell, each once, the smallest models first."""
+        own = {axis: getattr(self, axis) for axis in AXES}
+        found = {
+            Cell(*settings)
+            for block in ({}, *self.extra)
+            for settings in product(*(block.get(axis, own[axis]) for axis in AXES))
+        }
+        return sorted(found, key=lambda cell: (cell.width * cell.depth, cell.epochs, cell.name))
+
+    def states_of(self, cell: Cell) -> tuple[int, ...]:
+        """The states of a cell that are kept and measured, in order: epochs completed less one, -1 at initialisation.
+
+        Raises:
+            StudyError: the cell has no such state.
+        """
+        if isinstance(self.states, dict):
+            kept = self.states.get(cell.epochs, (cell.epochs - 1,))
+        elif self.states in ("all", "last"):
+            kept = tuple(range(cell.epochs)) if self.states == "all" else (cell.epochs - 1,)
+        else:
+            raise StudyError(f"states is {self.states!r}: give all, last, or lists by training length.")
+        if not kept or len(set(kept)) != len(kept) or not 0 <= min(kept) <= max(kept) < cell.epochs:
+            raise StudyError(f"states of {cell.epochs} epochs are {kept}: give numbers from 0 to {cell.epochs - 1}.")
+        return ((INITIAL,) if self.initial else ()) + tuple(sorted(kept))
+
+    def batch_of(self, cell: Cell) -> int:
+        """Blocks a step of a cell, over all processes."""
+        return batch_of(self.batch_size, cell.width, cell.depth)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain data."""
-        return dataclasses.asdict(self)
+        """Return the settings that decide the numbers, as plain data."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in OPERATIONAL}
 
 
 def load_study(preset: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
     """Read a study from a YAML file and override settings.
+
+    An axis that is overridden is overridden in ``extra`` too, so that ``--widths 64`` leaves no other width.
+
+    Args:
+        preset: the file.
+        overrides: settings by name; None leaves one as it is.
 
     Raises:
         StudyError: there is no such preset, a key is unknown or missing, or a value has the wrong type.
@@ -102,28 +189,28 @@ def load_study(preset: str | Path, overrides: Mapping[str, Any] | None = None) -
     path = Path(preset)
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
         raise StudyError(f"there is no preset {path.stem}: choose {known or 'a YAML file'}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not YAML ({str(error).splitlines()[0]}): mend it.") from None
     if not isinstance(settings, dict):
         raise StudyError(f"{path} holds no settings: give a mapping of names to values.")
-    settings |= {name: value for name, value in (overrides or {}).items() if value is not None}
-    fields = {field.name: str(field.type) for field in dataclasses.fields(Study)}
-    wrong = sorted(set(settings) - set(fields)) or sorted(set(fields) - set(settings))
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if given.keys() & TEXT:  # it was counted on another text
+        settings.pop("expected_blocks", None)
+    settings |= given
+    fields = dataclasses.fields(Study)
+    names = [field.name for field in fields]
+    missing = sorted(
+        field.name for field in fields if field.default is dataclasses.MISSING and field.name not in settings
+    )
+    wrong = sorted(map(str, set(settings) - set(names))) or missing
     if wrong:
-        what = "is unknown" if wrong[0] not in fields else "is missing"
-        raise StudyError(f"setting {wrong[0]!r} of {path.name} {what}: the settings are {', '.join(fields)}.")
-    return Study(**{name: _typed(name, value, fields[name]) for name, value in settings.items()})
-
-
-def _typed(name: str, value: Any, kind: str) -> Any:
-    convert = {"int": int, "float": float, "str": str}[kind.removeprefix("tuple[").removesuffix(", ...]")]
-    try:
-        if kind.startswith("tuple"):
-            values = value if isinstance(value, list | tuple) else [value]
-            return tuple(convert(item) for item in values)
-        return convert(value)
-    except (TypeError, ValueError):
-        raise StudyError(f"setting {name} is {value!r}: give {kind.replace(', ...', 's')}.") from None
+        what = "is unknown" if wrong[0] not in names else "is missing"
+        raise StudyError(f"setting {wrong[0]!r} of {path.name} {what}: the settings are {', '.join(names)}.")
+    typed = read_settings(settings, {field.name: str(field.type) for field in fields})
+    overridden = {axis: typed[axis] for axis in AXES if axis in given}
+    if overridden and "extra" not in given:
+        typed["extra"] = tuple(block | overridden for block in typed.get("extra", ()))
+    return Study(**typed)

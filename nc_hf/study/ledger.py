@@ -2,53 +2,125 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nc_hf.errors import StudyError
+from filelock import FileLock, Timeout
+
+from nc_hf.errors import FileError, StudyError
 from nc_hf.files import write_text
 from nc_hf.study.grid import Cell, Study
 
+TIMINGS = ("train_seconds", "measure_seconds")
+"""Columns of a row that differ from run to run: they are kept apart from the table."""
+
+LOG = "log.json"
+"""Name of the training log in a cell's folder."""
+
+_OURS = ("cells", "checkpoints", "results.csv", "text.json")
+
 
 class Ledger:
-    """The finished cells of one study, under ``folder``.
+    """The finished and the failed cells of one study, under ``folder``.
 
-    A cell's rows are written in one atomic step when all of its checkpoints are measured, so a cell is either done or
-    not there. The study's settings lie beside them, and a folder made with other settings is refused.
+    ============================  ==================================================================================
+    ``study.json``                the settings; a folder made with others is refused
+    ``cells/CELL.json``           the rows of a finished cell with their sha256, written in one atomic step
+    ``timings/CELL.json``         how long each of its rows took
+    ``logs/CELL.json``            its training log, with the callback's curve
+    ``failures/CELL.txt``         why it failed, until it succeeds
+    ``locks/CELL.lock``           held by the process that runs it
+    ``checkpoints/CELL/``         what an unfinished cell goes on from
+    ============================  ==================================================================================
 
     Raises:
-        StudyError: the folder holds another study.
+        StudyError: the folder holds another study, or an entry that was edited or cut short.
     """
 
     def __init__(self, folder: str | Path, study: Study) -> None:
         """Open or begin a ledger."""
         self.folder = Path(folder)
-        self._study = study
+        self.study = study
         settings = json.loads(json.dumps(study.to_dict()))
         path = self.folder / "study.json"
         if path.exists():
-            found = _read(path)
-            other = sorted(
-                name for name in settings if not isinstance(found, dict) or found.get(name) != settings[name]
-            )
+            found = read_json(path)
+            if not isinstance(found, dict):
+                raise StudyError(f"{path} was edited or cut short: put it back, or give another --output.")
+            other = sorted(name for name in settings.keys() | found.keys() if found.get(name) != settings.get(name))
             if other:
                 raise StudyError(f"{self.folder} holds a study with other {', '.join(other)}: give another --output.")
         else:
+            stray = [name for name in _OURS if (self.folder / name).exists()]
+            if stray:
+                raise StudyError(f"{self.folder} holds {stray[0]} but no study.json: give another --output.")
             write_text(path, json.dumps(settings, indent=2) + "\n")
+        self.rows()
 
     def cell_folder(self, cell: Cell) -> Path:
-        """Where a cell keeps its checkpoints."""
+        """Where a cell keeps what it goes on from."""
         return self.folder / "checkpoints" / cell.name
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a cell is finished."""
-        return self._path(cell).exists()
+        return self._path("cells", cell).exists()
+
+    def failure(self, cell: Cell) -> str | None:
+        """What was recorded when a cell failed; None if it did not, or succeeded since."""
+        path = self._path("failures", cell, "txt")
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    @contextmanager
+    def claim(self, cell: Cell) -> Iterator[bool]:
+        """Reserve a cell for this process; yields False if another one has it, or it is done.
+
+        The system gives the lock back when a process ends, however it ends.
+        """
+        path = self._path("locks", cell, "lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield not self.is_done(cell)
+        finally:
+            lock.release()
 
     def record(self, cell: Cell, rows: Sequence[dict[str, Any]]) -> None:
-        """Enter a finished cell: a row a saved checkpoint."""
-        write_text(self._path(cell), json.dumps(list(rows), indent=1) + "\n")
+        """Enter a finished cell, a row a saved state, and clear its checkpoints away."""
+        timings = [{name: row[name] for name in ("saved_epoch", *TIMINGS) if name in row} for row in rows]
+        table = [{name: value for name, value in row.items() if name not in TIMINGS} for row in rows]
+        log = self.cell_folder(cell) / LOG
+        if log.exists():
+            write_text(self._path("logs", cell), log.read_text(encoding="utf-8"))
+        write_text(self._path("timings", cell), json.dumps(timings, indent=1) + "\n")
+        entry = {"sha256": _digest(table), "rows": table}
+        write_text(self._path("cells", cell), json.dumps(entry, indent=1) + "\n")
+        self._path("failures", cell, "txt").unlink(missing_ok=True)
+        self.tidy(cell)
+
+    def tidy(self, cell: Cell) -> None:
+        """Remove what a finished cell no longer needs: all but the weights of its states, if they are to be kept."""
+        folder = self.cell_folder(cell)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.is_file():
+                path.unlink()
+            elif not (self.study.keep_states and path.name.startswith("state-")):
+                shutil.rmtree(path, ignore_errors=True)
+        if not self.study.keep_states:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def record_failure(self, cell: Cell, error_text: str) -> None:
+        """Keep why a cell failed; it is run again when the study is started again."""
+        write_text(self._path("failures", cell, "txt"), error_text.rstrip() + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of every finished cell, in the order of the grid.
@@ -56,23 +128,44 @@ class Ledger:
         Raises:
             StudyError: an entry was edited or cut short.
         """
-        rows: list[dict[str, Any]] = []
-        for cell in self._study.cells:
-            if self.is_done(cell):
-                entry = _read(self._path(cell))
-                if not isinstance(entry, list) or not all(isinstance(row, dict) for row in entry):
-                    raise StudyError(
-                        f"{self._path(cell)} is not an entry of the ledger: remove it to run the cell again."
-                    )
-                rows += entry
+        return [row for cell in self.study.cells if self.is_done(cell) for row in self._entry(cell)]
+
+    def timings(self) -> list[dict[str, Any]]:
+        """Return how long each row of ``rows()`` took, in seconds: a cell's training, and the measuring of a state."""
+        found = []
+        for cell in filter(self.is_done, self.study.cells):
+            path = self._path("timings", cell)
+            entry = read_json(path) if path.exists() else []
+            found += [{"cell": cell.name, **row} for row in entry]
+        return found
+
+    def _entry(self, cell: Cell) -> list[dict[str, Any]]:
+        entry = read_json(self._path("cells", cell))
+        rows = entry.get("rows") if isinstance(entry, dict) else None
+        if not isinstance(rows, list) or entry.get("sha256") != _digest(rows):
+            raise StudyError(
+                f"{self._path('cells', cell)} was edited or cut short: put it back, or remove it to run the cell again."
+            )
         return rows
 
-    def _path(self, cell: Cell) -> Path:
-        return self.folder / "cells" / f"{cell.name}.json"
+    def _path(self, kind: str, cell: Cell, ending: str = "json") -> Path:
+        return self.folder / kind / f"{cell.name}.{ending}"
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Read a file of the ledger.
+
+    Raises:
+        StudyError: it was edited or cut short.
+        FileError: it cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise StudyError(f"{path} was edited or cut short: remove it to run its part again.") from None
+        raise StudyError(f"{path} was edited or cut short: put it back, or remove it to run its part again.") from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read ({error.strerror}): check the folder.") from None
+
+
+def _digest(rows: object) -> str:
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()

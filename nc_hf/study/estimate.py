@@ -1,0 +1,34 @@
+"""What a cell costs: work, time and memory, estimated before anything is trained."""
+
+from __future__ import annotations
+
+from nc_hf.study.grid import INITIAL, Cell, Study
+
+TRAINING = 3
+"""Forward passes that a training step is worth: itself, and twice for the backward pass."""
+
+
+def layer_parameters(width: int) -> int:
+    """Weights of one GPT-Neo block: queries, keys, values and output, the MLP of 4 D, and two norms."""
+    return 12 * width**2 + 10 * width
+
+
+def forward_flops(study: Study, cell: Cell, vocab_size: int) -> float:
+    """Floating-point operations of a forward pass, a token: two a weight, the head's too, and the attention scores.
+
+    Attention is computed over the whole square of the block, for local layers too: 2 L D for the scores and as many
+    for the weighted sum.
+    """
+    weights = cell.depth * layer_parameters(cell.width) + vocab_size * cell.width
+    return 2.0 * weights + cell.depth * 4.0 * study.block_size * cell.width
+
+
+def passes(study: Study, cell: Cell) -> int:
+    """Forward passes over the training text that a cell is worth, measuring included."""
+    states = study.states_of(cell)
+    return TRAINING * (max(max(states), INITIAL) + 1) + len(states)
+
+
+def relative_cost(study: Study, cell: Cell) -> float:
+    """The work of a cell, in floating-point operations a token of training text: right only beside other cells."""
+    return passes(study, cell) * forward_flops(study, cell, study.vocab_size)
