@@ -42,6 +42,23 @@ def write_text(path: str | Path, text: str) -> None:
     write_atomically(path, lambda temporary: _write_text(temporary, text))
 
 
+def read_json(path: str | Path) -> object:
+    """Read a JSON file.
+
+    Raises:
+        FileError: the file is missing, cannot be read, or is not whole.
+    """
+    try:
+        document: object = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist: check the path.") from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from None
+    except (ValueError, RecursionError):
+        raise FileError(f"{path} is truncated or not JSON: write it again.") from None
+    return document
+
+
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors and string metadata to a safetensors file, atomically."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

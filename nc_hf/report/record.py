@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError
-from nc_hf.files import write_text
+from nc_hf.files import read_json, write_text
 from nc_hf.report.card import csv_row, markdown_card
 from nc_hf.report.codec import CodecError, decode, encode
 from nc_hf.report.table import report_table
@@ -176,14 +176,7 @@ class Report:
         Raises:
             FileError: the file is missing, truncated, not a report, or of a newer nc_hf.
         """
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise FileError(f"{path} does not exist: check the path.") from None
-        except OSError as error:
-            raise FileError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from None
-        except ValueError:
-            raise FileError(f"{path} is truncated or not JSON: write the report again.") from None
+        document = read_json(path)
         try:
             return cls.from_dict(document)
         except FileError as error:

@@ -81,21 +81,22 @@ def _sections(report: Report) -> Iterator[RenderableType]:
     yield section("Circumstances", pairs(circumstances(report)))
     yield section(f"Metrics ({report.preset})", Group(metric_table(report.metrics), Text(), Text(LEGEND, style="dim")))
     if report.layers:
-        yield section("Over the layers", _layer_curves(report.layers))
+        yield section("Over the layers", curves(report.layers))
     if report.diagnostics:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
 
 
-def _layer_curves(layers: Mapping[str, Mapping[str, float]]) -> RenderableType:
+def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
+    """Return, for every metric, its first value, its curve over the states (layers, revisions) and its last value."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    first, *_, last = layers if len(layers) > 1 else (*layers, *layers)
+    first, *_, last = states if len(states) > 1 else (*states, *states)
     table.add_column("metric", no_wrap=True)
     table.add_column("")
     table.add_column(Text(first), justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     table.add_column(Text(last), no_wrap=True)
-    for name in dict.fromkeys(name for values in layers.values() for name in values):
-        curve = [values.get(name, math.nan) for values in layers.values()]
+    for name in dict.fromkeys(name for values in states.values() for name in values):
+        curve = [values.get(name, math.nan) for values in states.values()]
         table.add_row(Text(name), arrow(name), number(curve[0]), Text(_sparkline(curve), "cyan"), number(curve[-1]))
     return table
 

@@ -1,0 +1,85 @@
+"""A trajectory as a terminal table that fits the width at hand, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from nc_hf.report.card import code, markdown_table, plain
+from nc_hf.report.table import arrow, curves, pairs, section
+from nc_hf.report.words import ARROWS, LEGEND, direction, number, value_and_error
+
+if TYPE_CHECKING:
+    from nc_hf.report.trajectory import Trajectory
+
+_GAP = 2  # characters between two columns
+
+
+class CourseTable:
+    """Renders a trajectory: every value where all revisions fit side by side, else a curve from first to last."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        """Keep what is to be shown."""
+        self.trajectory = trajectory
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the course, then what stands in the way of reading it as one."""
+        trajectory = self.trajectory
+        yield Text(f"Neural collapse of {trajectory.model} over {len(trajectory.points)} revisions\n", style="bold")
+        lines = _cells(trajectory)
+        widths = [max(map(len, column)) + _GAP for column in zip(*lines, strict=True)]
+        fits = sum(widths) <= options.max_width
+        body = _table(lines) if fits else curves(trajectory.values)
+        if trajectory.points:
+            yield section("Course", Group(body, Text(), Text(LEGEND, style="dim")))
+        if trajectory.warnings:
+            yield section("Not comparable as they are", pairs([("!", warning) for warning in trajectory.warnings]))
+        if trajectory.failures:
+            reasons = [(failure.revision, failure.reason) for failure in trajectory.failures]
+            yield section("Not measured", pairs(reasons))
+
+
+def markdown_course(trajectory: Trajectory) -> str:
+    """Return the trajectory as Markdown: one row a revision, standard errors where they are known."""
+    names = trajectory.metric_names
+    rows = []
+    for point in trajectory.points:
+        cells = [code(point.revision), code(point.commit[:7]), f"{point.report.tokens:,}", f"{point.report.loss:.4f}"]
+        for name in names:
+            value, error = value_and_error(point.report.metrics[name]) if name in point.report.metrics else ("", "")
+            cells.append(f"{value} ± {error}" if error else value)
+        rows.append(cells)
+    headings = [f"{code(name)} {ARROWS[direction(name)]}" for name in names]
+    parts = [f"## Neural collapse of {code(trajectory.model)} by revision"]
+    parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in trajectory.warnings]
+    parts += [markdown_table(["revision", "commit", "tokens", "loss", *headings], rows), LEGEND]
+    if trajectory.failures:
+        parts += [
+            "### Not measured",
+            "\n".join(f"- {code(failure.revision)}: {plain(failure.reason)}" for failure in trajectory.failures),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(trajectory: Trajectory) -> list[list[str]]:
+    """Lay the values out: a line of headings, then one line a metric."""
+    by_revision = trajectory.values
+    lines = [["metric", "", *by_revision]]
+    for name in ("loss", *trajectory.metric_names):
+        values = (entries.get(name) for entries in by_revision.values())
+        lines.append([name, ARROWS[direction(name)], *("" if value is None else number(value) for value in values)])
+    return lines
+
+
+def _table(lines: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for place, heading in enumerate(lines[0]):
+        table.add_column(Text(heading), justify="right" if place > 1 else "left", no_wrap=True)
+    for name, _, *values in lines[1:]:
+        table.add_row(Text(name), arrow(name), *map(Text, values))
+    return table
