@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from nc_hf.metrics import PRESETS as PRESETS
     from nc_hf.metrics import compute_metrics as compute_metrics
     from nc_hf.report import Report as Report
+    from nc_hf.report.trajectory import Trajectory as Trajectory
     from nc_hf.statistics import ClassStatistics as ClassStatistics
+    from nc_hf.trajectories import trajectory as trajectory
 
 __version__ = "0.1.0"
 
@@ -27,8 +29,10 @@ _HOME = {
     "NeuralCollapseCallback": "nc_hf.callback",
     "PRESETS": "nc_hf.metrics",
     "Report": "nc_hf.report",
+    "Trajectory": "nc_hf.report.trajectory",
     "compute_metrics": "nc_hf.metrics",
     "measure": "nc_hf.measuring",
+    "trajectory": "nc_hf.trajectories",
 }
 
 __all__ = ["__version__", *_HOME]

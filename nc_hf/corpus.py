@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nc_hf.errors import CorpusError, HubError, InputError, NCError
 from nc_hf.packing import TokenBlocks as TokenBlocks
-from nc_hf.packing import pack_texts
+from nc_hf.packing import pack_texts, tokenizer_hash
 from nc_hf.stories import stories
 from nc_hf.textfiles import TEXT_COLUMN, choose_split, column_text, open_texts
 
@@ -117,6 +117,32 @@ class Corpus:
             source=self.name,
             split=self.split,
         )
+
+
+@dataclass(frozen=True)
+class PackedOnce(Corpus):
+    """A corpus that remembers how it was packed, for several models with one tokenizer."""
+
+    packed: dict[tuple[object, ...], TokenBlocks] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> PackedOnce:
+        """Make any corpus remember."""
+        return cls(corpus.name, corpus.split, corpus.texts)
+
+    def pack(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        block_size: int,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+    ) -> TokenBlocks:
+        """Pack as `Corpus.pack` does, or return the blocks that the same call gave before."""
+        key = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, block_size, packing, max_tokens)
+        if key not in self.packed:
+            self.packed[key] = super().pack(tokenizer, block_size, packing=packing, max_tokens=max_tokens)
+        return self.packed[key]
 
 
 def open_corpus(

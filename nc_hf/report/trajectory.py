@@ -174,16 +174,17 @@ class Trajectory:
             FileError: the file is missing, truncated, not a trajectory, or of a newer nc_hf.
         """
         document = read_json(path)
-        version = document.get("trajectory_version") if isinstance(document, dict) else None
+        entries: dict[str, Any] = document if isinstance(document, dict) else {}
+        version = entries.get("trajectory_version")
         if type(version) is not int:
             raise FileError(f"{path} is not a trajectory: pass a JSON file that `nc-hf trajectory --output` wrote.")
         if version > SCHEMA_VERSION:
             raise FileError(f"{path} has version {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
         try:
             return cls(
-                model=str(document["model"]),
-                points=[_point(entry) for entry in document["points"]],
-                failures=[TrajectoryFailure(**entry) for entry in document["failures"]],
+                model=str(entries["model"]),
+                points=[_point(entry) for entry in entries["points"]],
+                failures=[TrajectoryFailure(**entry) for entry in entries["failures"]],
             )
         except FileError as error:
             raise FileError(f"{path}: {error}") from None
