@@ -11,6 +11,7 @@ from nc_hf.errors import FeatureError, LabelError
 from nc_hf.exchange import exchange_tensors, sum_over_processes
 from nc_hf.head import ClassifierHead
 from nc_hf.metrics import AgreementCounts, compute_metrics
+from nc_hf.metrics.agreement import Decisions
 from nc_hf.sample import TokenSample
 from nc_hf.statistics import ClassStatistics, Process
 from nc_hf.tap import TapBatch
@@ -117,14 +118,20 @@ class Collection:
         """The final layer's statistics; call ``reduce`` first."""
         return self.layers["final"]
 
-    def agreement(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[AgreementCounts]:
-        """Decide the sample of each group, over all processes; against ``centres`` if they come from other text."""
-        counts = []
+    def decisions(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[Decisions]:
+        """Decide the sample of each group, of all processes; against ``centres`` if they come from other text."""
+        decided = []
         for sample in self.samples:
-            mine = sample.count(centres or self.statistics, leave_one_out=leave_one_out)
-            numbers = [float(value) for value in vars(mine).values()]
-            counts.append(AgreementCounts(*(int(v) for v in sum_over_processes(numbers, self._process))))
-        return counts
+            rows = sample.decide(centres or self.statistics, leave_one_out=leave_one_out).to_rows()
+            if self._process.num_processes > 1:
+                parts = exchange_tensors({"rows": rows}, self._process)
+                rows = torch.cat([part["rows"].cpu() for part in parts], dim=1)
+            decided.append(Decisions.from_rows(rows))
+        return decided
+
+    def agreement(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[AgreementCounts]:
+        """Count the decisions of each group."""
+        return [group.counts() for group in self.decisions(leave_one_out=leave_one_out, centres=centres)]
 
     def metrics(
         self, preset: str | Sequence[str], min_count: int, *, centres: ClassStatistics | None = None

@@ -18,6 +18,7 @@ from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
 from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import ModelSource, check_tokenizer, download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.metrics import metric_names
+from nc_hf.packing import tokenizer_hash
 from nc_hf.progress import Listener, Meter
 from nc_hf.report import Report
 from nc_hf.report.record import CorpusRecord, ModelRecord
@@ -98,14 +99,17 @@ def measure(
         Meter(listener, "resolving")
         source = resolve(model, revision, allow_local=allow_local, max_bytes=max_bytes, token=token)
         network, record, own_tokenizer = _load(source, dtype, device or process.device, token, listener)
+    if isinstance(tokenizer, str | Path):
+        tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
+    tokenizer = tokenizer or own_tokenizer
     if isinstance(corpus, TokenBlocks):
         blocks = corpus
+        if tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
+            tokenizer = None  # it would spell other tokens
     else:
         Meter(listener, "packing")
         opened = open_corpus(corpus, split, allow_local=allow_local, token=token) if isinstance(corpus, str) else corpus
-        if isinstance(tokenizer, str | Path):
-            tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
-        blocks = _pack(opened, tokenizer or own_tokenizer, network, packing, block_size, max_tokens)
+        blocks = _pack(opened, tokenizer, network, packing, block_size, max_tokens)
     part = blocks if shard is None else blocks.shard(*shard)
     collection = collect(
         network,
@@ -122,7 +126,7 @@ def measure(
     if statistics_path is not None and process.is_main_process:
         _save_statistics(collection, record, blocks, shard, statistics_path)
     Meter(listener, "computing")
-    return report_of(collection, record, _corpus_record(part, shard), preset, min_count, started)
+    return report_of(collection, record, _corpus_record(part, shard), preset, min_count, tokenizer, started)
 
 
 def _load(

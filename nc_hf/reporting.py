@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
+
+import torch
 
 import nc_hf
 from nc_hf.collect import perplexity
 from nc_hf.collection import Collection
 from nc_hf.metrics import METRICS, compute_metrics
+from nc_hf.metrics.agreement import Decisions
 from nc_hf.report import Report
 from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, MetricValue, ModelRecord
+from nc_hf.strata import stratify
+from nc_hf.tokens import token_table
 from nc_hf.uncertainty import jackknife
 
 DIAGNOSTICS = ("nc1_cdnv_excluded_share", "nc4_nearest_ties", "nc4_linear_ties")
@@ -27,14 +33,26 @@ def report_of(
     corpus: CorpusRecord,
     preset: str | Sequence[str],
     min_count: int,
+    tokenizer: Any,
     started: float,
 ) -> Report:
-    """Turn a reduced collection into a report; ``started`` is a reading of ``time.monotonic()``."""
+    """Turn a reduced collection into a report.
+
+    Args:
+        collection: what one pass gathered.
+        model: which weights.
+        corpus: which tokens.
+        preset: ``core``, ``paper``, ``full``, or names of metrics.
+        min_count: a class counts with so many tokens; for the preset ``paper`` only in the table of single tokens.
+        tokenizer: spells the tokens; None writes their ids.
+        started: a reading of ``time.monotonic()``.
+    """
     assert collection.head is not None
     stats, head = collection.statistics, collection.head
-    min_count = 1 if preset == "paper" else min_count
-    by_group = collection.agreement()
-    total = sum(by_group[1:], by_group[0])
+    token_min_count, min_count = min_count, 1 if preset == "paper" else min_count
+    groups = collection.decisions()
+    decisions = Decisions.from_rows(torch.cat([group.to_rows() for group in groups], dim=1))
+    by_group, total = [group.counts() for group in groups], decisions.counts()
     agreement = total if total.tokens else None
     values = compute_metrics(stats, head, preset, min_count, agreement)
     errors: dict[str, float] = {}
@@ -66,6 +84,8 @@ def report_of(
         diagnostics=compute_metrics(stats, head, diagnosed, min_count, agreement),
         layers=_layer_metrics(collection, values, min_count),
         agreement=None if agreement is None else AgreementRecord(agreement.tokens, leave_one_out=True),
+        strata=stratify(stats, head, list(values), min_count, decisions),
+        token_table=token_table(stats, head, token_min_count, decisions, tokenizer),
         head_check=collection.head_error,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nc_hf.exchange import exchange_tensors
-from nc_hf.metrics.agreement import AgreementCounts, count_agreement
+from nc_hf.metrics.agreement import Decisions, decide
 from nc_hf.statistics import ClassStatistics, Process
 
 # Multipliers of the splitmix64 finaliser (Steele, Lea and Flood, 2014), as signed 64-bit numbers.
@@ -60,13 +60,13 @@ class TokenSample:
             limit = int(every.kthvalue(self.capacity).values)
             self._parts = [_pick(self._parts[0], self._parts[0]["hash"] <= limit)]
 
-    def count(self, stats: ClassStatistics, *, leave_one_out: bool) -> AgreementCounts:
+    def decide(self, stats: ClassStatistics, *, leave_one_out: bool) -> Decisions:
         """Decide the kept tokens against the class means of ``stats``."""
         self._shrink()
         if not self._parts:
-            return AgreementCounts()
+            return Decisions.from_rows(torch.empty(6, 0, dtype=torch.int64))
         kept = self._parts[0]
-        return count_agreement(
+        return decide(
             stats,
             kept["features"],
             kept["labels"],

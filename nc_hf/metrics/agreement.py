@@ -35,6 +35,53 @@ class AgreementCounts:
         return AgreementCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """What both classifiers make of N tokens, one by one.
+
+    Attributes:
+        labels: (N,) int64, the true next tokens.
+        agree: (N,) bool, where the two decide alike.
+        ncc_correct: (N,) bool, where the nearest class centre is right.
+        linear_correct: (N,) bool, where the linear classifier is right.
+        nearest_tied: (N,) bool, where two centres are equally near.
+        linear_tied: (N,) bool, where the largest logit is attained more than once.
+    """
+
+    labels: Tensor
+    agree: Tensor
+    ncc_correct: Tensor
+    linear_correct: Tensor
+    nearest_tied: Tensor
+    linear_tied: Tensor
+
+    def counts(self) -> AgreementCounts:
+        """Add up all tokens."""
+        return AgreementCounts(
+            tokens=len(self.labels),
+            agree=int(self.agree.sum()),
+            ncc_correct=int(self.ncc_correct.sum()),
+            linear_correct=int(self.linear_correct.sum()),
+            agree_when_correct=int((self.agree & self.linear_correct).sum()),
+            nearest_ties=int(self.nearest_tied.sum()),
+            linear_ties=int(self.linear_tied.sum()),
+        )
+
+    def of_classes(self, class_ids: Tensor) -> Decisions:
+        """Return the tokens whose true class is one of ``class_ids``."""
+        kept = torch.isin(self.labels, class_ids.to(self.labels.device))
+        return Decisions(**{name: tensor[kept] for name, tensor in vars(self).items()})
+
+    def to_rows(self) -> Tensor:
+        """Return everything as one (6, N) int64 tensor on the CPU, to send or to join."""
+        return torch.stack([tensor.to("cpu", torch.int64) for tensor in vars(self).values()])
+
+    @classmethod
+    def from_rows(cls, rows: Tensor) -> Decisions:
+        """Undo ``to_rows``."""
+        return cls(rows[0], *(row.bool() for row in rows[1:]))
+
+
 def count_agreement(
     stats: ClassStatistics,
     features: Tensor,
@@ -44,6 +91,19 @@ def count_agreement(
     leave_one_out: bool,
     linear_tied: Tensor | None = None,
 ) -> AgreementCounts:
+    """Decide tokens as ``decide`` does, and add them up."""
+    return decide(stats, features, labels, linear, leave_one_out=leave_one_out, linear_tied=linear_tied).counts()
+
+
+def decide(
+    stats: ClassStatistics,
+    features: Tensor,
+    labels: Tensor,
+    linear: Tensor,
+    *,
+    leave_one_out: bool,
+    linear_tied: Tensor | None = None,
+) -> Decisions:
     """Decide tokens by their nearest class centre and compare with the linear classifier.
 
     Every class seen competes; ties go to the lowest class id. Features and centres are moved by the mean centre first,
@@ -65,7 +125,7 @@ def count_agreement(
     origin = means.mean(dim=0)
     centres = (means - origin).to(device, dtype)
     offsets = centres.square().sum(dim=1)
-    total = AgreementCounts()
+    nearest, tied = torch.empty_like(labels), torch.empty(len(labels), dtype=torch.bool, device=device)
     chunk = max(1, _CHUNK_ELEMENTS // max(1, len(centres)))
     for rows in torch.split(torch.arange(len(labels), device=device), chunk):
         tokens = (features[rows].double() - origin.to(device)).to(dtype)
@@ -73,19 +133,16 @@ def count_agreement(
         if leave_one_out:
             _leave_out_own(scores, tokens, labels[rows], class_ids, counts)
         best = scores.argmin(dim=1)
-        nearest, truth, decided = class_ids[best], labels[rows], linear[rows]
-        right = decided == truth
-        ties = (scores == scores.gather(1, best.unsqueeze(1))).sum(dim=1) > 1
-        total += AgreementCounts(
-            tokens=len(rows),
-            agree=int((nearest == decided).sum()),
-            ncc_correct=int((nearest == truth).sum()),
-            linear_correct=int(right.sum()),
-            agree_when_correct=int(((nearest == decided) & right).sum()),
-            nearest_ties=int(ties.sum()),
-            linear_ties=0 if linear_tied is None else int(linear_tied[rows].sum()),
-        )
-    return total
+        nearest[rows] = class_ids[best]
+        tied[rows] = (scores == scores.gather(1, best.unsqueeze(1))).sum(dim=1) > 1
+    return Decisions(
+        labels=labels,
+        agree=nearest == linear,
+        ncc_correct=nearest == labels,
+        linear_correct=linear == labels,
+        nearest_tied=tied,
+        linear_tied=torch.zeros_like(tied) if linear_tied is None else linear_tied,
+    )
 
 
 def agreement(inputs: MetricInputs) -> float:

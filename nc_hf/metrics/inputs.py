@@ -118,17 +118,22 @@ class MetricInputs:
     @cached_property
     def duality_cosines(self) -> Tensor:
         """(K',): cos(w_c, m_c), of the used classes where neither is zero."""
-        return _row_cosines(self.weight, self.used.centred)
+        return _defined(_row_cosines(self.weight, self.used.centred))
 
     @cached_property
     def duality_cosines_every(self) -> Tensor:
         """(K',): the same of every class seen."""
-        return _row_cosines(self._weight_of(self.every), self.every.centred)
+        return _defined(_row_cosines(self._weight_of(self.every), self.every.centred))
 
     @cached_property
-    def duality_cosines_centred(self) -> Tensor:
-        """(K',): the same with the mean row of W over the used classes taken away."""
+    def duality_by_class(self) -> Tensor:
+        """(K,): cos(w~_c, m_c), with the mean row of W over the used classes taken away; NaN where either is zero."""
         return _row_cosines(self.weight - self.weight.mean(dim=0), self.used.centred)
+
+    @property
+    def duality_cosines_centred(self) -> Tensor:
+        """(K',): the same, of the classes where neither is zero."""
+        return _defined(self.duality_by_class)
 
     @property
     def cdnv(self) -> VariabilityKernel:
@@ -205,6 +210,9 @@ class MetricInputs:
 
 def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(left, dim=1) * torch.linalg.vector_norm(right, dim=1)
-    defined = norms > 0
-    cosines: Tensor = (left * right).sum(dim=1)[defined] / norms[defined]
+    cosines: Tensor = (left * right).sum(dim=1) / norms.where(norms > 0, torch.nan)
     return cosines
+
+
+def _defined(cosines: Tensor) -> Tensor:
+    return cosines[~cosines.isnan()]

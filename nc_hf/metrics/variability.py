@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from nc_hf.metrics.classes import ClassView
 from nc_hf.metrics.inputs import MetricInputs
 
 
@@ -44,11 +45,14 @@ def cdnv_scale_free(inputs: MetricInputs) -> float:
 
 def trace_ratio(inputs: MetricInputs) -> float:
     """Mean s2_c over the bias-corrected mean |m_c|^2 (Tirer 2023, the "quotient")."""
-    view = inputs.spread
-    within = float(view.variance.mean())
+    return float(inputs.spread.variance.mean()) / between_variance(inputs.spread)
+
+
+def between_variance(view: ClassView) -> float:
+    """Mean |m_c|^2 less what the sampling of the means adds to it; NaN if nothing is left."""
     bias = (1 - 1 / view.num_classes) * float((view.variance / view.counts).mean())
     between = float(view.norms.square().mean()) - bias
-    return within / between if between > 0 else math.nan
+    return between if between > 0 else math.nan
 
 
 def pinv(inputs: MetricInputs) -> float:

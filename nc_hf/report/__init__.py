@@ -2,6 +2,11 @@
 
 from nc_hf.report.comparison import Comparison as Comparison
 from nc_hf.report.comparison import compare as compare
+from nc_hf.report.detail import ClassColumns as ClassColumns
+from nc_hf.report.detail import CosineRecord as CosineRecord
+from nc_hf.report.detail import StratumRecord as StratumRecord
+from nc_hf.report.detail import TokenRecord as TokenRecord
+from nc_hf.report.detail import TokenTable as TokenTable
 from nc_hf.report.record import SCHEMA_VERSION as SCHEMA_VERSION
 from nc_hf.report.record import AgreementRecord as AgreementRecord
 from nc_hf.report.record import ClassRecord as ClassRecord

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
 from nc_hf.report.words import (
     ARROWS,
     FAMILIES,
@@ -22,10 +23,11 @@ from nc_hf.report.words import (
 )
 
 if TYPE_CHECKING:
+    from nc_hf.report.detail import TokenTable
     from nc_hf.report.record import Report
 
 # Underscores inside a word are no markup, and are many in names.
-_MARKUP = re.compile(r"[\\`*~\[\]<>]|(?<![^\W_])_|_(?![^\W_])")
+_MARKUP = re.compile(r"[\\`*~\[\]<>&]|(?<![^\W_])_|_(?![^\W_])")
 _PAPER = "[Linguistic Collapse](https://arxiv.org/abs/2405.17767)"
 
 
@@ -45,6 +47,11 @@ def markdown_card(report: Report) -> str:
         "### What the values mean",
         "\n".join(_definitions(report)),
     ]
+    if report.strata:
+        header, rows = stratum_table(report)
+        parts += ["### By class frequency", markdown_table(header, rows), stratum_note(report.strata)]
+    if report.token_table is not None:
+        parts += ["### Tokens", *_token_tables(report.token_table)]
     if report.layers:
         parts += ["### By layer", _layer_table(report)]
     if report.diagnostics:
@@ -114,6 +121,13 @@ def _metric_table(report: Report) -> str:
                 (code(name), ARROWS[direction(name)], f"{value} ± {error}" if error else value, plain(title(name)))
             )
     return markdown_table(["metric", "", "value", "what it is"], rows)
+
+
+def _token_tables(table: TokenTable) -> Iterable[str]:
+    for heading, records in (("Most collapsed", table.most_collapsed), ("Least collapsed", table.least_collapsed)):
+        yield f"{heading}, of {table.classes:,} with {table.min_count:,} tokens or more:"
+        yield markdown_table(TOKEN_HEADER, [[plain(cell) for cell in row] for row in token_rows(records)])
+    yield TOKEN_NOTE
 
 
 def _definitions(report: Report) -> Iterable[str]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 from nc_hf.errors import FileError
 from nc_hf.files import read_json, write_text
 from nc_hf.report.card import csv_row, markdown_card
-from nc_hf.report.codec import CodecError, decode, encode
+from nc_hf.report.codec import CodecError, decode, encode, to_text
+from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.table import report_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# What a report of an older schema lacks, and what it then holds.
+_ADDED: dict[int, dict[str, Any]] = {2: {"strata": [], "token_table": None}}
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class Report:
         diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
         layers: metrics by layer, where all layers were asked for.
         agreement: how NC4 was counted; None where it was not.
+        strata: the metrics by class frequency, rarest first.
+        token_table: the classes one by one.
         head_check: largest relative difference between head(features) and the model's own logits.
         versions: of Python and the libraries.
         created: when, in UTC, ISO 8601.
@@ -146,6 +151,8 @@ class Report:
     diagnostics: dict[str, float] = field(default_factory=dict)
     layers: dict[str, dict[str, float]] = field(default_factory=dict)
     agreement: AgreementRecord | None = None
+    strata: list[StratumRecord] = field(default_factory=list)
+    token_table: TokenTable | None = None
     head_check: float
     versions: dict[str, str]
     created: str
@@ -163,7 +170,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return to_text(self.to_dict()) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write the JSON form; atomic: the file is whole or untouched."""
@@ -184,16 +191,18 @@ class Report:
 
     @classmethod
     def from_dict(cls, document: object) -> Report:
-        """Read the JSON form.
+        """Read the JSON form, of this schema or an older one; what that lacked stays empty.
 
         Raises:
             FileError: the document is not a report, or one of a newer nc_hf.
         """
         version = document.get("schema_version") if isinstance(document, dict) else None
-        if type(version) is not int:
+        if not isinstance(document, dict) or type(version) is not int:
             raise FileError("this is not a report: pass a JSON file that `nc-hf measure --output` wrote.")
         if version > SCHEMA_VERSION:
             raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
+        for later in range(version + 1, SCHEMA_VERSION + 1):
+            document = {**document, **_ADDED[later], "schema_version": later}
         try:
             return decode(cls, document)
         except CodecError as error:

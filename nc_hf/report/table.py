@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
 from nc_hf.report.words import (
     ARROWS,
     LEGEND,
@@ -80,6 +81,14 @@ def _sections(report: Report) -> Iterator[RenderableType]:
     yield Text()
     yield section("Circumstances", pairs(circumstances(report)))
     yield section(f"Metrics ({report.preset})", Group(metric_table(report.metrics), Text(), Text(LEGEND, style="dim")))
+    if report.strata:
+        header, rows = stratum_table(report)
+        yield section("By class frequency", _columns(header, {"": rows}, stratum_note(report.strata)))
+    if report.token_table is not None:
+        table = report.token_table
+        ends = {"most collapsed": table.most_collapsed, "least collapsed": table.least_collapsed}
+        groups = {heading: token_rows(records) for heading, records in ends.items()}
+        yield section("Tokens", _columns(TOKEN_HEADER, groups, TOKEN_NOTE))
     if report.layers:
         yield section("Over the layers", curves(report.layers))
     if report.diagnostics:
@@ -99,6 +108,19 @@ def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
         curve = [values.get(name, math.nan) for values in states.values()]
         table.add_row(Text(name), arrow(name), number(curve[0]), Text(_sparkline(curve), "cyan"), number(curve[-1]))
     return table
+
+
+def _columns(header: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]], note: str) -> RenderableType:
+    """Return groups of rows under one header, words to the left and numbers to the right, and a note below."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for name in header:
+        table.add_column(name, justify="left" if name.endswith("token") else "right", overflow="fold")
+    for heading, rows in groups.items():
+        if heading:
+            table.add_row(Text(heading, style="bold"))
+        for row in rows:
+            table.add_row(*map(Text, row))
+    return Group(table, Text(), Text(note, style="dim"))
 
 
 def _sparkline(values: Sequence[float]) -> str:

@@ -19,7 +19,8 @@ from nc_hf.metrics import METRICS, PRESETS
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report, compare
 from nc_hf.report.words import FAMILIES, by_family, number, value_and_error
 
-REFERENCE = Path(__file__).parents[1] / "reference" / "report.json"
+SCHEMA_1 = Path(__file__).parents[1] / "reference" / "report.json"
+REFERENCE = SCHEMA_1.with_name("report_2.json")
 
 
 @pytest.fixture
@@ -44,9 +45,15 @@ def printed(renderable: RenderableType, width: int) -> str:
 
 class TestFile:
     def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self, report: Report) -> None:
-        assert report.schema_version == SCHEMA_VERSION == 1
+        assert report.schema_version == SCHEMA_VERSION == 2
         assert report.to_json() == REFERENCE.read_text(encoding="utf-8")
         assert set(report.metrics) == set(PRESETS["core"])
+
+    def test_report_of_the_first_schema_loads_with_its_every_entry_and_none_of_the_later_ones(self) -> None:
+        written, report = json.loads(SCHEMA_1.read_text(encoding="utf-8")), Report.load(SCHEMA_1)
+        assert written["schema_version"] == 1
+        assert report.to_dict() == {**written, "schema_version": SCHEMA_VERSION, "strata": [], "token_table": None}
+        assert report.to_dict() == Report.from_dict(report.to_dict()).to_dict()
 
     def test_save_and_load_is_exact(self, report: Report, tmp_path: Path) -> None:
         awkward = with_metrics(report, nc1_cdnv=MetricValue(0.1 + 0.2, 5e-324), nc2_cos_std=MetricValue(1e300, None))
@@ -115,8 +122,8 @@ class TestFile:
                 Report.load(path)
 
     def test_newer_schema_asks_for_an_upgrade(self, report: Report) -> None:
-        with pytest.raises(FileError, match="schema 2, newer than 1: upgrade nc_hf"):
-            Report.from_dict({**report.to_dict(), "schema_version": 2})
+        with pytest.raises(FileError, match="schema 3, newer than 2: upgrade nc_hf"):
+            Report.from_dict({**report.to_dict(), "schema_version": 3})
 
     @pytest.mark.parametrize(
         ("path", "value"),

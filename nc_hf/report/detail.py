@@ -1,0 +1,108 @@
+"""What lies beneath the values of a report: strata of class frequency, and single tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StratumRecord:
+    """The classes with ``low`` to ``high`` tokens, measured among themselves (see ``nc_hf.strata``).
+
+    Attributes:
+        low, high: fewest and most tokens of a class, both included.
+        used: whether these classes reach ``min_count`` and so count for the metrics of the report.
+        classes: number of classes.
+        tokens: number of tokens.
+        share: of all tokens, in [0, 1].
+        norm: mean |m_c| over the root mean square of all used classes; None where the classes are not used.
+        duality: mean cos(w~_c, m_c), centred over all used classes; None where the classes are not used.
+        agreement_tokens: sampled tokens of these classes, on which NC4 was decided.
+        metrics: values by name, among these classes alone; NC4 only where they are not used.
+    """
+
+    low: int
+    high: int
+    used: bool
+    classes: int
+    tokens: int
+    share: float
+    norm: float | None
+    duality: float | None
+    agreement_tokens: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """One next-token class (see ``nc_hf.tokens`` for the definitions).
+
+    Attributes:
+        id: of the token.
+        text: what it spells, with blanks and control characters made visible.
+        count: tokens of the class.
+        variability: s2_c over the variance between classes; their mean is ``nc1_trace_ratio``. Down is collapsed.
+        norm: |m_c| over its root mean square.
+        duality: cos(w~_c, m_c), centred; NaN where either is zero.
+        agreement: share of its sampled tokens on which both classifiers decide alike; None where none was sampled.
+        nearest_id, nearest_text: the class whose mean is nearest.
+        distance: to that mean, in the unit of ``norm``.
+    """
+
+    id: int
+    text: str
+    count: int
+    variability: float
+    norm: float
+    duality: float
+    agreement: float | None
+    nearest_id: int
+    nearest_text: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class ClassColumns:
+    """The same of many classes, commonest first, one list a quantity; NC4 as counts of sampled and agreeing tokens."""
+
+    ids: list[int]
+    texts: list[str]
+    counts: list[int]
+    variability: list[float]
+    norm: list[float]
+    duality: list[float]
+    sampled: list[int]
+    agreed: list[int]
+
+
+@dataclass(frozen=True)
+class CosineRecord:
+    """cos(m_c, m_c') among the commonest classes, commonest first."""
+
+    ids: list[int]
+    texts: list[str]
+    cosines: list[list[float]]
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The classes one by one.
+
+    Attributes:
+        min_count: tokens that a class must have to be in the table.
+        classes: how many have.
+        most_collapsed: the classes of least variability, least first.
+        least_collapsed: those of most variability, most first.
+        columns: every class, or where they are many the commonest and an even choice of the rest.
+        commonest: cosines among the commonest.
+        shares: of the tokens' variance, between the ``categories`` of tokens, between the ``tokens`` of one category,
+            and between the ``contexts`` of one token; empty without a tokenizer.
+    """
+
+    min_count: int
+    classes: int
+    most_collapsed: list[TokenRecord]
+    least_collapsed: list[TokenRecord]
+    columns: ClassColumns
+    commonest: CosineRecord
+    shares: dict[str, float]
