@@ -12,6 +12,7 @@ from nc_hf.cli import study
 from nc_hf.cli.compare import compare_command
 from nc_hf.cli.measure import measure_command
 from nc_hf.cli.merge import merge_command
+from nc_hf.cli.trajectory import trajectory_command
 from nc_hf.errors import NCError
 
 _EXIT_CODES = """[bold]Exit codes[/bold]
@@ -50,6 +51,7 @@ app = typer.Typer(
     epilog=_EXIT_CODES,
 )
 app.command("measure")(measure_command)
+app.command("trajectory")(trajectory_command)
 app.command("merge")(merge_command)
 app.command("compare")(compare_command)
 app.add_typer(study.app, name="study")

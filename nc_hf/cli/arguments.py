@@ -1,14 +1,110 @@
-"""How arguments that several sub-commands share are read, and checked before anything takes long."""
+"""The options that several sub-commands share, read and checked before anything takes long."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from nc_hf.errors import FileError, InputError
 
+if TYPE_CHECKING:
+    from accelerate.state import PartialState
+
+    from nc_hf.trajectories import MeasureOptions
+
 Preset = Literal["core", "paper", "full"]
+
+WHAT, HOW, OUT = "What to measure", "How to run it", "Where results go"
+
+CorpusOption = Annotated[
+    str,
+    typer.Option(
+        "--corpus",
+        help="builtin, tinystories, a txt, jsonl or parquet file, a folder, or hub:ID\\[:config]\\[:split]\\[:column].",
+        rich_help_panel=WHAT,
+    ),
+]
+SplitOption = Annotated[str, typer.Option("--split", help="Split of the corpus.", rich_help_panel=WHAT)]
+TokenizerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        metavar="PATH|ID",
+        help="Tokenizer, where the model has none of its own.",
+        rich_help_panel=WHAT,
+    ),
+]
+PresetOption = Annotated[Preset, typer.Option("--preset", help="Which metrics.", rich_help_panel=WHAT)]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="NAME,NAME", help="These metrics instead of a preset.", rich_help_panel=WHAT),
+]
+MaxTokensOption = Annotated[
+    int, typer.Option("--max-tokens", min=1, help="Read at most so many tokens.", rich_help_panel=WHAT)
+]
+MinCountOption = Annotated[
+    int, typer.Option("--min-count", min=1, help="Use classes with so many tokens or more.", rich_help_panel=WHAT)
+]
+PackingOption = Annotated[
+    Literal["documents", "paper"],
+    typer.Option("--packing", help="End-of-text tokens between documents, or the paper's way.", rich_help_panel=WHAT),
+]
+BlockSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--block-size", min=2, help="Tokens a block; by default the context, at most 1,024.", rich_help_panel=HOW
+    ),
+]
+BatchSizeOption = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Blocks a forward pass.", rich_help_panel=HOW)
+]
+DtypeOption = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option("--dtype", help="Of the weights; auto is the checkpoint's own.", rich_help_panel=HOW),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to run.", rich_help_panel=HOW)
+]
+NoStderrOption = Annotated[
+    bool, typer.Option("--no-stderr", help="Leave out the standard errors.", rich_help_panel=HOW)
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=OUT)]
+
+
+def measure_options(
+    split: str,
+    tokenizer: str | None,
+    preset: Preset,
+    metrics: str | None,
+    max_tokens: int,
+    min_count: int,
+    packing: str,
+    block_size: int | None,
+    batch_size: int,
+    dtype: str,
+    device: str,
+    no_stderr: bool,
+    quiet: bool,
+) -> MeasureOptions:
+    """Turn the options above into those of ``nc_hf.measure``."""
+    return {
+        "split": split,
+        "tokenizer": tokenizer,
+        "preset": parse_names(metrics) or preset,
+        "max_tokens": max_tokens,
+        "min_count": min_count,
+        "packing": packing,
+        "block_size": block_size,
+        "batch_size": batch_size,
+        "dtype": None if dtype == "auto" else dtype,
+        "device": None if device == "auto" else device,
+        "uncertainty": not no_stderr,
+        "progress": not quiet,
+    }
 
 
 def parse_shard(shard: str | None) -> tuple[int, int] | None:
@@ -35,6 +131,17 @@ def parse_names(metrics: str | None) -> tuple[str, ...]:
     return names
 
 
+def check_installed(*modules: str) -> None:
+    """Refuse what needs modules that are not there.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise InputError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
+
+
 def check_writable(*paths: Path | None) -> None:
     """Refuse files that could not be written at the end of a long run.
 
@@ -49,3 +156,15 @@ def check_writable(*paths: Path | None) -> None:
         parent = next(folder for folder in path.absolute().parents if folder.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise FileError(f"{path} cannot be written because {parent} is not a directory open to you: name another.")
+
+
+def start_process(device: str, quiet: bool) -> PartialState:
+    """Find the other processes of this run, if there are any, and turn the bars of loading weights off if asked."""
+    import torch
+    from accelerate.state import PartialState
+    from transformers.utils.logging import disable_progress_bar
+
+    if quiet:
+        disable_progress_bar()
+    # Under torchrun on a machine without an accelerator each process would else take itself for the only one.
+    return PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())

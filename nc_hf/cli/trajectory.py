@@ -1,0 +1,144 @@
+"""``nc-hf trajectory``: the saved states of one model, branch by branch, on one corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nc_hf.cli.arguments import (
+    HOW,
+    OUT,
+    WHAT,
+    BatchSizeOption,
+    BlockSizeOption,
+    CorpusOption,
+    DeviceOption,
+    DtypeOption,
+    MaxTokensOption,
+    MetricsOption,
+    MinCountOption,
+    NoStderrOption,
+    PackingOption,
+    PresetOption,
+    QuietOption,
+    SplitOption,
+    TokenizerOption,
+    check_writable,
+    measure_options,
+    start_process,
+)
+
+if TYPE_CHECKING:
+    from nc_hf.report.trajectory import Trajectory
+    from nc_hf.trajectories import Turn
+
+
+def trajectory_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id.")],
+    revisions: Annotated[
+        str,
+        typer.Option(
+            metavar="all|GLOB|NAME,NAME",
+            help="Branches and tags to measure: all, those that a pattern such as 'step*' matches, or these.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "all",
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The first of them and every N-th after it.", rich_help_panel=WHAT)
+    ] = 1,
+    corpus: CorpusOption = "tinystories",
+    split: SplitOption = "validation",
+    tokenizer: TokenizerOption = None,
+    preset: PresetOption = "core",
+    metrics: MetricsOption = None,
+    max_tokens: MaxTokensOption = 1_000_000,
+    min_count: MinCountOption = 10,
+    packing: PackingOption = "documents",
+    block_size: BlockSizeOption = None,
+    batch_size: BatchSizeOption = 8,
+    dtype: DtypeOption = "auto",
+    device: DeviceOption = "auto",
+    no_stderr: NoStderrOption = False,
+    discard_downloads: Annotated[
+        bool,
+        typer.Option(
+            "--discard-downloads",
+            help="Remove the weights of a revision from the cache once it is measured, unless they were there before.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="trajectory.json, .csv and .md, and each revision's report as soon as it is measured; "
+            "with the same DIR an interrupted trajectory goes on.",
+            rich_help_panel=OUT,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the trajectory as JSON instead of a table.", rich_help_panel=OUT)
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the saved states of a model, and show the course of every metric.
+
+    A revision that cannot be measured is named with the reason, and the others go on.
+    """
+    options = measure_options(
+        split,
+        tokenizer,
+        preset,
+        metrics,
+        max_tokens,
+        min_count,
+        packing,
+        block_size,
+        batch_size,
+        dtype,
+        device,
+        no_stderr,
+        quiet,
+    )
+    if output is not None:
+        check_writable(output / "trajectory.json")
+
+    from nc_hf.trajectories import trajectory
+
+    process = start_process(device, quiet)
+    measured = trajectory(
+        model,
+        corpus,
+        revisions=revisions,
+        every=every,
+        folder=None if output is None else output / "reports",
+        keep_downloads=not discard_downloads,
+        on_turn=None if quiet or not process.is_main_process else _announce,
+        **options,
+    )
+    if process.is_main_process:
+        _give(measured, output, as_json)
+    process.destroy_process_group()
+
+
+def _announce(turn: Turn) -> None:
+    name = f"{turn.revision.name} ({turn.revision.commit[:7]})"
+    typer.echo(f"revision {turn.number} of {turn.total}: {name}{', measured before' if turn.kept else ''}", err=True)
+
+
+def _give(measured: Trajectory, output: Path | None, as_json: bool) -> None:
+    """Write the files, then print."""
+    if output is not None:
+        from nc_hf.files import write_text
+
+        measured.save(output / "trajectory.json")
+        write_text(output / "trajectory.csv", measured.to_csv())
+        write_text(output / "trajectory.md", measured.to_markdown())
+    if as_json:
+        typer.echo(measured.to_json(), nl=False)
+    else:
+        from rich.console import Console
+
+        Console().print(measured.to_table())
