@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nc_hf.report.trajectory import Trajectory
 
 _GAP = 2  # characters between two columns
+_BESIDE_CURVE = 55  # characters that name, direction, first and last value take
 
 
 class CourseTable:
@@ -34,7 +35,7 @@ class CourseTable:
         lines = _cells(trajectory)
         widths = [max(map(len, column)) + _GAP for column in zip(*lines, strict=True)]
         fits = sum(widths) <= options.max_width
-        body = _table(lines) if fits else curves(trajectory.values)
+        body = _table(lines) if fits else curves(_thinned(trajectory.values, options.max_width - _BESIDE_CURVE))
         if trajectory.points:
             yield section("Course", Group(body, Text(), Text(LEGEND, style="dim")))
         if trajectory.warnings:
@@ -74,6 +75,14 @@ def _cells(trajectory: Trajectory) -> list[list[str]]:
         values = (entries.get(name) for entries in by_revision.values())
         lines.append([name, ARROWS[direction(name)], *("" if value is None else number(value) for value in values)])
     return lines
+
+
+def _thinned(values: dict[str, dict[str, float]], most: int) -> dict[str, dict[str, float]]:
+    """Leave revisions out evenly, so that a curve of one character each is one line; first and last stay."""
+    names = list(values)
+    count = max(2, min(most, len(names)))
+    places = [round(place * (len(names) - 1) / (count - 1)) for place in range(count)]
+    return {names[place]: values[names[place]] for place in places}
 
 
 def _table(lines: Sequence[Sequence[str]]) -> Table:

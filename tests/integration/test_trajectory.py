@@ -1,0 +1,317 @@
+"""`trajectory()` and `nc-hf trajectory`: a model trained on stories, its states pushed and measured over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nc_hf import Report, Trajectory, measure, trajectory
+from nc_hf.cli import app
+from nc_hf.corpus import Corpus
+from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
+from nc_hf.hub import open_tokenizer
+from nc_hf.trajectories import MeasureOptions, Turn
+from tests.hub.fixtures import STAND_IN
+from tests.hub.repository import Content, Repository
+from tests.hub.server import StandIn
+from tests.saved_states import push_training, story_texts
+
+NAME = "writer/tiny-stories"
+STEPS = (0, 10, 20, 30, 40)
+STORIES = story_texts(900)
+TRAINED_ON, HELD_OUT = STORIES[:600], Corpus("held out", "all", STORIES[600:])
+OPTIONS: MeasureOptions = {"max_tokens": 6_000, "min_count": 5, "progress": False}
+
+States = dict[str, dict[str, Content]]
+
+
+@pytest.fixture(scope="module")
+def states() -> States:
+    """The files of every branch, as the client pushed them during training."""
+    STAND_IN.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", "hf_writer")
+        push_training(NAME, TRAINED_ON, STEPS)
+    repository = STAND_IN.get(NAME)
+    return {branch: repository.at(branch).files for branch in repository.branches}
+
+
+@pytest.fixture
+def repository(hub: StandIn, states: States) -> Repository:
+    """The repository as it was after training."""
+    repository = hub.add(NAME)
+    for branch, files in states.items():
+        repository.commit(files, branch=branch)
+    return repository
+
+
+@pytest.fixture
+def story_file(tmp_path: Path) -> Path:
+    """The held-out stories as a file, for a process of its own."""
+    path = tmp_path / "stories.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in HELD_OUT.texts), encoding="utf-8")
+    return path
+
+
+class CountedTexts:
+    """Texts that know how often they were read."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.readings += 1
+        return iter(STORIES[600:])
+
+
+def values(report: Report) -> object:
+    return report.loss, report.tokens, report.accuracy, report.metrics, report.corpus.fingerprint
+
+
+def weights_fetched(hub: StandIn) -> int:
+    """How often a whole file of weights was asked for; its header is asked for twice or thrice by itself."""
+    return len({line for line in hub.asked("GET .*/resolve/.*safetensors")})
+
+
+def test_every_point_is_what_measure_says_of_that_revision(repository: Repository) -> None:
+    course = trajectory(NAME, HELD_OUT, revisions="step*", **OPTIONS)
+    assert [point.revision for point in course.points] == [f"step{step}" for step in STEPS]
+    assert [point.step for point in course.points] == list(STEPS)
+    assert [point.commit for point in course.points] == [repository.branches[f"step{step}"] for step in STEPS]
+    for point in course.points:
+        alone = measure(NAME, HELD_OUT, revision=point.revision, **OPTIONS)
+        assert values(point.report) == values(alone)
+        assert point.report.model == alone.model
+    losses = [point.report.loss for point in course.points]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] - losses[-1] > 1
+    assert not course.failures
+    assert not course.warnings
+
+
+def test_the_text_is_read_once_and_a_commit_measured_once(hub: StandIn, repository: Repository) -> None:
+    repository.tags["release"] = repository.branches["step40"]
+    texts, turns = CountedTexts(), list[Turn]()
+    chosen = ["step20", "step40", "release"]
+    course = trajectory(NAME, Corpus("counted", "all", texts), revisions=chosen, on_turn=turns.append, **OPTIONS)
+    assert texts.readings == 1
+    assert [(turn.number, turn.total, turn.revision.name, turn.kept) for turn in turns] == [
+        (1, 3, "step20", False),
+        (2, 3, "step40", False),
+        (3, 3, "release", True),
+    ]
+    assert [point.report.model.revision for point in course.points] == chosen
+    assert values(course.points[1].report) == values(course.points[2].report)
+    assert weights_fetched(hub) == 2
+
+
+def test_every_nth_and_a_list_in_its_own_order(repository: Repository) -> None:
+    quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
+    course = trajectory(NAME, HELD_OUT, every=2, **quick)
+    assert [point.revision for point in course.points] == ["step0", "step20", "step40"]
+    course = trajectory(NAME, HELD_OUT, revisions="main, step10", **quick)
+    assert [(point.revision, point.step) for point in course.points] == [("main", None), ("step10", 10)]
+
+
+def test_what_is_kept_is_not_measured_again(hub: StandIn, repository: Repository, tmp_path: Path) -> None:
+    first = trajectory(NAME, HELD_OUT, revisions="step0,step10", folder=tmp_path, **OPTIONS)
+    hub.requests.clear()
+    turns = list[Turn]()
+    again = trajectory(
+        NAME, HELD_OUT, revisions="step0,step10,step20", folder=tmp_path, on_turn=turns.append, **OPTIONS
+    )
+    assert [turn.kept for turn in turns] == [True, True, False]
+    assert again.points[:2] == first.points
+    assert weights_fetched(hub) == 1
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == sorted(
+        ["settings.json", *(f"{point.commit}.json" for point in again.points)]
+    )
+
+
+KILLED = """
+import os, signal, sys
+from nc_hf import trajectory
+
+def kill(progress):
+    if progress.stage == "measuring" and progress.done * 2 > progress.total and kill.turn == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def turn(turn):
+    kill.turn = turn.number
+
+model, corpus, folder = sys.argv[1:]
+trajectory(model, corpus, revisions="step*", folder=folder, max_tokens=6000, min_count=5, progress=kill,
+           on_turn=turn, save_every=1, batch_size=4)
+"""
+
+
+@pytest.mark.slow
+def test_a_trajectory_that_was_killed_goes_on_to_the_same_values(
+    repository: Repository, story_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    done = subprocess.run([sys.executable, "-c", KILLED, NAME, story_file, folder], env=os.environ, check=False)
+    assert done.returncode == -signal.SIGKILL
+    commits = [repository.branches[f"step{step}"] for step in STEPS]
+    assert {path.stem for path in folder.glob("*.json")} == {"settings", *commits[:2]}
+    assert list((folder / "unfinished" / commits[2]).glob("rank0.*"))
+    tokens: dict[int, int] = {}
+    turns = list[Turn]()
+    settings: MeasureOptions = {"max_tokens": 6_000, "min_count": 5, "batch_size": 4, "save_every": 1}
+    resumed = trajectory(
+        NAME,
+        str(story_file),
+        revisions="step*",
+        folder=folder,
+        on_turn=turns.append,
+        progress=lambda reading: tokens.update({len(turns): reading.total} if reading.stage == "measuring" else {}),
+        **settings,
+    )
+    whole = resumed.points[0].report.tokens
+    assert [turn.kept for turn in turns] == [True, True, False, False, False]
+    assert tokens[3] < whole  # of the third only the rest
+    assert tokens[4] == tokens[5] == whole
+    fresh = trajectory(NAME, str(story_file), revisions="step*", progress=False, **settings)
+    assert [values(point.report) for point in resumed.points] == [values(point.report) for point in fresh.points]
+    assert not list(folder.glob("unfinished/*"))
+
+
+def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: Repository, states: States) -> None:
+    repository.commit({"config.json": states["main"]["config.json"]}, branch="step15")
+    repository.commit({"README.md": "# Nothing"}, branch="step25")
+    course = trajectory(NAME, HELD_OUT, revisions="step10,step15,step20,step25", **OPTIONS)
+    assert [point.revision for point in course.points] == ["step10", "step20"]
+    assert [failure.revision for failure in course.failures] == ["step15", "step25"]
+    assert "has no model.safetensors" in course.failures[0].reason
+    assert "has no config.json" in course.failures[1].reason
+    with pytest.raises(ModelError, match=r"has no model\.safetensors"):
+        trajectory(NAME, HELD_OUT, revisions="step15", **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "corpus", "said"),
+    [
+        ({"min_count": 6}, HELD_OUT, r"holds reports with min_count 5 and not 6: name another folder"),
+        ({"preset": ["nc2_cos_std"]}, HELD_OUT, r"holds reports with preset 'core' and not \['nc2_cos_std'\]"),
+        ({}, Corpus("held out", "all", STORIES[650:]), r"measured on another text or tokenizer: remove it"),
+    ],
+)
+def test_a_folder_of_other_options_or_text_is_refused(
+    repository: Repository, tmp_path: Path, changed: MeasureOptions, corpus: Corpus, said: str
+) -> None:
+    trajectory(NAME, HELD_OUT, revisions="step0", folder=tmp_path, **OPTIONS)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    options: MeasureOptions = {**OPTIONS, **changed}
+    with pytest.raises(MergeError, match=said):
+        trajectory(NAME, corpus, revisions="step0,step10", folder=tmp_path, **options)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+
+
+def test_a_report_that_does_not_belong_or_is_damaged_is_refused(repository: Repository, tmp_path: Path) -> None:
+    course = trajectory(NAME, HELD_OUT, revisions="step0,step10", folder=tmp_path, **OPTIONS)
+    first, second = (tmp_path / f"{point.commit}.json" for point in course.points)
+    text = first.read_text(encoding="utf-8")
+    first.write_text(second.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(MergeError, match="is of the commit"):
+        trajectory(NAME, HELD_OUT, revisions="step0", folder=tmp_path, **OPTIONS)
+    first.write_text(text[:100], encoding="utf-8")
+    with pytest.raises(FileError, match="is truncated"):
+        trajectory(NAME, HELD_OUT, revisions="step0", folder=tmp_path, **OPTIONS)
+
+
+def test_a_corpus_that_was_packed_before_serves_too(repository: Repository) -> None:
+    tokenizer = open_tokenizer(NAME, "step0")
+    blocks = HELD_OUT.pack(tokenizer, 64, max_tokens=6_000)
+    packed = trajectory(NAME, blocks, revisions="step0", **OPTIONS)
+    assert values(packed.points[0].report) == values(measure(NAME, HELD_OUT, revision="step0", **OPTIONS))
+
+
+def test_names_that_cannot_be_meant(repository: Repository) -> None:
+    with pytest.raises(InputError, match=r"tiny-stories@step0 names a revision: give the id alone"):
+        trajectory(f"{NAME}@step0", HELD_OUT)
+    with pytest.raises(InputError, match="is not the id of a model"):
+        trajectory("../stories", HELD_OUT)
+    with pytest.raises(HubError, match=r"No branch or tag of .* matches 'epoch\*'"):
+        trajectory(NAME, HELD_OUT, revisions="epoch*")
+
+
+def cached_weights(home: Path) -> list[Path]:
+    return [path for path in home.rglob("*.safetensors") if path.exists()]
+
+
+def test_downloads_are_removed_where_the_disk_is_short(
+    hub: StandIn, hub_home: Path, repository: Repository, states: States
+) -> None:
+    alone = measure(NAME, HELD_OUT, revision="step10", **OPTIONS)
+    assert len(cached_weights(hub_home)) == 1
+    repository.commit({**states["step20"], "model.safetensors": b"cut"}, branch="step25")
+    course = trajectory(NAME, HELD_OUT, revisions="step10,step20,step25,step30", keep_downloads=False, **OPTIONS)
+    assert [point.revision for point in course.points] == ["step10", "step20", "step30"]
+    assert values(course.points[0].report) == values(alone)
+    (left,) = cached_weights(hub_home)  # what lay there before
+    assert repository.branches["step10"] in str(left)
+
+
+def run(*arguments: object) -> Result:
+    strings = ["trajectory", *map(str, arguments)]
+    result = CliRunner().invoke(app, strings, prog_name="nc-hf", env={"COLUMNS": "80"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_the_command_writes_prints_and_goes_on(
+    repository: Repository, story_file: Path, tmp_path: Path, hub: StandIn
+) -> None:
+    output = tmp_path / "new" / "course"
+    repository.commit({"README.md": "# Nothing"}, branch="step50")
+    arguments = [NAME, "--revisions", "step*", "--every", "2", "--corpus", story_file, "--output", output]
+    settings = ["--max-tokens", "6000", "--min-count", "5", "--device", "cpu"]
+    repository.commit({"README.md": "# Nothing"}, branch="step45")  # so that step50, the seventh, is among them
+    result = run(*arguments, *settings)
+    assert result.exit_code == 0, result.output
+    course = Trajectory.load(output / "trajectory.json")
+    assert [point.revision for point in course.points] == ["step0", "step20", "step40"]
+    assert [failure.revision for failure in course.failures] == ["step50"]
+    expected = measure(NAME, str(story_file), revision="step20", **OPTIONS)
+    assert values(course.points[1].report) == values(expected)
+    rows = list(csv.DictReader(io.StringIO((output / "trajectory.csv").read_text(encoding="utf-8"))))
+    assert [row["revision"] for row in rows] == ["step0", "step20", "step40"]
+    assert float(rows[1]["nc1_cdnv"]) == expected.metrics["nc1_cdnv"].value
+    assert float(rows[1]["nc1_cdnv_stderr"]) == expected.metrics["nc1_cdnv"].stderr
+    assert (output / "trajectory.md").read_text(encoding="utf-8") == course.to_markdown()
+    for number, name in enumerate(("step0", "step20", "step40", "step50"), start=1):
+        assert f"revision {number} of 4: {name} ({repository.branches[name][:7]})" in result.stderr
+    assert "revision" not in result.stdout.split("Course")[1].split("Not measured")[0]
+    assert "step50" in result.stdout.split("Not measured")[1]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+    hub.requests.clear()
+    again = run(*arguments, *settings, "--json", "--quiet")
+    assert json.loads(again.stdout) == json.loads((output / "trajectory.json").read_text(encoding="utf-8"))
+    assert again.stderr == ""
+    assert weights_fetched(hub) == 0
+
+
+def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments, said, code in (
+        ([NAME, "--output", tmp_path / "file"], "not a directory open to you", 6),
+        ([NAME, "--revisions", "epoch*", "--corpus", "builtin"], "No branch or tag", 7),
+        (["a/b/c", "--corpus", "builtin"], "is not the id of a model", 2),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == code
+        assert said in result.stderr
+        assert result.stderr.startswith("nc-hf: ")
+        assert result.stderr.count("\n") == 1
