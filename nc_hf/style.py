@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,34 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "nc_hf",  # the same figure gives the same file
 }
 
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours by what they are for, as hexadecimal."""
+
+    ink: str
+    accent: str
+    shade: str
+    paper: str
+
+
+LIGHT = Palette(ink=INK, accent=ACCENT, shade=SHADE, paper="#ffffff")
+DARK = Palette(ink="#f1f3f5", accent="#5fb0e5", shade="#8c949e", paper="#14181f")
+
+_DARK_STYLE: dict[str, Any] = {
+    "figure.facecolor": DARK.paper,
+    "axes.facecolor": DARK.paper,
+    "text.color": DARK.ink,
+    "axes.labelcolor": DARK.ink,
+    "axes.titlecolor": DARK.ink,
+    "axes.edgecolor": DARK.shade,
+    "xtick.color": DARK.shade,
+    "ytick.color": DARK.shade,
+    "xtick.labelcolor": DARK.ink,
+    "ytick.labelcolor": DARK.ink,
+    "grid.color": "#2b323c",
+}
+
 _ROOM = 0.12  # of the axis, for the number at a tick
 
 FAMILIES = {
@@ -68,11 +97,14 @@ _OUTCOMES = {
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw a figure in this style, without touching the style of the caller's own figures."""
+    """Draw a figure in this style, on dark paper where it is called with ``dark=True``.
+
+    The style of the caller's own figures is not touched.
+    """
 
     @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Figure:
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE | (_DARK_STYLE if kwargs.get("dark") else {})):
             return draw(*args, **kwargs)
 
     return drawn
