@@ -1,4 +1,4 @@
-"""Train a grid of GPT-Neo models with the callback attached, measure every saved checkpoint, tabulate and plot.
+"""Train a grid of GPT-Neo models with the callback attached, measure every saved state, tabulate and plot.
 
 Run it as ``accelerate launch recipes/tinystories_grid.py``; ``--help`` lists what can be changed.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,17 +16,22 @@ import pandas as pd
 import torch
 import typer
 from accelerate.state import PartialState
+from filelock import FileLock
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from nc_hf.errors import NCError
+from nc_hf.errors import NCError, StudyError
 from nc_hf.files import write_text
+from nc_hf.study.estimate import shard
 from nc_hf.study.figures import loss_figure
-from nc_hf.study.grid import Study, load_study
+from nc_hf.study.grid import Cell, Study, load_study
+from nc_hf.study.launchers import Launcher
+from nc_hf.study.launchers.local import run_local
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.progress import StudyProgress
 from nc_hf.study.results import read_results
-from nc_hf.study.runner import open_text, run_cell
+from nc_hf.study.training import training_arguments
 from nc_hf.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
@@ -44,37 +51,72 @@ NC1-NC3 on training text, NC4 on validation text."""
 FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
-def run_study(study: Study, output: Path, console: Console) -> None:
-    """Run the cells that are not done, then write results.csv, the table and the figure."""
-    ledger, process = Ledger(output, study), PartialState()
-    todo = [cell for cell in study.cells if not ledger.is_done(cell)]
-    text = open_text(study) if todo else None
+class Launchers(StrEnum):
+    """Where cells can run."""
+
+    local = "local"
+    ray = "ray"
+
+
+def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launcher, console: Console) -> None:
+    """Run the cells that are not done, then write results.csv, the table and the figure.
+
+    Raises:
+        StudyError: cells failed; all the others were run, and what is done was reported.
+    """
+    process = PartialState()
+    for cell in cells:  # what cannot be trained is refused before anything is
+        training_arguments(study, cell, output)
+    with process.main_process_first():
+        ledger = Ledger(output, study)
+    if process.is_main_process:
+        for cell in filter(ledger.is_done, cells):
+            ledger.tidy(cell)
+    todo = [cell for cell in cells if not ledger.is_done(cell)]
+    todo.sort(key=lambda cell: ledger.failure(cell) is not None)  # what failed before comes last
+    progress = StudyProgress(cells, ledger, console)
     process.wait_for_everyone()
-    for number, cell in enumerate(todo, start=1):
-        assert text is not None
-        console.print(f"[bold]{cell.name}[/bold]  cell {number} of {len(todo)}")
-        rows = run_cell(study, cell, text, ledger.cell_folder(cell), quiet=not process.is_main_process)
-        if process.is_main_process:
-            ledger.record(cell, rows)
-        process.wait_for_everyone()
+    if todo:
+        with progress:
+            launcher(study, todo, ledger, progress)
     if process.is_main_process:
         report(ledger, output, console)
+    if progress.failures:
+        raise StudyError(
+            f"{len(progress.failures)} of {len(cells)} cells failed ({summary(progress.failures)}): "
+            f"read {output / 'failures'}, and start again to go on with them."
+        )
+
+
+def summary(failures: dict[Cell, str]) -> str:
+    """Name the first failed cell, and why it failed."""
+    cell, why = next(iter(failures.items()))
+    return f"{cell.name}: {why.rstrip('.')}" + (", and others" if len(failures) > 1 else "")
 
 
 def report(ledger: Ledger, output: Path, console: Console) -> None:
     """Write results.csv and the figure of NC1 and NC4 against validation loss, and print the table."""
-    frame = pd.DataFrame(ledger.rows())
-    write_text(output / "results.csv", frame.to_csv(index=False))
-    table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    for title in ("width", "depth", "epochs", "state", *SHOWN.values()):
+    with FileLock(output / ".report.lock"):  # jobs that share the folder may end together
+        frame = pd.DataFrame(ledger.rows())
+        if frame.empty:
+            console.print("no cell is done yet")
+            return
+        write_text(output / "results.csv", frame.to_csv(index=False))
+        write_text(output / "timings.csv", pd.DataFrame(ledger.timings()).to_csv(index=False))
+        figure = loss_figure(read_results(output / "results.csv"), FIGURE)
+        written = [output / "results.csv", output / "timings.csv", *save_figure(figure, output, "collapse_vs_loss")]
+    table = Table(title="Every saved state", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    settings = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
+    settings |= {
+        name: word for name, word in (("weight_decay", "decay"), ("seed", "seed")) if frame[name].nunique() > 1
+    }
+    for title in (*settings.values(), *SHOWN.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
-        settings = (row["width"], row["depth"], row["epochs"], row["saved_epoch"])
-        table.add_row(*map(str, settings), *(five_wide(row[name]) for name in SHOWN))
+        table.add_row(*(f"{row[name]:g}" for name in settings), *(five_wide(row[name]) for name in SHOWN))
     console.print(table)
     console.print(CAPTION, highlight=False)
-    figure = loss_figure(read_results(output / "results.csv"), FIGURE)
-    for path in [output / "results.csv", *save_figure(figure, output, "collapse_vs_loss")]:
+    for path in written:
         console.print(f"wrote {path}")
 
 
@@ -92,17 +134,37 @@ def numbers(text: str | None) -> list[str] | None:
     return None if text is None else text.split(",")
 
 
+def shard_of(study: Study, text: str | None) -> list[Cell]:
+    """Return the cells of shard i/n, or all.
+
+    Raises:
+        StudyError: the text is not i/n with 1 <= i <= n.
+    """
+    if text is None:
+        return study.cells
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise StudyError(f"--shard is {text!r}: write it as i/n, such as 1/4.")
+    return shard(study, int(index), int(count))
+
+
 def main(
     preset: Annotated[str, typer.Option(help="A name in recipes/presets, or a YAML file.")] = "smoke",
     output: Annotated[Path | None, typer.Option(help="Folder of the study; the same folder goes on with it.")] = None,
     corpus: Annotated[str | None, typer.Option(help="builtin, tinystories, a path, or hub:ID.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="builtin, a folder, or a Hub id.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="builtin, train, a folder, or a Hub id.")] = None,
     widths: Annotated[str | None, typer.Option(help="Such as 32,64.")] = None,
     depths: Annotated[str | None, typer.Option(help="Such as 1,2.")] = None,
     epochs: Annotated[str | None, typer.Option(help="Training lengths, such as 1,3.")] = None,
     weight_decays: Annotated[str | None, typer.Option(help="Such as 0.0005,0.1.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as name=value.")] = None,
+    part: Annotated[str | None, typer.Option("--shard", help="Run part i of n, counted from 1: 1/4 to 4/4.")] = None,
+    launcher: Annotated[Launchers, typer.Option(help="Run cells here, or as Ray tasks.")] = Launchers.local,
+    ray_address: Annotated[str | None, typer.Option(help="Ray: cluster to join; a local one otherwise.")] = None,
+    cpus_per_cell: Annotated[float, typer.Option(min=0, help="Ray: CPUs that a cell takes.")] = 1.0,
+    gpus_per_cell: Annotated[float, typer.Option(min=0, help="Ray: GPUs that a cell takes, such as 0.5.")] = 0.0,
+    retries: Annotated[int, typer.Option(min=0, help="Ray: times that a cell is begun again.")] = 3,
 ) -> None:
     """Run the width x depth x epochs study of Linguistic Collapse (arXiv 2405.17767)."""
     others: dict[str, Any] = dict(item.partition("=")[::2] for item in setting or [])
@@ -112,10 +174,20 @@ def main(
     console = Console(quiet=not process.is_main_process)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
     try:
-        path = Path(preset) if preset.endswith(".yaml") else PRESETS / f"{preset}.yaml"
-        run_study(load_study(path, overrides | others), output or Path("runs") / path.stem, console)
+        path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+        study = load_study(path, overrides | others)
+        cells = shard_of(study, part)
+        run: Launcher = run_local
+        if launcher is Launchers.ray:
+            from nc_hf.study.launchers.ray import ray_launcher
+
+            run = ray_launcher(
+                address=ray_address, cpus_per_cell=cpus_per_cell, gpus_per_cell=gpus_per_cell, retries=retries
+            )
+        run_study(study, cells, output or Path("runs") / path.stem, run, console)
     except NCError as error:
-        print(f"tinystories_grid: {error}", file=sys.stderr)
+        if process.is_main_process:
+            print(f"tinystories_grid: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     finally:
         if torch.distributed.is_initialized():

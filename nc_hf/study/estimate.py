@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nc_hf.errors import StudyError
 from nc_hf.study.grid import INITIAL, Cell, Study
 
 TRAINING = 3
@@ -32,3 +33,33 @@ def passes(study: Study, cell: Cell) -> int:
 def relative_cost(study: Study, cell: Cell) -> float:
     """The work of a cell, in floating-point operations a token of training text: right only beside other cells."""
     return passes(study, cell) * forward_flops(study, cell, study.vocab_size)
+
+
+def training_share(study: Study, cell: Cell) -> float:
+    """The share of a cell's work that is training; the rest is measuring."""
+    return 1 - len(study.states_of(cell)) / passes(study, cell)
+
+
+def shard(study: Study, index: int, count: int) -> list[Cell]:
+    """The cells of one of several jobs that share a study, with about as much work in each.
+
+    Dearest first, each cell goes to the job that has least so far; so every job finds the same division by itself.
+
+    Args:
+        study: to divide.
+        index: of the job, from 1.
+        count: of jobs.
+
+    Raises:
+        StudyError: there is no such job.
+    """
+    if not 1 <= index <= count:
+        raise StudyError(f"there is no shard {index} of {count}: count from 1/{max(count, 1)} on.")
+    loads = [0.0] * count
+    mine = set()
+    for cell in sorted(study.cells, key=lambda cell: (-relative_cost(study, cell), cell.name)):
+        lightest = loads.index(min(loads))
+        loads[lightest] += relative_cost(study, cell)
+        if lightest == index - 1:
+            mine.add(cell)
+    return [cell for cell in study.cells if cell in mine]

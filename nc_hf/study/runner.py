@@ -1,162 +1,135 @@
-"""One cell of a study: train a GPT-Neo through the Trainer, keep its checkpoints, measure each."""
+"""One cell of a study: train it, then measure each of its states."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.state import PartialState
-from torch.utils.data import Dataset
-from transformers import GPTNeoConfig, GPTNeoForCausalLM, Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from accelerate.utils import broadcast_object_list
+from transformers import GPTNeoForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
-from nc_hf.callback import NeuralCollapseCallback
 from nc_hf.collect import collect, perplexity
-from nc_hf.corpus import TokenBlocks, open_corpus
-from nc_hf.hub import open_tokenizer
+from nc_hf.collection import Collection
+from nc_hf.corpus import TokenBlocks
 from nc_hf.metrics import compute_metrics
-from nc_hf.stories import builtin_tokenizer
+from nc_hf.study.checkpoints import CellFolder, state_name
+from nc_hf.study.estimate import training_share
 from nc_hf.study.grid import Cell, Study
-
-INITIAL = "checkpoint-0"
-
-
-@dataclass(frozen=True)
-class StudyText:
-    """The text of a study, as blocks of token ids."""
-
-    train: TokenBlocks
-    validation: TokenBlocks
-    vocab_size: int
+from nc_hf.study.ledger import LOG
+from nc_hf.study.text import StudyText
+from nc_hf.study.text import open_text as open_text
+from nc_hf.study.training import Listener, process_batch, train_cell
 
 
-def open_text(study: Study) -> StudyText:
-    """Tokenize and pack the training and the validation text."""
-    if study.tokenizer == "builtin":
-        tokenizer = builtin_tokenizer(study.vocab_size)
-    else:
-        tokenizer = open_tokenizer(study.tokenizer, allow_local=True)
-    bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
-    blocks = {
-        split: open_corpus(study.corpus, split).pack(
-            tokenizer, study.block_size, packing=study.packing, max_tokens=max_tokens
-        )
-        for split, max_tokens in bounds.items()
-    }
-    return StudyText(blocks["train"], blocks["validation"], len(tokenizer))
+def run_cell(
+    study: Study, cell: Cell, text: StudyText, folder: Path, *, quiet: bool = False, listen: Listener | None = None
+) -> list[dict[str, Any]]:
+    """Train a cell, from its last checkpoint if it has one, and measure its states.
 
+    Args:
+        study: the settings.
+        cell: what to train.
+        text: what ``open_text`` returned.
+        folder: of this cell alone; what is in it is gone on with, so a cell that was killed repeats no more than the
+            steps since its last checkpoint and no state that is measured.
+        quiet: show no progress bars of transformers, in this process from now on.
+        listen: told the share of the work that is done, on the main process.
 
-def build_model(study: Study, cell: Cell, vocab_size: int) -> GPTNeoForCausalLM:
-    """Make the cell's model: GPT-Neo as in arXiv 2405.17767, alternating global and local attention, no dropout."""
-    torch.manual_seed(cell.seed)
-    attention = [[["global", "local"], cell.depth // 2]] if cell.depth > 1 else []
-    attention += [[["global"], 1]] if cell.depth % 2 else []
-    config = GPTNeoConfig(
-        vocab_size=vocab_size,
-        max_position_embeddings=max(study.block_size, 2),
-        hidden_size=cell.width,
-        num_layers=cell.depth,
-        attention_types=attention,
-        num_heads=study.heads,
-        window_size=study.window,
-        attention_dropout=0.0,
-        embed_dropout=0.0,
-        resid_dropout=0.0,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    return GPTNeoForCausalLM(config)
+    Returns:
+        A row for each state: the cell's settings, ``saved_epoch``, the model's and the text's size, the outcomes, the
+        metrics, and in ``train_seconds`` and ``measure_seconds`` what it took.
 
-
-def run_cell(study: Study, cell: Cell, text: StudyText, folder: Path, *, quiet: bool = False) -> list[dict[str, Any]]:
-    """Train a cell, from its last checkpoint if it has one, and return a row for each saved checkpoint."""
-    trainer = _train(study, cell, text, folder, quiet)
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
+    Raises:
+        StudyError: the batch does not divide among the processes, or training diverged.
+    """
+    PartialState(cpu=not torch.cuda.is_available())
+    if quiet:
+        disable_progress_bar()
+    states, share = study.states_of(cell), training_share(study, cell)
+    told = None if listen is None else lambda part: listen(part * share)
+    train_cell(study, cell, text, folder, quiet=quiet, listen=told)
     rows = []
-    for saved_epoch, checkpoint in enumerate(checkpoints, start=-1):
-        model = GPTNeoForCausalLM.from_pretrained(checkpoint, dtype="float32").to(trainer.args.device)
-        row = {**asdict(cell), "saved_epoch": saved_epoch, "parameters": model.num_parameters()}
-        rows.append(row | measure_checkpoint(study, model, text))
-    return rows
+    for number, state in enumerate(states, start=1):
+        rows.append(_measured_row(study, cell, text, CellFolder(folder), state))
+        if listen is not None:
+            listen(share + (1 - share) * number / len(states))
+    return [row | {"train_seconds": _train_seconds(folder)} for row in rows]
 
 
-def measure_checkpoint(study: Study, model: GPTNeoForCausalLM, text: StudyText) -> dict[str, float]:
+def _measured_row(study: Study, cell: Cell, text: StudyText, folder: CellFolder, state: int) -> dict[str, Any]:
+    """Return the row of a state, measured now unless it was before."""
+    process = PartialState()
+    row: dict[str, Any] | None = broadcast_object_list([folder.row(state) if process.is_main_process else None])[0]
+    if row is not None:
+        return row
+    began = time.monotonic()
+    model = GPTNeoForCausalLM.from_pretrained(folder.state(state), dtype="float32").to(process.device)
+    row = {
+        **asdict(cell),
+        "saved_epoch": state,
+        "parameters": model.num_parameters(),
+        "heads": study.heads,
+        "block_size": study.block_size,
+        "batch_size": study.batch_of(cell),
+        "learning_rate": study.learning_rate,
+        "vocab_size": text.vocab_size,
+    }
+    scratch = folder.path / f"measuring-{state_name(state)}-{process.num_processes}"
+    row |= measure_state(study, model, text, process_batch(study, cell), scratch)
+    row["measure_seconds"] = time.monotonic() - began
+    if process.is_main_process:
+        folder.save_row(state, row)
+    process.wait_for_everyone()
+    return row
+
+
+def measure_state(
+    study: Study, model: GPTNeoForCausalLM, text: StudyText, batch_size: int, scratch: Path
+) -> dict[str, float]:
     """Measure one model as the paper does: NC1-NC3 on training text, NC4 and the loss on validation text.
 
     The centres of NC4 come from the training text, so no validation token is among those that made them.
+
+    Args:
+        study: the settings.
+        model: on its device.
+        text: the blocks.
+        batch_size: blocks a forward pass and process.
+        scratch: folder for what a pass that is killed goes on from.
     """
-    train = collect(model, text.train, batch_size=study.batch_size, agreement_tokens=0, progress=False)
-    validation = collect(
-        model,
-        text.validation,
-        batch_size=study.batch_size,
-        agreement_tokens=study.agreement_tokens,
-        progress=False,
-    )
+
+    def passed(blocks: TokenBlocks, agreement_tokens: int) -> Collection:
+        return collect(
+            model,
+            blocks,
+            batch_size=batch_size,
+            agreement_tokens=agreement_tokens,
+            checkpoint=scratch / blocks.split,
+            progress=False,
+        )
+
+    train = passed(text.measured, 0)
+    validation = passed(text.validation, study.agreement_tokens or text.validation.num_labels)
     (agreement,) = validation.agreement(leave_one_out=False, centres=train.statistics)
     loss = validation.loss_sum / validation.tokens
     outcomes = {
         "val_loss": loss,
         "val_accuracy": validation.correct / validation.tokens,
         "perplexity": perplexity(loss),
-        "train_tokens": train.tokens,
+        "train_tokens": text.train.num_labels,
+        "measured_tokens": train.tokens,
         "classes": train.statistics.num_classes,
     }
     return outcomes | compute_metrics(train.statistics, train.head, "full", study.min_count, agreement)
 
 
-def _train(study: Study, cell: Cell, text: StudyText, folder: Path, quiet: bool) -> Trainer:
-    folder.mkdir(parents=True, exist_ok=True)
-    model = build_model(study, cell, text.vocab_size)
-    on_gpu = torch.cuda.is_available()
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=cell.epochs,
-        per_device_train_batch_size=study.batch_size,
-        per_device_eval_batch_size=study.batch_size,
-        learning_rate=study.learning_rate,
-        weight_decay=cell.weight_decay,
-        lr_scheduler_type="linear",
-        warmup_steps=0,
-        bf16=on_gpu,
-        use_cpu=not on_gpu,
-        seed=cell.seed,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_strategy="epoch",
-        report_to="none",
-        disable_tqdm=quiet,
-        ddp_find_unused_parameters=False,
-    )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=LabelledBlocks(text.train),
-        eval_dataset=LabelledBlocks(text.validation),
-        callbacks=[NeuralCollapseCallback(min_count=study.min_count, agreement_tokens=study.agreement_tokens)],
-    )
-    last = get_last_checkpoint(str(folder))
-    resumable = last is not None and Path(last).name != INITIAL
-    if not resumable and PartialState().is_main_process:
-        model.save_pretrained(folder / INITIAL)
-    trainer.train(resume_from_checkpoint=last if resumable else None)
-    return trainer
-
-
-class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
-    """Blocks as a Trainer takes them: the labels are the tokens, which the model shifts itself."""
-
-    def __init__(self, blocks: TokenBlocks) -> None:
-        """Keep the blocks; nothing is copied."""
-        self._blocks = blocks
-
-    def __len__(self) -> int:
-        """Return the number of blocks."""
-        return len(self._blocks)
-
-    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
-        """Return one block."""
-        tokens = self._blocks.input_ids[row].long()
-        return {"input_ids": tokens, "labels": tokens}
+def _train_seconds(folder: Path) -> float | None:
+    """Read how long training took; None if the log was lost."""
+    path = folder / LOG
+    return float(json.loads(path.read_text(encoding="utf-8"))["train_seconds"]) if path.exists() else None

@@ -95,6 +95,9 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 
 def _listed(value: Any) -> list[Any]:
+    """Read a list; on the command line it may be written 1,2,3."""
+    if isinstance(value, str):
+        return value.split(",")
     return list(value) if isinstance(value, list | tuple) else [value]
 
 

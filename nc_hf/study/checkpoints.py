@@ -1,0 +1,110 @@
+"""What an unfinished cell has on disk: its last checkpoint, the states it has reached, and the rows measured of them.
+
+A process can be killed at any instruction, so nothing is taken for whole that was not moved into place, or marked,
+as the last step of writing it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nc_hf.files import write_text
+from nc_hf.study.grid import INITIAL
+
+MARKER = "complete.json"
+"""Written into a Trainer's checkpoint when all of it is there: ``epoch`` reached and ``seconds`` trained so far."""
+
+
+class CellFolder:
+    """The folder of a cell that is not finished.
+
+    ==================  ====================================================================
+    ``checkpoint-N/``   the Trainer's, after N steps; only the newest whole one is kept
+    ``state-E/``        the weights after epoch E + 1, or ``state-initial``
+    ``row-E.json``      what was measured of that state
+    ==================  ====================================================================
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Name the folder; nothing is made."""
+        self.path = Path(path)
+
+    def clean(self) -> None:
+        """Remove what was being written when a run was killed, and checkpoints that a newer one supersedes."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        newest = self.newest()
+        for path in self.path.iterdir():
+            if path.name.startswith(".") or (path.name.startswith("checkpoint-") and path != newest):
+                _remove(path)
+
+    def newest(self) -> Path | None:
+        """The last whole checkpoint."""
+        whole = [path for path in self.path.glob("checkpoint-*") if (path / MARKER).exists()]
+        return max(whole, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+    def progress(self, checkpoint: Path) -> tuple[float, float]:
+        """Read how many epochs a checkpoint has behind it, and how many seconds they took."""
+        marker = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+        return float(marker["epoch"]), float(marker["seconds"])
+
+    def resume_point(self, states: Sequence[int]) -> Path | None:
+        """The checkpoint to go on from: the last, unless a wanted state before it was lost."""
+        newest = self.newest()
+        if newest is not None:
+            epoch, _ = self.progress(newest)
+            if all(self.state(state).is_dir() for state in states if state != INITIAL and state + 1 <= epoch):
+                return newest
+        return None
+
+    def mark(self, step: int, epoch: float, seconds: float) -> None:
+        """Say that the checkpoint of this step is whole, and remove the older ones."""
+        current = self.path / f"checkpoint-{step}"
+        write_text(current / MARKER, json.dumps({"epoch": epoch, "seconds": seconds}) + "\n")
+        for path in self.path.glob("checkpoint-*"):
+            if path != current:
+                _remove(path)
+
+    def state(self, state: int) -> Path:
+        """Where the weights of a state are."""
+        return self.path / f"state-{state_name(state)}"
+
+    def save_state(self, state: int, save: Callable[[Path], object]) -> None:
+        """Let ``save`` write the weights of a state into a folder, which appears whole or not at all."""
+        target = self.state(state)
+        partial = target.with_name(f".{target.name}")
+        _remove(partial)
+        save(partial)
+        _remove(target)
+        os.replace(partial, target)
+
+    def row(self, state: int) -> dict[str, Any] | None:
+        """What was measured of a state; None if it was not."""
+        path = self._row_path(state)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def save_row(self, state: int, row: dict[str, Any]) -> None:
+        """Keep what was measured of a state."""
+        write_text(self._row_path(state), json.dumps(row) + "\n")
+
+    def _row_path(self, state: int) -> Path:
+        return self.path / f"row-{state_name(state)}.json"
+
+
+def state_name(state: int) -> str:
+    """Name a state in a path.
+
+    >>> state_name(-1), state_name(9)
+    ('initial', '09')
+    """
+    return "initial" if state == INITIAL else f"{state:02d}"
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, its mark first, so that a kill midway leaves nothing that looks whole."""
+    (path / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""Cells one after another in this process, or in all the processes of one ``accelerate launch``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate.state import PartialState
+from accelerate.utils import broadcast_object_list
+
+from nc_hf.errors import NCError
+from nc_hf.study.grid import Cell, Study
+from nc_hf.study.ledger import Ledger
+from nc_hf.study.progress import StudyProgress
+from nc_hf.study.runner import run_cell
+from nc_hf.study.text import open_text
+
+
+def run_local(study: Study, cells: Sequence[Cell], ledger: Ledger, progress: StudyProgress) -> None:
+    """Run cells here; see :mod:`nc_hf.study.launchers` for what a launcher does.
+
+    A cell that fails in every process alike (a diverged loss, too little memory) is left for the next one. Where one
+    process of several fails alone, the others wait for it until their exchange times out, and the launch ends; started
+    again, it goes on.
+    """
+    process = PartialState()
+    text = open_text(study, ledger.folder)
+    for cell in cells:
+        with _claim(ledger, cell) as mine:
+            if not mine:
+                continue
+            progress.started(cell)
+            try:
+                listen = partial(progress.advanced, cell)
+                rows = run_cell(study, cell, text, ledger.cell_folder(cell), quiet=True, listen=listen)
+            except Exception as error:  # whatever a cell dies of, the others go on
+                if process.is_main_process:
+                    ledger.record_failure(cell, traceback.format_exc())
+                progress.failed(cell, one_line(error))
+                error.__traceback__ = None  # it holds on to the model
+            else:
+                if process.is_main_process:
+                    ledger.record(cell, rows)
+                progress.finished(cell)
+            process.wait_for_everyone()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+@contextmanager
+def _claim(ledger: Ledger, cell: Cell) -> Iterator[bool]:
+    """Claim a cell on the main process; all processes are told the answer."""
+    if PartialState().is_main_process:
+        with ledger.claim(cell) as mine:
+            yield _broadcast(mine)
+    else:
+        yield _broadcast(None)
+
+
+def _broadcast(value: Any) -> bool:
+    return bool(broadcast_object_list([value])[0])
+
+
+def one_line(error: Exception) -> str:
+    """Say what went wrong in one line: our own errors as they are, others by their kind."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return first if isinstance(error, NCError) else f"{type(error).__name__}: {first}".rstrip(": ")

@@ -1,0 +1,122 @@
+"""The text of a study: its tokenizer, its training and its validation blocks, the very same at every start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate.state import PartialState
+from filelock import FileLock
+
+from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
+from nc_hf.errors import StudyError
+from nc_hf.files import write_text
+from nc_hf.hub import open_tokenizer
+from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
+from nc_hf.study.grid import Study
+from nc_hf.study.ledger import read_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TOKENIZER = "tokenizer.json"
+TEXT = "text.json"
+
+
+@dataclass(frozen=True)
+class StudyText:
+    """The text of a study, as blocks of token ids.
+
+    Attributes:
+        train: (B, L) what is trained on.
+        validation: (B', L) what the loss and NC4 are measured on.
+        vocab_size: entries of the tokenizer.
+        measured: the part of ``train`` that NC1-NC3 are measured on.
+    """
+
+    train: TokenBlocks
+    validation: TokenBlocks
+    vocab_size: int
+    measured: TokenBlocks
+
+
+def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
+    """Tokenize and pack the training and the validation text.
+
+    Args:
+        study: names the corpus, the tokenizer and the packing.
+        folder: of the study; a tokenizer that is trained is kept there, with the fingerprint of the text, and another
+            text is refused. None keeps nothing.
+
+    Raises:
+        StudyError: the text has less than a block for each process, or is not the one that the folder's cells had.
+        CorpusError, TokenizerError, HubError: the corpus or the tokenizer cannot be read.
+    """
+    corpora = {split: open_corpus(study.corpus, split) for split in ("train", "validation")}
+    tokenizer = _open_tokenizer(study, corpora["train"].texts, None if folder is None else Path(folder))
+    bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
+    blocks = {split: _pack(study, corpus, tokenizer, bounds[split]) for split, corpus in corpora.items()}
+    if folder is not None:
+        _check_fingerprints(Path(folder), blocks)
+    return StudyText(blocks["train"], blocks["validation"], len(tokenizer), _measured(study, blocks["train"]))
+
+
+def _pack(study: Study, corpus: Corpus, tokenizer: Any, max_tokens: int | None) -> TokenBlocks:
+    blocks = corpus.pack(tokenizer, study.block_size, packing=study.packing, max_tokens=max_tokens)
+    processes = PartialState().num_processes
+    if len(blocks) < processes:
+        raise StudyError(
+            f"the {corpus.split} text of {study.corpus} gives {len(blocks)} blocks of {study.block_size} tokens for "
+            f"{processes} processes: give more text, a smaller block_size, or fewer processes."
+        )
+    return blocks
+
+
+def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
+    if study.measure_train_tokens is None:
+        return train
+    rows = max(1, study.measure_train_tokens // study.block_size)
+    return replace(train, input_ids=train.input_ids[:rows], document_ids=train.document_ids[:rows])
+
+
+def _open_tokenizer(study: Study, texts: Iterable[str], folder: Path | None) -> Any:
+    if study.tokenizer == "builtin":
+        return builtin_tokenizer(study.vocab_size)
+    if study.tokenizer != "train":
+        return open_tokenizer(study.tokenizer, allow_local=True)
+    if folder is None:
+        return train_tokenizer(texts, study.vocab_size)
+    path = folder / TOKENIZER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".text.lock"):  # the first process trains it, and all read the same file
+        if not path.exists():
+            write_text(path, train_tokenizer(texts, study.vocab_size).backend_tokenizer.to_str())
+    return _read_tokenizer(path)
+
+
+def _read_tokenizer(path: Path) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        return PreTrainedTokenizerFast(
+            tokenizer_file=str(path), bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, pad_token=END_OF_TEXT
+        )
+    except Exception as error:  # tokenizers raises Exception itself
+        raise StudyError(f"{path} was edited or cut short: put it back, or give another --output.") from error
+
+
+def _check_fingerprints(folder: Path, blocks: dict[str, TokenBlocks]) -> None:
+    """Note what the text is, or refuse another one than was noted."""
+    found = {split: {"blocks": len(part), "fingerprint": part.fingerprint} for split, part in blocks.items()}
+    path = folder / TEXT
+    with FileLock(folder / ".text.lock"):
+        if not path.exists():
+            write_text(path, json.dumps(found, indent=1) + "\n")
+    if read_json(path) != found:
+        raise StudyError(
+            f"the text is not the one that {folder} was begun with: give the same corpus and tokenizer, or another "
+            "--output."
+        )

@@ -1,0 +1,237 @@
+"""Training one cell through the Trainer, so that it can be killed at any moment and go on."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.state import PartialState
+from accelerate.utils import broadcast_object_list
+from torch.utils.data import Dataset
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from nc_hf.anatomy import causal_lm
+from nc_hf.callback import NeuralCollapseCallback
+from nc_hf.corpus import TokenBlocks
+from nc_hf.errors import StudyError
+from nc_hf.files import write_text
+from nc_hf.study.checkpoints import CellFolder
+from nc_hf.study.grid import INITIAL, Cell, Study
+from nc_hf.study.ledger import LOG
+from nc_hf.study.models import build_model
+from nc_hf.study.text import StudyText
+
+Listener = Callable[[float], None]
+"""Told the share of a cell's steps that is done."""
+
+LOG_STEPS = 50
+
+
+def train_cell(
+    study: Study, cell: Cell, text: StudyText, folder: Path, *, quiet: bool = False, listen: Listener | None = None
+) -> None:
+    """Train a cell until all its states are saved, from its last checkpoint if it has one.
+
+    Args:
+        study: the settings.
+        cell: what is trained.
+        text: on what.
+        folder: of the cell; its states are saved here.
+        quiet: show no progress bar of the Trainer's.
+        listen: told how far it has come, on the main process.
+
+    Raises:
+        StudyError: the batch does not divide among the processes, or the loss is no number any more.
+    """
+    process, kept, wanted = PartialState(), CellFolder(folder), study.states_of(cell)
+    if process.is_main_process:
+        kept.clean()
+    if _from_main(all(kept.state(state).is_dir() for state in wanted)):
+        return
+    model = build_model(study, cell, text.vocab_size)
+    if process.is_main_process and INITIAL in wanted:
+        kept.save_state(INITIAL, model.save_pretrained)
+    keeper = StateKeeper(kept, tuple(state for state in wanted if state != INITIAL), listen)
+    trainer = Trainer(
+        model=model,
+        args=training_arguments(study, cell, folder, quiet=quiet),
+        train_dataset=LabelledBlocks(text.train),
+        eval_dataset=LabelledBlocks(text.validation),
+        callbacks=[
+            NeuralCollapseCallback(
+                min_count=study.min_count, agreement_tokens=study.agreement_tokens or text.validation.num_labels
+            ),
+            keeper,
+        ],
+    )
+    if quiet:
+        trainer.remove_callback(PrinterCallback)
+    last = _from_main(kept.resume_point(wanted))
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    process.wait_for_everyone()
+
+
+def training_arguments(study: Study, cell: Cell, folder: Path, *, quiet: bool = True) -> TrainingArguments:
+    """Say to the Trainer what the study says.
+
+    Raises:
+        StudyError: the batch does not divide among the processes, or a value is not one that the Trainer knows.
+    """
+    on_gpu = torch.cuda.is_available()
+    batch = process_batch(study, cell)
+    try:
+        return TrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=cell.epochs,
+            per_device_train_batch_size=batch,
+            per_device_eval_batch_size=batch,
+            learning_rate=study.learning_rate,
+            weight_decay=cell.weight_decay,
+            optim=study.optimizer,
+            lr_scheduler_type=study.lr_scheduler,
+            warmup_steps=study.warmup_steps,
+            bf16=on_gpu and torch.cuda.is_bf16_supported(),
+            use_cpu=not on_gpu,
+            torch_compile=study.torch_compile,
+            seed=cell.seed,
+            eval_strategy="epoch" if study.eval_steps is None else "steps",
+            eval_steps=study.eval_steps,
+            save_strategy="steps",
+            save_steps=study.save_steps,
+            logging_strategy="steps",
+            logging_steps=LOG_STEPS,
+            logging_nan_inf_filter=False,
+            report_to="none",
+            disable_tqdm=quiet,
+            ddp_find_unused_parameters=False,
+        )
+    except ValueError as error:
+        raise StudyError(f"a setting is not one that the Trainer knows ({error}): change it.") from error
+
+
+def process_batch(study: Study, cell: Cell) -> int:
+    """Blocks a step of one process.
+
+    Raises:
+        StudyError: the batch does not divide among the processes.
+    """
+    batch, processes = study.batch_of(cell), int(PartialState().num_processes)
+    if batch % processes:
+        raise StudyError(
+            f"a batch of {batch} blocks ({cell.name}) does not divide among {processes} processes: change one of them."
+        )
+    return batch // processes
+
+
+class StateKeeper(TrainerCallback):
+    """Saves the wanted states, marks and prunes checkpoints, writes the log, and stops when there is nothing to add.
+
+    Args:
+        folder: of the cell.
+        wanted: the states to save, in order; training stops after the last.
+        listen: told the share of the steps that is done.
+    """
+
+    def __init__(self, folder: CellFolder, wanted: tuple[int, ...], listen: Listener | None) -> None:
+        """Wait for training to begin."""
+        self._folder, self._wanted, self._listen = folder, wanted, listen
+        self._began = self._before = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take up the clock where the checkpoint left it."""
+        self._began = time.monotonic()
+        checkpoint = self._folder.path / f"checkpoint-{state.global_step}"
+        self._before = self._folder.progress(checkpoint)[1] if state.global_step else 0.0
+        self._tell(args, state)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Save a wanted state after the last step of its epoch, before any checkpoint of that step is written."""
+        steps = _steps_an_epoch(args, state)
+        epochs, rest = divmod(state.global_step, steps)
+        control.should_log = control.should_log or control.should_save or not rest  # a bad loss shows before it is kept
+        if not rest and epochs - 1 in self._wanted and state.is_world_process_zero:
+            _check_finite(kwargs["model"], state.global_step)
+            self._folder.save_state(epochs - 1, causal_lm(kwargs["model"]).save_pretrained)
+        if state.global_step >= self._last_step(steps):
+            control.should_training_stop = True
+        self._tell(args, state)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Mark the checkpoint once every process has written its part."""
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            self._folder.mark(state.global_step, state.epoch or 0.0, self._seconds())
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the log so far, and refuse to go on without a loss."""
+        if logs is not None and not math.isfinite(logs.get("loss", 0.0)):
+            raise _diverged(state.global_step)
+        if state.is_world_process_zero:
+            log = {"train_seconds": self._seconds(), "log_history": state.log_history}
+            write_text(self._folder.path / LOG, json.dumps(log) + "\n")
+
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    def _last_step(self, steps: int) -> int:
+        return (max(self._wanted) + 1) * steps
+
+    def _tell(self, args: TrainingArguments, state: TrainerState) -> None:
+        if self._listen is not None and state.is_world_process_zero:
+            self._listen(state.global_step / self._last_step(_steps_an_epoch(args, state)))
+
+
+class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
+    """Blocks as a Trainer takes them: the labels are the tokens, which the model shifts itself."""
+
+    def __init__(self, blocks: TokenBlocks) -> None:
+        """Keep the blocks; nothing is copied."""
+        self._blocks = blocks
+
+    def __len__(self) -> int:
+        """Return the number of blocks."""
+        return len(self._blocks)
+
+    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
+        """Return one block."""
+        tokens = self._blocks.input_ids[row].long()
+        return {"input_ids": tokens, "labels": tokens}
+
+
+def _steps_an_epoch(args: TrainingArguments, state: TrainerState) -> int:
+    return int(state.max_steps) // int(args.num_train_epochs)
+
+
+def _check_finite(model: torch.nn.Module, step: int) -> None:
+    if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+        raise _diverged(step)
+
+
+def _diverged(step: int) -> StudyError:
+    return StudyError(f"training diverged before step {step}, the loss is no number: lower learning_rate.")
+
+
+def _from_main(value: Any) -> Any:
+    """Give every process what the main one has."""
+    return broadcast_object_list([value])[0]
