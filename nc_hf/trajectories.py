@@ -139,7 +139,8 @@ def trajectory(
                 failures[commit] = failure
         if commit in reports:
             report = reports[commit]
-            named = replace(report, model=replace(report.model, revision=revision.name))
+            # The table of single tokens would make a long trajectory large; the kept reports have it.
+            named = replace(report, model=replace(report.model, revision=revision.name), token_table=None)
             points.append(TrajectoryPoint(revision.name, commit, named))
     if not points:
         raise next(iter(failures.values()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -129,17 +128,6 @@ def parse_names(metrics: str | None) -> tuple[str, ...]:
             "--metrics names no metric: write names with commas between them, such as nc1_cdnv,nc2_cos_std."
         )
     return names
-
-
-def check_installed(*modules: str) -> None:
-    """Refuse what needs modules that are not there.
-
-    Raises:
-        InputError: one of them is missing.
-    """
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise InputError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
 
 
 def check_writable(*paths: Path | None) -> None:

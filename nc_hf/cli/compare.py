@@ -1,24 +1,55 @@
-"""``nc-hf compare``: reports side by side."""
+"""``nc-hf compare``: reports, or models measured now, side by side."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import check_writable
+from nc_hf.cli.arguments import (
+    CorpusOption,
+    DeviceOption,
+    MaxTokensOption,
+    MinCountOption,
+    PresetOption,
+    QuietOption,
+    SplitOption,
+    check_writable,
+    start_process,
+)
+from nc_hf.errors import InputError
+
+if TYPE_CHECKING:
+    from nc_hf.report import Report
+    from nc_hf.trajectories import MeasureOptions
 
 
 def compare_command(
-    reports: Annotated[
-        list[Path], typer.Argument(metavar="A.json B.json ...", help="What `nc-hf measure --output` wrote.")
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B ...",
+            help="What `nc-hf measure --output` wrote, or models to measure now: MODEL\\[@REVISION] or a directory.",
+        ),
     ],
+    corpus: CorpusOption = "tinystories",
+    split: SplitOption = "validation",
+    preset: PresetOption = "core",
+    max_tokens: MaxTokensOption = 1_000_000,
+    min_count: MinCountOption = 10,
+    device: DeviceOption = "auto",
     markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Compare reports: differences to the first, the more collapsed one, and what makes them not comparable."""
+    """Compare reports: differences to the first, the more collapsed one, and what makes them not comparable.
+
+    A name that ends in .json is a report; any other is a model, and is measured with the options below.
+    """
+    if len(names) < 2:
+        raise InputError("a comparison takes two names or more: name another report or model.")
     check_writable(markdown)
 
     from rich.console import Console
@@ -26,10 +57,33 @@ def compare_command(
     from nc_hf.files import write_text
     from nc_hf.report import Report, compare
 
-    comparison = compare([Report.load(path) for path in reports])
+    options: MeasureOptions = {
+        "split": split,
+        "preset": preset,
+        "max_tokens": max_tokens,
+        "min_count": min_count,
+        "device": None if device == "auto" else device,
+        "progress": not quiet,
+    }
+    reports = {name: Report.load(name) for name in names if name.endswith(".json")}
+    if models := [name for name in names if name not in reports]:
+        start_process(device, quiet)
+        reports.update(_measured(models, corpus, options))
+    comparison = compare([reports[name] for name in names])
     if markdown is not None:
         write_text(markdown, comparison.to_markdown())
     if as_json:
         typer.echo(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         Console().print(comparison.to_table())
+
+
+def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:
+    """Measure each model once, on a text that is read once."""
+    from nc_hf.corpus import PackedOnce, open_corpus
+    from nc_hf.hub import parse_reference
+    from nc_hf.measuring import measure
+
+    asked = {name: parse_reference(name, allow_local=True) for name in models}
+    text = PackedOnce.of(open_corpus(corpus, options["split"]))
+    return {name: measure(each.id, text, revision=each.revision, **options) for name, each in asked.items()}

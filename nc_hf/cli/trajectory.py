@@ -73,7 +73,7 @@ def trajectory_command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="trajectory.json, .csv and .md, and each revision's report as soon as it is measured; "
+            help="trajectory.json, .csv, .md, .png and .svg, and each revision's report as soon as it is measured; "
             "with the same DIR an interrupted trajectory goes on.",
             rich_help_panel=OUT,
         ),
@@ -104,6 +104,7 @@ def trajectory_command(
     )
     if output is not None:
         check_writable(output / "trajectory.json")
+        import nc_hf.plots  # noqa: F401  # where matplotlib is missing that is said now, not after hours
 
     from nc_hf.trajectories import trajectory
 
@@ -132,10 +133,13 @@ def _give(measured: Trajectory, output: Path | None, as_json: bool) -> None:
     """Write the files, then print."""
     if output is not None:
         from nc_hf.files import write_text
+        from nc_hf.plots import save_figure, trajectory_figure
 
         measured.save(output / "trajectory.json")
         write_text(output / "trajectory.csv", measured.to_csv())
         write_text(output / "trajectory.md", measured.to_markdown())
+        if len(measured.points) > 1:
+            save_figure(trajectory_figure(measured), output, "trajectory")
     if as_json:
         typer.echo(measured.to_json(), nl=False)
     else:

@@ -31,8 +31,8 @@ _MARKUP = re.compile(r"[\\`*~\[\]<>&]|(?<![^\W_])_|_(?![^\W_])")
 _PAPER = "[Linguistic Collapse](https://arxiv.org/abs/2405.17767)"
 
 
-def markdown_card(report: Report) -> str:
-    """Return a section for a model card."""
+def markdown_card(report: Report, picture: str | None = None) -> str:
+    """Return a section for a model card; ``picture`` is Markdown that shows one, set below the metrics."""
     with_errors = any(metric.stderr is not None for metric in report.metrics.values())
     parts = [
         "## Neural collapse",
@@ -40,6 +40,7 @@ def markdown_card(report: Report) -> str:
         f"preset {code(report.preset)}{', ± one standard error' if with_errors else ''}.",
         _metric_table(report),
         LEGEND,
+        *([picture] if picture else []),
         "### Circumstances",
         markdown_table(
             ["", ""], [(f"**{heading}**" if heading else "", plain(text)) for heading, text in circumstances(report)]

@@ -208,9 +208,13 @@ class Report:
         except CodecError as error:
             raise FileError(f"the report is damaged ({error}): measure again.") from None
 
-    def to_markdown(self) -> str:
-        """Return a section for a model card: the metrics with directions and definitions, then the circumstances."""
-        return markdown_card(self)
+    def to_markdown(self, picture: str | None = None) -> str:
+        """Return a section for a model card: the metrics with directions and definitions, then the circumstances.
+
+        Args:
+            picture: Markdown that shows a picture, set below the metrics.
+        """
+        return markdown_card(self, picture)
 
     def to_csv(self) -> str:
         """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError, InputError
 from nc_hf.files import read_json, write_text
+from nc_hf.report.codec import to_text
 from nc_hf.report.comparison import compare
 from nc_hf.report.course import CourseTable, markdown_course
 from nc_hf.report.record import Report
@@ -42,7 +42,7 @@ def step_of(revision: str) -> int | None:
 
 @dataclass(frozen=True)
 class TrajectoryPoint:
-    """One revision: its name, the commit that it pointed to, and what was measured of that commit."""
+    """One revision: its name, its commit, and what was measured of that, without the table of single tokens."""
 
     revision: str
     commit: str
@@ -160,7 +160,7 @@ class Trajectory:
 
     def to_json(self) -> str:
         """Return the JSON form as text: strict JSON, floats to the last bit."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return to_text(self.to_dict()) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write the JSON form; atomic: the file is whole or untouched."""

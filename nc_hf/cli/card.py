@@ -1,0 +1,76 @@
+"""``nc-hf card``: reports as Markdown for a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nc_hf.cli.arguments import check_writable
+from nc_hf.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nc_hf.report import Report
+
+
+def card_command(
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORT.json ...", help="What `nc-hf measure --output` wrote.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="CARD.md", help="Write the card here instead of printing it.")
+    ] = None,
+    figure: Annotated[
+        bool, typer.Option("--figure", help="Draw figures beside CARD.md, as PNG and SVG, and show them in it.")
+    ] = False,
+) -> None:
+    """Write reports as Markdown for a model card: of several, their comparison first."""
+    if figure and output is None:
+        raise InputError("--figure draws beside the card: say with --output where that is.")
+    check_writable(output)
+
+    from nc_hf.files import write_text
+    from nc_hf.report import Report
+
+    loaded = [Report.load(path) for path in reports]
+    if output is None:
+        typer.echo(_card(loaded, {}), nl=False)
+    else:
+        write_text(output, _card(loaded, _draw(loaded, output) if figure else {}))
+
+
+def _card(reports: Sequence[Report], pictures: Mapping[int | None, str]) -> str:
+    """Return the comparison, where there is something to compare, then each report."""
+    from nc_hf.report import compare
+
+    parts = []
+    if len(reports) > 1:
+        parts.append(compare(reports).to_markdown())
+        parts += [f"{pictures[None]}\n"] if pictures else []
+    parts += [report.to_markdown(pictures.get(place)) for place, report in enumerate(reports)]
+    return "\n".join(parts)
+
+
+def _draw(reports: Sequence[Report], card: Path) -> dict[int | None, str]:
+    """Save a figure of each report, and under None one of their comparison; return the Markdown that shows each."""
+    from urllib.parse import quote
+
+    from nc_hf.plots import comparison_figure, save_figure, variability_figure
+    from nc_hf.report.card import plain
+
+    drawn: dict[int | None, tuple[str, Figure]] = {
+        place: (f"Variability by token frequency of {report.name}", variability_figure(report))
+        for place, report in enumerate(reports)
+    }
+    if len(reports) > 1:
+        drawn[None] = ("Neural collapse compared", comparison_figure(reports))
+    pictures = {}
+    for place, (what, figure) in drawn.items():
+        name = f"{card.stem}-{place + 1}" if len(reports) > 1 and place is not None else card.stem
+        png, _ = save_figure(figure, card.parent, name)
+        pictures[place] = f"![{plain(what)}]({quote(png.name)})"
+    return pictures

@@ -1,0 +1,93 @@
+"""``nc-hf publish``: a report proposed to the model's repository."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nc_hf.errors import CancelledError, InputError
+
+if TYPE_CHECKING:
+    from nc_hf.hub.publishing import FileChange, Publication
+
+
+def publish_command(
+    report: Annotated[Path, typer.Argument(metavar="REPORT.json", help="What `nc-hf measure --output` wrote.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Another repository with the measured commit, such as a copy.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be proposed.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; with --yes or --dry-run, since nothing is asked.")
+    ] = False,
+) -> None:
+    """Propose a report to the repository of its model, as one pull request.
+
+    It adds the values to the model-index of README.md and the report as nc_report.json. What would change is shown
+    first, and nothing is written without a yes. Takes a token with write access (HF_TOKEN or `hf auth login`).
+    """
+    if as_json and not (yes or dry_run):
+        raise InputError("--json prints only JSON and so cannot ask: add --yes or --dry-run.")
+
+    from nc_hf.hub.publishing import check_token, prepare, publish
+    from nc_hf.report import Report
+
+    measured = Report.load(report)
+    if not dry_run:
+        check_token()
+    publication = prepare(measured, to)
+    if not as_json:
+        _preview(publication)
+    if not (yes or dry_run):
+        _ask(publication)
+    address = None if dry_run else publish(publication)
+    if as_json:
+        files = {change.path: {"new": change.before is None, "diff": change.diff()} for change in publication.changes}
+        told = {"repository": publication.repository, "title": publication.title, "pull_request": address}
+        typer.echo(json.dumps({**told, "files": files}, indent=2, ensure_ascii=False))
+    elif address is not None:
+        typer.echo(address)
+
+
+def _preview(publication: Publication) -> None:
+    """Show the pull request: its title, and what would change."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(f"A pull request to {publication.repository}: {publication.title}", style="bold"))
+    for change in publication.changes:
+        console.print(_shown(change))
+
+
+def _shown(change: FileChange) -> object:
+    """Return the lines that change, in colour; of the report, which is long and of one piece, its size."""
+    from rich.text import Text
+
+    from nc_hf.hub.publishing import REPORT
+
+    if change.path == REPORT:
+        size = f"{len(change.after.encode()):,} bytes"
+        return Text(f"{change.path}: {'a new file' if change.before is None else 'replaced'}, {size}\n", style="bold")
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    lines = change.diff().splitlines()
+    return Text("\n").join([*(Text(line, style=styles.get(line[:1], "")) for line in lines), Text()])
+
+
+def _ask(publication: Publication) -> None:
+    """Go on only with a yes.
+
+    Raises:
+        CancelledError: there was none.
+    """
+    try:
+        agreed = typer.confirm(f"Open this pull request on {publication.repository}?", err=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise CancelledError("Nothing was published: run it again and answer y, or pass --yes.")
