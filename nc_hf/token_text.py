@@ -71,17 +71,18 @@ def _visible_character(character: str) -> str:
 
 
 def _bytes_of(piece: str) -> str:
-    """Write the bytes that a byte-level piece stands for; the piece itself if it is none."""
+    """Write what a byte-level piece spells, bytes that are no whole character by number; the piece if it is none."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     byte_of = {character: byte for byte, character in bytes_to_unicode().items()}
     if not byte_of.keys() >= set(piece):
         return piece
-    return "".join(f"<0x{byte_of[character]:02X}>" for character in piece)
+    text = bytes(byte_of[character] for character in piece).decode("utf-8", "surrogateescape")
+    return "".join(f"<0x{ord(c) - 0xDC00:02X}>" if "\udc80" <= c <= "\udcff" else c for c in text)
 
 
 def _category(text: str | None) -> str:
-    if text is None or _BYTE.match(text):
+    if text is None or _BYTE.search(text):
         return "special"
     if any(character.isalpha() for character in text):
         return "word start" if text[0].isspace() else "word continuation"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nc_hf.plots.parts import palette, plain, shortened
+from nc_hf.plots.parts import heading, palette, plain, shortened
 from nc_hf.report import Report, compare
 from nc_hf.report.comparison import ComparedMetric
 from nc_hf.style import MARKERS, Palette, label, log_axis, spans_decades, styled
@@ -37,13 +37,8 @@ def comparison_figure(reports: Sequence[Report], *, dark: bool = False) -> Figur
         axes.set_ylim(len(names) - 0.5, -0.5)
     for axes in figure.axes[len(metrics) :]:
         axes.set_visible(False)
-    warning = "\nnot comparable as they are: see nc-hf compare" if comparison.warnings else ""
-    figure.suptitle(
-        f"Neural collapse compared, ± one standard error; filled: the most collapsed{warning}",
-        x=0.01,
-        ha="left",
-        fontsize=11,
-    )
+    warning = "not comparable as they are: see nc-hf compare" if comparison.warnings else ""
+    heading(figure, "Neural collapse compared, ± one standard error; filled: the most collapsed", warning)
     return figure
 
 

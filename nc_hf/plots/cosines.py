@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from nc_hf.plots.parts import Floats, heading, plain, tokens_of
+from nc_hf.plots.parts import Floats, heading, plain, subject, tokens_of
 from nc_hf.report import Report
 from nc_hf.style import styled
 
@@ -40,7 +40,7 @@ def cosine_figure(report: Report, *, dark: bool = False) -> Figure:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, pad=0.02, label="cosine of centred class means")
-    heading(figure, f"Cosines among the {len(names)} commonest tokens", report)
+    heading(figure, f"Cosines among the {len(names)} commonest tokens", subject(report.name, report))
     return figure
 
 

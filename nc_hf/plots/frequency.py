@@ -18,6 +18,7 @@ from nc_hf.plots.parts import (
     key,
     name_points,
     palette,
+    subject,
     tokens_of,
     used_strata,
 )
@@ -52,7 +53,7 @@ def variability_figure(report: Report, *, dark: bool = False) -> Figure:
     draw_bins(right, report, strata, names[0], colours)
     right.set_title("tokens of one bin among themselves", fontsize=10)
     key(figure)
-    heading(figure, "Variability by token frequency", report)
+    heading(figure, "Variability by token frequency", subject(report.name, report))
     return figure
 
 
@@ -83,7 +84,7 @@ def agreement_figure(report: Report, *, dark: bool = False) -> Figure:
     right.set_title("sampled tokens of one bin, ± one standard error", fontsize=10)
     right.set_ylabel("")
     key(figure)
-    heading(figure, "Agreement with the nearest class centre (NC4) by token frequency", report)
+    heading(figure, "Agreement with the nearest class centre (NC4) by token frequency", subject(report.name, report))
     return figure
 
 
@@ -106,7 +107,7 @@ def norms_figure(report: Report, *, dark: bool = False) -> Figure:
     draw_tokens(right, report, np.array(table.columns.duality), strata, colours)
     right.set_ylabel("duality cos(w, m), centred\n(higher = more collapsed)")
     key(figure)
-    heading(figure, "Norms and duality of the class means by token frequency", report)
+    heading(figure, "Norms and duality of the class means by token frequency", subject(report.name, report))
     return figure
 
 

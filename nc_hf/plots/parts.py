@@ -45,11 +45,14 @@ def used_strata(report: Report) -> list[StratumRecord]:
     return [stratum for stratum in report.strata if stratum.used]
 
 
-def heading(figure: Figure, what: str, report: Report, note: str = "") -> None:
-    """Say above the panels what is shown, of which model on which text."""
-    where = f"{shortened(report.name, 60)} on {shortened(report.corpus.source, 48)}"
-    lines = [line for line in (what, plain(where), note) if line]
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11)
+def heading(figure: Figure, *lines: str) -> None:
+    """Say above the panels what is shown."""
+    figure.suptitle("\n".join(filter(None, lines)), x=0.01, ha="left", fontsize=11)
+
+
+def subject(model: str, report: Report) -> str:
+    """Name a model, and the text of its report."""
+    return plain(f"{shortened(model, 60)} on {shortened(report.corpus.source, 48)}")
 
 
 def key(figure: Figure) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from nc_hf.errors import InputError
-from nc_hf.plots.parts import palette, plain, shortened
+from nc_hf.plots.parts import Floats, heading, palette, plain, shortened, subject
 from nc_hf.report import Report
 from nc_hf.style import Palette, family, label, log_axis, spans_decades, styled
 
@@ -76,16 +76,13 @@ def trajectory_figure(trajectory: Points, *, dark: bool = False) -> Figure:
         else:
             name_axis(axes, [point.revision for point in shown])
     left_out = [point.revision for point in points if by_step and point.step is None]
-    model = plain(shortened(points[0].report.model.id, 60))
-    corpus = plain(shortened(points[0].report.corpus.source, 40))
-    note = f"\nnot shown, for their names tell no step: {plain(', '.join(left_out))}" if left_out else ""
-    figure.suptitle(
-        f"Collapse over training, ± one standard error\n{model} on {corpus}{note}", x=0.01, ha="left", fontsize=11
-    )
+    note = f"not shown, for their names tell no step: {plain(shortened(', '.join(left_out), 90))}" if left_out else ""
+    first = points[0].report
+    heading(figure, "Collapse over training, ± one standard error", subject(first.model.id, first), note)
     return figure
 
 
-def draw_curve(axes: Axes, points: Sequence[Point], places: np.ndarray, name: str, colours: Palette) -> None:
+def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, colours: Palette) -> None:
     """Draw one metric, or with no name the loss."""
     if name:
         metrics = [point.report.metrics.get(name) for point in points]
@@ -103,7 +100,7 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: np.ndarray, name: st
         log_axis(axes, "y")
 
 
-def step_axis(axes: Axes, steps: np.ndarray) -> None:
+def step_axis(axes: Axes, steps: Floats) -> None:
     """Label steps of training; logarithmic, with room for step 0, where they are spread over decades."""
     positive = steps[steps > 0]
     if len(positive) > 3 and positive.max() / positive.min() > 50:

@@ -11,6 +11,7 @@ that does not exist for the data (0/0) is NaN.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from scipy.special import logsumexp, polygamma, psi
@@ -304,3 +305,58 @@ def oracle_agreement(centre_features, centre_labels, features, labels, logits, l
         "nc4_nearest_ties": float(nearest_tie.mean()),
         "nc4_linear_ties": float(linear_tie.mean()),
     }
+
+
+# -- strata of class frequency, and single tokens
+
+
+def oracle_bin(count, min_count):
+    """The k for which min_count 10^(k/2) <= count < min_count 10^((k+1)/2), in whole numbers."""
+    reached = [k for k in range(-40, 41) if Fraction(count) ** 2 >= Fraction(min_count) ** 2 * Fraction(10) ** k]
+    return max(reached)
+
+
+def oracle_strata(features, labels, weight, *, min_count):
+    """For each bin, rarest first: its class ids, and where they are used its mean norm, mean duality and metrics.
+
+    The metrics are those of the tokens of these classes alone; norm and duality are taken about the mean of all used.
+    """
+    features, weight = np.asarray(features, np.float64), np.asarray(weight, np.float64)
+    counts = {c: len(tokens) for c, tokens in tokens_by_class(features, labels).items()}
+    table = oracle_tokens(features, labels, weight, min_count=min_count)
+    strata = []
+    for k in sorted({oracle_bin(n, min_count) for n in counts.values()}):
+        ids = [c for c, n in counts.items() if oracle_bin(n, min_count) == k]
+        stratum = {"ids": ids, "counts": [counts[c] for c in ids]}
+        if k >= 0:
+            inside = np.isin(labels, ids)
+            stratum["norm"] = np.mean([table[c]["norm"] for c in ids])
+            stratum["duality"] = np.nanmean([table[c]["duality"] for c in ids])
+            if len(ids) > 1:
+                stratum["metrics"] = oracle_metrics(features[inside], labels[inside], weight, min_count=1)
+        strata.append(stratum)
+    return strata
+
+
+def oracle_tokens(features, labels, weight, *, min_count):
+    """What each class with ``min_count`` tokens is like, by class id; all distances written out."""
+    used = classes_with(np.asarray(features, np.float64), np.asarray(labels), min_count)
+    W = np.asarray(weight, np.float64)[used.ids]
+    W = W - W.mean(axis=0)
+    norm = lengths(used.m)
+    typical = np.sqrt(np.mean(norm**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within_over_between = used.s2 / (np.mean(used.s2) / trace_ratio(used))
+        duality = (W * used.m).sum(axis=1) / (lengths(W) * norm)
+    table = {}
+    for i, c in enumerate(used.ids.tolist()):
+        away = [np.inf if j == i else lengths((used.mu[i] - used.mu[j])[None])[0] for j in range(used.K)]
+        table[c] = {
+            "count": int(used.n[i]),
+            "variability": within_over_between[i],
+            "norm": norm[i] / typical,
+            "duality": duality[i],
+            "nearest": int(used.ids[np.argmin(away)]),
+            "distance": min(away) / typical,
+        }
+    return table
