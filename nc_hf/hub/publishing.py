@@ -189,7 +189,8 @@ def _refusals(repository: str) -> Iterator[None]:
     except HfHubHTTPError as fault:
         if fault.response.status_code != 403:
             raise
-        reason = f" ({fault.server_message.rstrip('.')})" if fault.server_message else ""
+        said = (fault.server_message or "").splitlines()
+        reason = f" ({said[0].rstrip('.')})" if said else ""
         raise HubError(
             f"The Hub does not take a pull request to {repository} from you{reason}: use a token with write access, "
             "or ask the owner to allow pull requests."
