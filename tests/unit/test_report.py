@@ -8,6 +8,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,45 @@ class TestFile:
         assert stderr is not None
         assert math.isnan(stderr)
 
+    def test_text_is_what_the_standard_library_reads_and_short(self, report: Report) -> None:
+        """Lists stand on one line, each row of a table on its own; what is written is the document, to the last bit."""
+        text, document = report.to_json(), report.to_dict()
+        assert json.loads(text, parse_constant=refuse_constant) == document
+        assert len(text) < 1.1 * len(json.dumps(document, ensure_ascii=False)) + 20 * text.count("\n")
+        table = report.token_table
+        assert table is not None
+        assert f'"counts": {json.dumps(table.columns.counts)}' in text
+        assert sum('"nearest_text": ' in line for line in text.splitlines()) == 2 * len(table.most_collapsed)
+
+    def test_numbers_in_lists_that_json_lacks_come_back(self, report: Report) -> None:
+        table = report.token_table
+        assert table is not None
+        norm = [math.nan, *table.columns.norm[1:]]
+        token = replace(table.most_collapsed[1], duality=-math.inf, agreement=None)
+        odd = replace(
+            report,
+            token_table=replace(
+                table,
+                columns=replace(table.columns, norm=norm),
+                most_collapsed=[table.most_collapsed[0], token],
+                commonest=replace(table.commonest, cosines=[[1.0, math.nan], [math.nan, 1.0]]),
+            ),
+            strata=[replace(report.strata[0], metrics={"nc1_cdnv": math.inf})],
+        )
+        document = json.loads(odd.to_json(), parse_constant=refuse_constant)
+        assert document["undefined"] == {
+            "strata/0/metrics/nc1_cdnv": "inf",
+            "token_table/most_collapsed/1/duality": "-inf",
+            "token_table/columns/norm/0": "nan",
+            "token_table/commonest/cosines/0/1": "nan",
+            "token_table/commonest/cosines/1/0": "nan",
+        }
+        again = Report.from_dict(document)
+        assert again.to_json() == odd.to_json()
+        assert again.token_table is not None
+        assert again.token_table.most_collapsed[1] == token
+        assert math.isnan(again.token_table.columns.norm[0])
+
     def test_failed_save_leaves_what_was_there(self, report: Report, tmp_path: Path) -> None:
         path = tmp_path / "report.json"
         report.save(path)
@@ -138,6 +178,12 @@ class TestFile:
             ("metrics/nc1_cdnv/value", None),
             ("metrics/nc1_cdnv/error", 0.5),
             ("versions/torch", 2.13),
+            ("strata", {}),
+            ("strata/1/classes", 2.5),
+            ("strata/0/metrics/nc4_agreement", "half"),
+            ("token_table/columns/norm/3", None),
+            ("token_table/columns/texts/0", 7),
+            ("token_table/most_collapsed/0/id", "7"),
             ("undefined", None),
             ("undefined/loss", "nan"),
             ("undefined/nothing", "nan"),
@@ -149,8 +195,8 @@ class TestFile:
         *parents, last = path.split("/")
         place = document
         for parent in parents:
-            place = place[parent]
-        place[last] = value
+            place = place[int(parent) if isinstance(place, list) else parent]
+        place[int(last) if isinstance(place, list) else last] = value
         with pytest.raises(FileError, match=rf"the report is damaged \((undefined|{path}) .*\): measure again"):
             Report.from_dict(document)
 
@@ -240,6 +286,41 @@ class TestViews:
             assert any(name in row and f"{value} ± {error}" in row for row in rows[0])
             assert METRICS[name].formula in layered.to_markdown()
         assert any("0.2500" in row and "0.1250" in row for row in rows[-2 if report.diagnostics else -1])
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_strata_and_tokens_are_shown(self, report: Report, width: int) -> None:
+        table = report.token_table
+        assert table is not None
+        for text in (printed(report.to_table(), width), report.to_markdown()):
+            lines = [re.sub(r"[ |]+", " ", line).strip() for line in text.splitlines()]
+            for stratum in report.strata:
+                values = [stratum.norm, stratum.duality, *map(stratum.metrics.get, ("nc1_cdnv", "nc4_agreement"))]
+                shown = [f"{stratum.low:,}-{stratum.high:,}", f"{stratum.classes:,}", f"{stratum.share:.2%}"]
+                assert " ".join(shown + [number(value, 3) for value in values if value is not None]) in lines
+            plain_lines = [line.replace("\\", "") for line in lines]
+            for place, token in [*enumerate(table.most_collapsed), *enumerate(table.least_collapsed)]:
+                values = (token.variability, token.norm, token.duality)
+                row = [token.text, f"{token.count:,}", *(number(value, 3) for value in values), token.nearest_text]
+                assert (" ".join([*row, number(token.distance, 3)]) in plain_lines) == (place < 5)
+
+    def test_report_without_strata_and_tokens_shows_the_rest(self, report: Report) -> None:
+        older = Report.load(SCHEMA_1)
+        for text in (printed(older.to_table(), 80), older.to_markdown()):
+            assert "frequency" not in text
+            assert "Tokens" not in text
+
+    def test_markup_in_tokens_is_text(self, report: Report) -> None:
+        table = report.token_table
+        assert table is not None
+        texts = ["[red]x", "a|b", "<img src=x>", "*", "`", "&lt;", "_a_", "#", "\\n"]
+        for text in texts:
+            token = replace(table.most_collapsed[0], text=text, nearest_text=text)
+            hostile = replace(report, token_table=replace(table, most_collapsed=[token]))
+            assert printed(hostile.to_table(), 120).count(text) >= 2
+            html = MarkdownIt("commonmark").enable("table").render(hostile.to_markdown())
+            cells = [unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html)]
+            assert cells.count(text) == 2
+            assert "<img" not in html
 
     def test_csv_keeps_every_bit(self, report: Report) -> None:
         (row,) = csv.DictReader(io.StringIO(report.to_csv()))
