@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import PreTrainedModel
@@ -116,3 +121,22 @@ def test_half_precision_keeps_the_form(name: str) -> None:
     assert head.bias is None or head.bias.dtype == torch.bfloat16
     assert head.softcap == SOFTCAP.get(name)
     assert head.scale == pytest.approx(SCALE.get(name, 1.0), rel=1e-2)
+
+
+def without_errors(page: str) -> str:
+    """The page with the digits of relative errors taken out: they are another machine's rounding, or its threads'."""
+    return re.sub(r"\| (0|\d\.\de-\d\d) \| (?=finite|undefined)|relative error [\d.e-]+", "error", page)
+
+
+@pytest.mark.slow
+def test_the_documented_table_is_what_is_found() -> None:
+    path = Path(__file__).resolve().parents[2] / "docs" / "architectures.py"
+    spec = importlib.util.spec_from_file_location("docs_architectures", path)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = script
+    spec.loader.exec_module(script)
+    written = script.DOCUMENT.read_text(encoding="utf-8")
+    assert len(re.findall(r"\| finite \|$", written, flags=re.MULTILINE)) == len(ARCHITECTURES)
+    assert without_errors(written) == without_errors(script.document()), "run: python docs/architectures.py"
