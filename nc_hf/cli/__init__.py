@@ -9,9 +9,12 @@ from typer.core import TyperGroup
 
 from nc_hf import __version__
 from nc_hf.cli import study
+from nc_hf.cli.card import card_command
 from nc_hf.cli.compare import compare_command
 from nc_hf.cli.measure import measure_command
 from nc_hf.cli.merge import merge_command
+from nc_hf.cli.publish import publish_command
+from nc_hf.cli.space import space_command
 from nc_hf.cli.trajectory import trajectory_command
 from nc_hf.errors import NCError
 
@@ -54,6 +57,9 @@ app.command("measure")(measure_command)
 app.command("trajectory")(trajectory_command)
 app.command("merge")(merge_command)
 app.command("compare")(compare_command)
+app.command("card")(card_command)
+app.command("publish")(publish_command)
+app.command("space")(space_command)
 app.add_typer(study.app, name="study")
 
 

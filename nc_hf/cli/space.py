@@ -1,0 +1,70 @@
+"""``nc-hf space``: the collapse meter on this machine, or as a Space on the Hub."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nc_hf.errors import FileError, InputError
+
+_PACKAGE = Path(__file__).parents[1]
+_FOLDERS = (_PACKAGE / "spaces" / "collapse_meter", _PACKAGE.parent / "spaces" / "collapse_meter")
+
+
+def space_command(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the page is served.")] = 7860,
+    host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 opens the page to the network.")] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    deploy: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Create or update this Space on the Hub instead of starting here."),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="With --deploy: for you alone.")] = False,
+) -> None:
+    """Ask the question on a page: the collapse meter, here or as a Space on the Hub.
+
+    Results are kept in NC_HF_SPACE_FOLDER; see docs/space.md for the other settings.
+    """
+    folder = space_folder()
+    if deploy is not None:
+        from nc_hf.hub.deployment import deploy_space
+
+        typer.echo(deploy_space(deploy, folder, private=private))
+        return
+    start(folder, host, port, browser)
+
+
+def space_folder() -> Path:
+    """Find the page's files: within the installed package, or beside it in a checkout.
+
+    Raises:
+        FileError: they are in neither place.
+    """
+    for folder in _FOLDERS:
+        if (folder / "app.py").is_file():
+            return folder
+    raise FileError("The files of the page are missing: install nc_hf anew, with pip install 'nc_hf[space]'.")
+
+
+def start(folder: Path, host: str, port: int, browser: bool) -> None:
+    """Serve the page until it is interrupted.
+
+    Raises:
+        InputError: gradio is missing, or the port is taken.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    sys.path.insert(0, str(folder))
+    try:
+        page, meter = import_module("meter.page"), import_module("meter.settings")
+    except ModuleNotFoundError as missing:
+        raise InputError(f"The page needs {missing.name}: pip install 'nc_hf[space]'.") from None
+    settings = meter.Settings.from_environment()
+    try:
+        page.build(settings).launch(server_name=host, server_port=port, inbrowser=browser, **page.launch_options())
+    except OSError as fault:
+        raise InputError(f"The page cannot be served at {host}:{port} ({fault}): choose another --port.") from None

@@ -1,0 +1,256 @@
+"""The actions by name, for ``gradio_client`` and as MCP tools: typed arguments, JSON answers."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from nc_hf.errors import CancelledError, InputError
+from nc_hf.progress import Progress
+from nc_hf.report import compare as compare_reports
+
+from .desk import Answer, Desk, Waiting, sentence
+from .exports import as_png
+from .question import DEFAULT_TOKENS
+from .suggestions import suggest_models, suggest_revisions
+
+_TICKET = re.compile(r"[\w-]{16,64}", re.ASCII)
+
+
+class Tickets:
+    """Work that can be called off by the ticket it was started with."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._under_way: dict[str, threading.Event] = {}
+
+    def open(self, ticket: str) -> threading.Event:
+        """Return the event that `call_off` sets for this ticket.
+
+        Raises:
+            InputError: the ticket is too easy to guess, or in use.
+        """
+        if ticket and not _TICKET.fullmatch(ticket):
+            raise InputError("A ticket has 16 to 64 letters, digits, - and _: choose a long random one.")
+        stop = threading.Event()
+        if ticket and self._under_way.setdefault(ticket, stop) is not stop:
+            raise InputError("This ticket is in use: choose another one.")
+        return stop
+
+    def close(self, ticket: str) -> None:
+        """Forget a ticket."""
+        self._under_way.pop(ticket, None)
+
+    def call_off(self, ticket: str) -> bool:
+        """Call the work off; False if there is none with this ticket."""
+        stop = self._under_way.get(ticket)
+        if stop is not None:
+            stop.set()
+        return stop is not None
+
+
+class Api:
+    """The named functions; each raises ``gr.Error`` with a sentence on what to do."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Answer from this desk."""
+        self._desk = desk
+        self._tickets = Tickets()
+
+    def register(self) -> None:
+        """Give every action its name, within a ``gr.Blocks``."""
+        quick = {"concurrency_limit": 8, "concurrency_id": "quick"}
+        slow = {"concurrency_limit": 16, "concurrency_id": "slow"}
+        gr.api(self.suggest_models, api_name="suggest_models", **quick)
+        gr.api(self.suggest_revisions, api_name="suggest_revisions", **quick)
+        gr.api(self.measure, api_name="measure", **slow)
+        gr.api(self.cancel, api_name="cancel", queue=False)
+        gr.api(self.compare, api_name="compare", **slow)
+        gr.api(self.results, api_name="results", **quick)
+        gr.api(self.open_result, api_name="open_result", **quick)
+        gr.api(self.figure, api_name="figure", **quick)
+
+    def suggest_models(self, text: str) -> list[str]:
+        """Find causal language models on the Hub by a part of their name.
+
+        Args:
+            text: two or more letters of the name, such as "pythia".
+
+        Returns:
+            Up to eight ids.
+        """
+        return suggest_models(text)
+
+    def suggest_revisions(self, model: str) -> list[str]:
+        """List the branches and tags of a model on the Hub, in the order of training.
+
+        Args:
+            model: id on the Hub, such as "EleutherAI/pythia-70m".
+
+        Returns:
+            Names of revisions.
+        """
+        return suggest_revisions(model)
+
+    def measure(
+        self,
+        model: str,
+        revision: str = "",
+        corpus: str = "tinystories",
+        text: str = "",
+        max_tokens: int = DEFAULT_TOKENS,
+        preset: str = "core",
+        ticket: str = "",
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Measure the neural collapse of a causal language model on a text.
+
+        A question that was asked before is answered at once.
+
+        Args:
+            model: id on the Hub, such as "EleutherAI/pythia-70m", or the address of its page.
+            revision: branch, tag or commit; empty for the default.
+            corpus: "tinystories", "builtin", "hub:OWNER/NAME[:config][:split][:column]", or "upload" for a text.
+            text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
+            max_tokens: tokens to read at the most, 1,000 or more.
+            preset: "core", "paper" or "full".
+            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
+            oauth_token: the visitor's own, which Gradio adds.
+
+        Returns:
+            First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
+        """
+        stop = None
+        try:
+            stop = self._tickets.open(ticket)
+            question = self._desk.question(model, revision, corpus, text, max_tokens, preset)
+            for step in self._desk.answer(question, token(oauth_token)):
+                if stop.is_set():
+                    raise CancelledError("The analysis was cancelled: start it again when you like.")
+                yield _step(step)
+        except GeneratorExit:
+            raise
+        except Exception as fault:
+            raise gr.Error(sentence(fault), print_exception=False) from fault
+        finally:
+            if stop is not None:
+                self._tickets.close(ticket)
+
+    def cancel(self, ticket: str) -> bool:
+        """Call a running measurement off.
+
+        Args:
+            ticket: that `measure` was called with.
+
+        Returns:
+            Whether a measurement with this ticket was under way.
+        """
+        return self._tickets.call_off(ticket)
+
+    def compare(
+        self,
+        models: list[str],
+        corpus: str = "tinystories",
+        max_tokens: int = DEFAULT_TOKENS,
+        preset: str = "core",
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Compare two to six models or revisions on the same text.
+
+        Args:
+            models: ids, each with its revision after an @ where one is meant, such as "EleutherAI/pythia-70m@step1000".
+            corpus: "tinystories", "builtin" or "hub:OWNER/NAME[:config][:split][:column]".
+            max_tokens: tokens to read at the most, 1,000 or more.
+            preset: "core", "paper" or "full".
+            oauth_token: the visitor's own, which Gradio adds.
+
+        Returns:
+            First progress; at the end names, losses, warnings and metrics, each with values, differences to the first
+            model, and the most collapsed one.
+        """
+        try:
+            reports = []
+            for question in self._desk.compared(models, corpus, "", max_tokens, preset):
+                for step in self._desk.answer(question, token(oauth_token)):
+                    if isinstance(step, Answer):
+                        reports.append(step.report)
+                    else:
+                        yield {"model": question.name, **_step(step)}
+            yield compare_reports(reports).to_dict()
+        except GeneratorExit:
+            raise
+        except Exception as fault:
+            raise gr.Error(sentence(fault), print_exception=False) from fault
+
+    def results(self, model: str = "") -> list[dict[str, Any]]:
+        """List the results that are kept.
+
+        Args:
+            model: a part of the model's id; empty for all.
+
+        Returns:
+            The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
+        """
+        listed = []
+        for kept in self._desk.store.all():
+            if model.lower() in kept.question.model.lower():
+                about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
+                report = kept.report
+                outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
+                listed.append({"key": kept.key, **about, **outcome})
+        return listed
+
+    def open_result(self, key: str) -> dict[str, Any]:
+        """Return a result that is kept.
+
+        Args:
+            key: as `results` or `measure` gave it.
+
+        Returns:
+            key, verdict, places and report.
+        """
+        kept = self._desk.store.find(key)
+        if kept is None:
+            raise gr.Error("No result is kept under this key: ask `results` for the keys.", print_exception=False)
+        return _step(self._desk.read(kept))
+
+    def figure(self, key: str) -> str:
+        """Draw a result that is kept: variability and agreement by token frequency.
+
+        Args:
+            key: as `results` or `measure` gave it.
+
+        Returns:
+            A PNG as a data URL.
+        """
+        kept = self._desk.store.find(key)
+        if kept is None:
+            raise gr.Error("No result is kept under this key: ask `results` for the keys.", print_exception=False)
+        return "data:image/png;base64," + base64.b64encode(as_png(kept.report)).decode()
+
+
+def token(oauth_token: gr.OAuthToken | None) -> str | bool:
+    """Return the visitor's own token; False, so that none is sent, for one who has not logged in."""
+    return oauth_token.token if oauth_token is not None else False
+
+
+def _step(step: Waiting | Progress | Answer) -> dict[str, Any]:
+    """Return a step as JSON."""
+    if isinstance(step, Waiting):
+        return {"stage": "waiting", "ahead": step.ahead}
+    if isinstance(step, Progress):
+        counted = {"stage": step.stage, "done": step.done, "total": step.total}
+        return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
+    return {
+        "key": step.key,
+        "kept": step.kept,
+        "verdict": asdict(step.verdict),
+        "places": {name: asdict(place) for name, place in step.places.items()},
+        "report": step.report.to_dict(),
+    }

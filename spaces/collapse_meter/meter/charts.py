@@ -1,0 +1,61 @@
+"""Tables of numbers for the plots that one can hover."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from nc_hf.report import Comparison, Report
+
+STRATA = ["tokens of the class", "classes", "scatter", "agreement"]
+TOKENS = ["token", "count", "log10 of count", "scatter", "norm", "duality"]
+COMPARED = ["model", "value"]
+
+
+def strata_frame(report: Report) -> pd.DataFrame:
+    """Return one row a bin of class frequency, rarest first, with its scatter (NC1) and agreement (NC4)."""
+    rows = [
+        (
+            f"{stratum.low:,}-{stratum.high:,}",
+            stratum.classes,
+            stratum.metrics.get("nc1_trace_ratio", math.nan),
+            stratum.metrics.get("nc4_agreement", math.nan),
+        )
+        for stratum in report.strata
+        if stratum.used
+    ]
+    return pd.DataFrame(rows, columns=STRATA)
+
+
+def token_frame(report: Report) -> pd.DataFrame:
+    """Return one row a class of the report's table, commonest first."""
+    if report.token_table is None:
+        return pd.DataFrame(columns=TOKENS)
+    columns = report.token_table.columns
+    frame = pd.DataFrame(
+        {
+            "token": columns.texts,
+            "count": columns.counts,
+            "log10 of count": [round(math.log10(count), 4) for count in columns.counts],
+            "scatter": columns.variability,
+            "norm": columns.norm,
+            "duality": columns.duality,
+        }
+    )
+    return frame[TOKENS]
+
+
+def comparison_frame(comparison: Comparison, metric: str) -> pd.DataFrame:
+    """Return one row a report with the value of one metric."""
+    compared = next((each for each in comparison.metrics if each.name == metric), None)
+    values = [] if compared is None else compared.values
+    rows = [(name, value.value) for name, value in zip(comparison.names, values, strict=False) if value is not None]
+    return pd.DataFrame(rows, columns=COMPARED)
+
+
+def overlay_frame(reports: Sequence[Report], names: Sequence[str]) -> pd.DataFrame:
+    """Return the strata of several reports, one below the other, each with its model's name."""
+    frames = [strata_frame(report).assign(model=name) for report, name in zip(reports, names, strict=True)]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*STRATA, "model"])

@@ -1,0 +1,133 @@
+"""The tab that compares several models or revisions on one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from nc_hf.report import Comparison, compare
+
+from .api import token
+from .charts import STRATA, comparison_frame, overlay_frame
+from .controls import chosen, text_controls
+from .desk import MAX_COMPARED, Answer, Desk, sentence
+from .exports import comparison_links
+from .html import comparison_table, message, progress
+from .measure_tab import QUICK, QUIET, SLOW
+
+
+class CompareTab:
+    """Controls, progress and comparison."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Lay the tab out and wire it; within a ``gr.Tab``."""
+        self._desk = desk
+        self.models = gr.Textbox(
+            lines=3,
+            label="Models",
+            placeholder="EleutherAI/pythia-70m@step1000\nEleutherAI/pythia-70m@step143000",
+            info=f"Two to {MAX_COMPARED}, one a line; a revision after @",
+            elem_id="models",
+        )
+        self.text = text_controls("compare", desk.settings.max_tokens)
+        with gr.Row():
+            self.start = gr.Button("Compare", variant="primary", elem_id="compare-start", scale=0, min_width=160)
+            self.stop = gr.Button(
+                "Cancel", variant="stop", elem_id="compare-stop", scale=0, min_width=120, visible=False
+            )
+        self.status = gr.HTML(elem_id="compare-status")
+        with gr.Column(visible=False, elem_id="comparison") as self.result:
+            self.downloads = gr.HTML(elem_id="compare-downloads")
+            self.table = gr.HTML(elem_id="compare-table")
+            self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
+            with gr.Row():
+                self.bars = gr.BarPlot(
+                    x="model", y="value", tooltip="all", height=280, min_width=320, elem_id="plot-compare"
+                )
+                self.strata = gr.LinePlot(
+                    x="tokens of the class",
+                    y="scatter",
+                    color="model",
+                    tooltip="all",
+                    height=280,
+                    min_width=320,
+                    label="Scatter (NC1) by token frequency, ↓",
+                    elem_id="plot-compare-strata",
+                )
+        self.comparison = gr.State(None)
+        self._wire()
+
+    def _wire(self) -> None:
+        shown = [
+            self.status, self.start, self.stop, self.result, self.downloads, self.table, self.metric, self.bars,
+            self.strata, self.comparison,
+        ]  # fmt: skip
+        work = self.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
+        self.stop.click(
+            lambda: (message("Cancelled.", "note"), gr.update(interactive=True), gr.update(visible=False)),
+            None,
+            [self.status, self.start, self.stop],
+            cancels=[work],
+            queue=False,
+            **QUIET,
+        )
+        self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
+
+    def _compare(
+        self,
+        models: str,
+        corpus: str,
+        dataset: str,
+        text: str,
+        budget: float | None,
+        preset: str,
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[Any, Any]]:
+        """Measure one after another, and show every step."""
+        try:
+            named, own = chosen(corpus, dataset, text)
+            questions = self._desk.compared((models or "").splitlines(), named, own, budget, preset)
+            reports = []
+            for number, question in enumerate(questions, start=1):
+                prefix = f"{number} of {len(questions)}, {question.name}: "
+                for step in self._desk.answer(question, token(oauth_token)):
+                    if isinstance(step, Answer):
+                        reports.append(step.report)
+                    else:
+                        yield self._running(progress(step, prefix))
+            comparison = compare(reports)
+            first = comparison.metrics[0].name
+            strata = overlay_frame(reports, comparison.names)
+            bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.split("-")[0].replace(",", "")))
+            yield {
+                self.status: "",
+                self.start: gr.update(interactive=True),
+                self.stop: gr.update(visible=False),
+                self.result: gr.update(visible=True),
+                self.downloads: comparison_links(comparison),
+                self.table: comparison_table(comparison),
+                self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
+                self.bars: comparison_frame(comparison, first),
+                self.strata: gr.LinePlot(strata, sort=bins),
+                self.comparison: comparison,
+            }
+        except Exception as fault:
+            yield {
+                self.status: message(sentence(fault)),
+                self.start: gr.update(interactive=True),
+                self.stop: gr.update(visible=False),
+                self.result: gr.update(visible=False),
+            }
+
+    def _running(self, status: str) -> dict[Any, Any]:
+        return {
+            self.status: status,
+            self.start: gr.update(interactive=False),
+            self.stop: gr.update(visible=True),
+            self.result: gr.update(visible=False),
+        }
+
+    def _show(self, comparison: Comparison | None, metric: str) -> Any:
+        return gr.update() if comparison is None else comparison_frame(comparison, metric)

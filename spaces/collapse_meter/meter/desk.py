@@ -1,0 +1,146 @@
+"""Where questions are answered: from what is kept, or by measuring when it is their turn."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nc_hf.errors import FileError, InputError, NCError
+from nc_hf.progress import Progress
+from nc_hf.report import Report
+
+from .places import Place, places
+from .question import Question, ask
+from .settings import Settings
+from .store import Kept, Store, identify
+from .turns import Turns
+from .verdict import Verdict, verdict
+from .work import PAUSE, measure_in_steps
+
+MAX_COMPARED = 6
+_LOG = logging.getLogger("nc_hf.space")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The question stands in line behind so many others."""
+
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A report and how to read it.
+
+    Attributes:
+        key: under which it is kept for others; empty where it is not.
+        question: what was asked.
+        report: what was measured.
+        verdict: in words.
+        places: among reference models, by metric.
+        kept: whether it was measured before, and not for this question.
+    """
+
+    key: str
+    question: Question
+    report: Report
+    verdict: Verdict
+    places: dict[str, Place]
+    kept: bool
+
+
+class Desk:
+    """Answers questions one after another; kept answers are given at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store."""
+        self.settings = settings
+        self.store = Store(settings.folder, settings.dataset)
+        self._turns = Turns(settings.max_waiting)
+
+    def question(self, model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str) -> Question:
+        """Check what a visitor wrote; see `question.ask`."""
+        return ask(model, revision, corpus, text, max_tokens, preset, limit=self.settings.max_tokens)
+
+    def find(self, question: Question, token: str | bool) -> Answer | None:
+        """Return the answer that is kept, if there is one.
+
+        Raises:
+            HubError: the visitor may not read the model or the data set, or the Hub is out of reach.
+        """
+        kept = self.store.find(identify(question, token).key)
+        return None if kept is None else self.read(kept)
+
+    def read(self, kept: Kept) -> Answer:
+        """Return what is kept as an answer."""
+        return self._answer(kept.key, kept.question, kept.report, kept=True)
+
+    def answer(self, question: Question, token: str | bool) -> Iterator[Waiting | Progress | Answer]:
+        """Yield how far it is, and at the end the answer; closing the iterator calls the work off.
+
+        Args:
+            question: what to measure.
+            token: the visitor's own; False for a visitor who has not logged in. Never the machine's.
+
+        Raises:
+            NCError: with what to do.
+        """
+        identity = identify(question, token)
+        if kept := self.store.find(identity.key):
+            yield self.read(kept)
+            return
+        place = self._turns.enter()
+        try:
+            while ahead := self._turns.ahead(place):
+                yield Waiting(ahead)
+                time.sleep(PAUSE)
+            if kept := self.store.find(identity.key):  # someone before us asked the same
+                yield self.read(kept)
+                return
+            limits = self.settings.max_bytes, self.settings.cache_bytes
+            for step in measure_in_steps(question, token, *limits):
+                if isinstance(step, Progress):
+                    yield step
+                else:
+                    yield self._measured(identity.key, question, step, identity.public)
+        finally:
+            self._turns.leave(place)
+
+    def compared(self, models: list[str], corpus: str, text: str, max_tokens: object, preset: str) -> list[Question]:
+        """Check a comparison: two to six different models or revisions on one text.
+
+        Raises:
+            InputError: there are fewer or more, or one cannot be meant.
+            CorpusError: the text cannot be meant.
+        """
+        named = [model for model in models if model.strip()]
+        questions = list(dict.fromkeys(self.question(model, "", corpus, text, max_tokens, preset) for model in named))
+        if not 2 <= len(questions) <= MAX_COMPARED:
+            raise InputError(
+                f"A comparison takes 2 to {MAX_COMPARED} different models or revisions, not {len(questions)}: "
+                "write one a line."
+            )
+        return questions
+
+    def _measured(self, key: str, question: Question, report: Report, public: bool) -> Answer:
+        if public:
+            try:
+                self.store.keep(key, question, report)
+            except FileError as fault:
+                _LOG.error("A result was not kept: %s", fault)
+                public = False
+        return self._answer(key if public else "", question, report, kept=False)
+
+    def _answer(self, key: str, question: Question, report: Report, *, kept: bool) -> Answer:
+        like = self.store.like(question, report.model.commit)
+        return Answer(key, question, report, verdict(report), places(report, like), kept)
+
+
+def sentence(fault: BaseException) -> str:
+    """Return what to tell a visitor; what was not foreseen goes to the log instead."""
+    if isinstance(fault, NCError):
+        return str(fault)
+    _LOG.error("An analysis failed", exc_info=fault)
+    return f"Something failed that should not ({type(fault).__name__}): try another model, or again later."

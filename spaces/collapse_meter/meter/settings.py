@@ -1,0 +1,54 @@
+"""What the owner of a Space may set, through environment variables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nc_hf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits and places.
+
+    Attributes:
+        folder: where results are kept.
+        dataset: data set of the Hub that the results are pushed to; None for the folder alone.
+        max_tokens: the largest token budget of one question.
+        max_bytes: the largest weights that are fetched.
+        cache_bytes: the fetched models that are kept for the next question.
+        max_waiting: questions that may wait for their turn.
+    """
+
+    folder: Path
+    dataset: str | None
+    max_tokens: int
+    max_bytes: int
+    cache_bytes: int
+    max_waiting: int
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read ``NC_HF_SPACE_*``.
+
+        Raises:
+            InputError: a number is none.
+        """
+        home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+        return cls(
+            folder=Path(os.environ.get("NC_HF_SPACE_FOLDER", home / "nc_hf" / "space")).expanduser(),
+            dataset=os.environ.get("NC_HF_SPACE_DATASET") or None,
+            max_tokens=_number("NC_HF_SPACE_MAX_TOKENS", 1_000_000),
+            max_bytes=_number("NC_HF_SPACE_MAX_BYTES", 4_000_000_000),
+            cache_bytes=_number("NC_HF_SPACE_CACHE_BYTES", 20_000_000_000),
+            max_waiting=_number("NC_HF_SPACE_MAX_WAITING", 32),
+        )
+
+
+def _number(name: str, default: int) -> int:
+    given = os.environ.get(name, "")
+    if given and not given.isdecimal():
+        raise InputError(f"{name} is {given!r}: set it to a whole number.")
+    return int(given) if given else default

@@ -1,0 +1,109 @@
+"""The Space as visitors meet it: a process of its own, started by ``nc-hf space``, beside the Hub's stand-in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from tests.hub.repository import Content, files_of
+from tests.hub.server import StandIn
+
+STORIES = "karpathy/stories260K"
+START_SECONDS = 120
+
+
+class Space:
+    """A running Space.
+
+    Attributes:
+        url: of the page.
+        home: its ``HF_HOME``: everything that it fetches and keeps lies in there.
+        temporary: its folder for temporary files.
+        started_in: seconds from the command to the first answer.
+    """
+
+    def __init__(self, folder: Path, hub: StandIn, **environment: str) -> None:
+        """Start it and wait for its page."""
+        self.home, self.temporary, self._log = folder / "home", folder / "tmp", folder / "space.log"
+        self.temporary.mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/"
+        settings = {
+            **os.environ,
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+            **environment,
+        }
+        command = [Path(sys.executable).with_name("nc-hf"), "space", "--port", str(port), "--no-browser"]
+        began = time.monotonic()
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
+        self.started_in = self._wait(began)
+
+    @property
+    def log(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        if self.process.poll() is not None:
+            return False
+        with urllib.request.urlopen(self.url, timeout=20) as answer:
+            return bool(answer.status == 200)
+
+    def fetched(self) -> set[str]:
+        """Repositories in its cache, and files that did not come whole."""
+        cache = self.home / "hub"
+        return {path.name for path in [*cache.glob("*--*"), *cache.glob(".locks/*--*"), *cache.rglob("*.incomplete")]}
+
+    def forget(self) -> None:
+        """Empty its cache."""
+        shutil.rmtree(self.home / "hub", ignore_errors=True)
+
+    def close(self) -> None:
+        """End it."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+    def _wait(self, began: float) -> float:
+        while time.monotonic() - began < START_SECONDS:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(self.url, timeout=5):
+                    return time.monotonic() - began
+            except OSError:
+                time.sleep(0.1)
+        self.close()
+        raise RuntimeError(f"the Space did not start:\n{self.log}")
+
+
+def stories_files(shared_data: Path) -> dict[str, Content]:
+    """The real checkpoint, as the files of a repository."""
+    return files_of(shared_data / "models" / "stories260K")
+
+
+def add_real_data(hub: StandIn, shared_data: Path) -> None:
+    """Put the real checkpoint and the real stories on the stand-in."""
+    hub.add(STORIES, stories_files(shared_data))
+    stories = shared_data / "tinystories" / "validation.jsonl"
+    hub.add("roneneldan/TinyStories", {"data/validation.jsonl": stories}, kind="dataset")
