@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import zipfile
 import zlib
@@ -22,7 +23,7 @@ ARRAYS = ("features", "labels", "weight", "bias")
 MAX_BYTES = 512 * 2**20  # of an upload, unpacked
 MAX_WIDTH = 8192  # a covariance of 512 MB
 MAX_CLASSES = 65_536  # two thousand million pairs, about a minute
-COLUMNS = ["metric", "value", "collapse", "what it is", "definition"]
+HEADINGS = "| metric | value | | what it is |\n|---|--:|:-:|---|\n"
 
 _ABOUT = f"""\
 # Neural collapse of features and a head
@@ -73,7 +74,7 @@ def _refuse_large(size: int) -> None:
         raise InputError(f"the arrays have {size / 2**20:,.0f} MB, of {MAX_BYTES // 2**20} allowed: take fewer tokens.")
 
 
-def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tuple[list[list[str]], dict[str, float]]:
+def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tuple[str, dict[str, float | None]]:
     """Compute neural-collapse metrics of uploaded arrays.
 
     Args:
@@ -82,7 +83,8 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
         min_count: tokens that a class needs to count.
 
     Returns:
-        A row for each metric with value, direction and definition, and the values at full precision.
+        A Markdown table of the metrics with direction and definition, and the values at full precision, null where
+        one is undefined.
     """
     try:
         if not file:
@@ -99,11 +101,18 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
         values = measurement.compute(**arrays, preset=preset, min_count=int(min_count))
     except NCError as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
-    rows = [
-        [name, number(value), ARROWS[METRICS[name].direction], METRICS[name].title, METRICS[name].formula]
-        for name, value in values.items()
-    ]
-    return rows, {name: value if np.isfinite(value) else None for name, value in values.items()}
+    rows = (f"| `{name}` | {number(value)} | {_arrow(name)} | {_definition(name)} |" for name, value in values.items())
+    finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return HEADINGS + "\n".join(rows), finite
+
+
+def _arrow(name: str) -> str:
+    return ARROWS[METRICS[name].direction]
+
+
+def _definition(name: str) -> str:
+    formula = METRICS[name].formula.replace("|", "\\|")
+    return f"{METRICS[name].title}: `{formula}`"
 
 
 def build() -> gr.Blocks:
@@ -117,7 +126,7 @@ def build() -> gr.Blocks:
                 min_count = gr.Number(10, precision=0, minimum=1, label="Tokens that a class needs to count")
                 button = gr.Button("Measure", variant="primary")
         gr.Examples([[str(_example())]], [file], label="An example: 40 classes around nearly equidistant means")
-        table = gr.Dataframe(headers=COLUMNS, label="Metrics", wrap=True, interactive=False)
+        table = gr.Markdown(label="Metrics")
         with gr.Accordion("Values at full precision", open=False):
             values = gr.JSON(label="Values")
         button.click(measure, [file, preset, min_count], [table, values], api_name="measure")
