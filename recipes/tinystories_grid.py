@@ -163,7 +163,9 @@ def main(
     launcher: Annotated[Launchers, typer.Option(help="Run cells here, or as Ray tasks.")] = Launchers.local,
     ray_address: Annotated[str | None, typer.Option(help="Ray: cluster to join; a local one otherwise.")] = None,
     cpus_per_cell: Annotated[float, typer.Option(min=0, help="Ray: CPUs that a cell takes.")] = 1.0,
-    gpus_per_cell: Annotated[float, typer.Option(min=0, help="Ray: GPUs that a cell takes, such as 0.5.")] = 0.0,
+    gpus_per_cell: Annotated[
+        float | None, typer.Option(min=0, help="Ray: share of a GPU that a cell takes; a whole one, if there is any.")
+    ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Ray: times that a cell is begun again.")] = 3,
 ) -> None:
     """Run the width x depth x epochs study of Linguistic Collapse (arXiv 2405.17767)."""
