@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from transformers import GPTNeoForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from nc_hf.collect import collect, perplexity
-from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks
-from nc_hf.metrics import compute_metrics
+from nc_hf.metrics import AgreementCounts, compute_metrics
 from nc_hf.study.checkpoints import CellFolder, state_name
 from nc_hf.study.estimate import training_share
 from nc_hf.study.grid import Cell, Study
@@ -25,6 +25,9 @@ from nc_hf.study.ledger import LOG
 from nc_hf.study.text import StudyText
 from nc_hf.study.text import open_text as open_text
 from nc_hf.study.training import Listener, process_batch, train_cell
+
+DECIDED_TOKENS = 262_144
+"""Tokens whose features are held at a time where NC4 is decided on all: 1 GiB at width 1,024."""
 
 
 def run_cell(
@@ -103,30 +106,46 @@ def measure_state(
         batch_size: blocks a forward pass and process.
         scratch: folder for what a pass that is killed goes on from.
     """
-
-    def passed(blocks: TokenBlocks, agreement_tokens: int) -> Collection:
-        return collect(
+    train = collect(
+        model,
+        text.measured,
+        batch_size=batch_size,
+        agreement_tokens=0,
+        checkpoint=scratch / "train",
+        progress=False,
+    )
+    agreement, tokens, correct, loss_sum = AgreementCounts(), 0, 0, 0.0
+    for part in _parts(text.validation, study.agreement_tokens, batch_size):
+        found = collect(
             model,
-            blocks,
+            part,
             batch_size=batch_size,
-            agreement_tokens=agreement_tokens,
-            checkpoint=scratch / blocks.split,
+            agreement_tokens=study.agreement_tokens or part.num_labels,
             progress=False,
         )
-
-    train = passed(text.measured, 0)
-    validation = passed(text.validation, study.agreement_tokens or text.validation.num_labels)
-    (agreement,) = validation.agreement(leave_one_out=False, centres=train.statistics)
-    loss = validation.loss_sum / validation.tokens
+        agreement += found.agreement(leave_one_out=False, centres=train.statistics)[0]
+        tokens, correct, loss_sum = tokens + found.tokens, correct + found.correct, loss_sum + found.loss_sum
     outcomes = {
-        "val_loss": loss,
-        "val_accuracy": validation.correct / validation.tokens,
-        "perplexity": perplexity(loss),
+        "val_loss": loss_sum / tokens,
+        "val_accuracy": correct / tokens,
+        "perplexity": perplexity(loss_sum / tokens),
         "train_tokens": text.train.num_labels,
         "measured_tokens": train.tokens,
         "classes": train.statistics.num_classes,
     }
     return outcomes | compute_metrics(train.statistics, train.head, "full", study.min_count, agreement)
+
+
+def _parts(blocks: TokenBlocks, agreement_tokens: int | None, batch_size: int) -> Iterator[TokenBlocks]:
+    """Divide the validation text so that the features of all tokens to decide on fit into memory.
+
+    A sample is small enough by itself; where every token counts, the centres are known and parts can be decided alone.
+    """
+    batches = max(1, DECIDED_TOKENS // (blocks.block_size * batch_size * PartialState().num_processes))
+    rows = len(blocks) if agreement_tokens else batches * batch_size * PartialState().num_processes
+    for begin in range(0, len(blocks), rows):
+        part = slice(begin, begin + rows)
+        yield replace(blocks, input_ids=blocks.input_ids[part], document_ids=blocks.document_ids[part])
 
 
 def _train_seconds(folder: Path) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +60,9 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     tokenizer = _open_tokenizer(study, corpora["train"].texts, None if folder is None else Path(folder))
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
     blocks = {split: _pack(study, corpus, tokenizer, bounds[split]) for split, corpus in corpora.items()}
+    found = tuple(len(part) for part in blocks.values())
+    if study.expected_blocks not in (None, found):
+        warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
         _check_fingerprints(Path(folder), blocks)
     return StudyText(blocks["train"], blocks["validation"], len(tokenizer), _measured(study, blocks["train"]))

@@ -38,6 +38,9 @@ Listener = Callable[[float], None]
 
 LOG_STEPS = 50
 
+CURVE_TOKENS = 65_536
+"""Tokens on which NC4 is decided at most for the training curve; the table has its own pass."""
+
 
 def train_cell(
     study: Study, cell: Cell, text: StudyText, folder: Path, *, quiet: bool = False, listen: Listener | None = None
@@ -63,6 +66,7 @@ def train_cell(
     model = build_model(study, cell, text.vocab_size)
     if process.is_main_process and INITIAL in wanted:
         kept.save_state(INITIAL, model.save_pretrained)
+    curve_tokens = min(study.agreement_tokens or CURVE_TOKENS, CURVE_TOKENS, text.validation.num_labels)
     keeper = StateKeeper(kept, tuple(state for state in wanted if state != INITIAL), listen)
     trainer = Trainer(
         model=model,
@@ -70,9 +74,7 @@ def train_cell(
         train_dataset=LabelledBlocks(text.train),
         eval_dataset=LabelledBlocks(text.validation),
         callbacks=[
-            NeuralCollapseCallback(
-                min_count=study.min_count, agreement_tokens=study.agreement_tokens or text.validation.num_labels
-            ),
+            NeuralCollapseCallback(min_count=study.min_count, agreement_tokens=curve_tokens),
             keeper,
         ],
     )
