@@ -6,6 +6,7 @@ import math
 import tempfile
 import zipfile
 import zlib
+from html import escape
 from pathlib import Path
 
 import evaluate
@@ -23,7 +24,8 @@ ARRAYS = ("features", "labels", "weight", "bias")
 MAX_BYTES = 512 * 2**20  # of an upload, unpacked
 MAX_WIDTH = 8192  # a covariance of 512 MB
 MAX_CLASSES = 65_536  # two thousand million pairs, about a minute
-HEADINGS = "| metric | value | | what it is |\n|---|--:|:-:|---|\n"
+CELL = 'style="text-align: left; vertical-align: top; overflow-wrap: anywhere"'
+NUMBER = 'style="text-align: right; vertical-align: top; white-space: nowrap"'
 
 _ABOUT = f"""\
 # Neural collapse of features and a head
@@ -83,7 +85,7 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
         min_count: tokens that a class needs to count.
 
     Returns:
-        A Markdown table of the metrics with direction and definition, and the values at full precision, null where
+        An HTML table of the metrics with direction and definition, and the values at full precision, null where
         one is undefined.
     """
     try:
@@ -101,18 +103,16 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
         values = measurement.compute(**arrays, preset=preset, min_count=int(min_count))
     except NCError as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
-    rows = (f"| `{name}` | {number(value)} | {_arrow(name)} | {_definition(name)} |" for name, value in values.items())
-    finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-    return HEADINGS + "\n".join(rows), finite
+    return _table(values), {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _arrow(name: str) -> str:
-    return ARROWS[METRICS[name].direction]
-
-
-def _definition(name: str) -> str:
-    formula = METRICS[name].formula.replace("|", "\\|")
-    return f"{METRICS[name].title}: `{formula}`"
+def _table(values: dict[str, float]) -> str:
+    rows = [f"<tr><th {CELL}>metric</th><th {NUMBER}>value</th></tr>"]
+    for name, value in values.items():
+        metric = METRICS[name]
+        words = f"<b>{name}</b><br>{escape(metric.title)}<br><code>{escape(metric.formula)}</code>"
+        rows.append(f"<tr><td {CELL}>{words}</td><td {NUMBER}>{number(value)} {ARROWS[metric.direction]}</td></tr>")
+    return f'<table style="width: 100%">{"".join(rows)}</table>'
 
 
 def build() -> gr.Blocks:
@@ -126,7 +126,7 @@ def build() -> gr.Blocks:
                 min_count = gr.Number(10, precision=0, minimum=1, label="Tokens that a class needs to count")
                 button = gr.Button("Measure", variant="primary")
         gr.Examples([[str(_example())]], [file], label="An example: 40 classes around nearly equidistant means")
-        table = gr.Markdown(label="Metrics")
+        table = gr.HTML(label="Metrics")
         with gr.Accordion("Values at full precision", open=False):
             values = gr.JSON(label="Values")
         button.click(measure, [file, preset, min_count], [table, values], api_name="measure")
