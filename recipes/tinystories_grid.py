@@ -5,6 +5,7 @@ Run it as ``accelerate launch recipes/tinystories_grid.py``; ``--help`` lists wh
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import warnings
 from collections.abc import Sequence
@@ -29,12 +30,13 @@ from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import run_local
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress
+from nc_hf.study.progress import StudyProgress, duration
 from nc_hf.study.results import read_results
 from nc_hf.study.training import training_arguments
 from nc_hf.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
+SETTINGS = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
 SHOWN = {
     "val_loss": "loss",
     "val_accuracy": "acc",
@@ -48,6 +50,9 @@ CAPTION = """state: epochs done less one, -1 is initialisation; loss: nats a tok
 validation text; NC1: median CDNV; NC2: std of cosines; GNC2: log-kernel spread
 over that of uniform directions; NC3: centred self-duality; NC4: agreement.
 NC1-NC3 on training text, NC4 on validation text."""
+PLAN_CAPTION = """parameters: counted on the model; memory: of one process, float32: weights,
+gradients, Adam, and what the backward pass keeps; time: training and
+measuring at the speed of a few steps that were run here for each width."""
 FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
@@ -105,19 +110,49 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
         write_text(output / "timings.csv", pd.DataFrame(ledger.timings()).to_csv(index=False))
         figure = loss_figure(read_results(output / "results.csv"), FIGURE)
         written = [output / "results.csv", output / "timings.csv", *save_figure(figure, output, "collapse_vs_loss")]
+    several = frame[["weight_decay", "seed"]].nunique().max() > 1
     table = Table(title="Every saved state", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    settings = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
-    settings |= {
-        name: word for name, word in (("weight_decay", "decay"), ("seed", "seed")) if frame[name].nunique() > 1
-    }
-    for title in (*settings.values(), *SHOWN.values()):
+    for title in (*(["cell @ state"] if several else SETTINGS.values()), *SHOWN.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
-        table.add_row(*(f"{row[name]:g}" for name in settings), *(five_wide(row[name]) for name in SHOWN))
+        cell = Cell(*(row[field.name] for field in dataclasses.fields(Cell)))
+        settings = [f"{cell.name}@{row['saved_epoch']}"] if several else [f"{row[name]:g}" for name in SETTINGS]
+        table.add_row(*settings, *(five_wide(row[name]) for name in SHOWN))
     console.print(table)
     console.print(CAPTION, highlight=False)
     for path in written:
         console.print(f"wrote {path}")
+
+
+def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
+    """Print what the study would do: its cells, and what each costs."""
+    from nc_hf.study.plan import plan_cells, text_size
+
+    size = text_size(study)
+    plans = plan_cells(study, cells, size)
+    table = Table(title="What would run", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for title in ("cell", "states", "batch", "parameters", "tokens", "memory", "time"):
+        table.add_column(title, justify="left" if title == "cell" else "right", no_wrap=True)
+    for plan in plans:
+        tokens = "unknown" if plan.tokens is None else f"{plan.tokens:,}"
+        time = "unknown" if plan.seconds is None else duration(plan.seconds)
+        shape = (plan.cell.name, f"{plan.states}", f"{plan.batch_size}", f"{plan.parameters:,}")
+        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.1f} GiB", time)
+    console.print(table)
+    blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
+    console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)
+    console.print(f"{len(plans)} cells, {sum(plan.states for plan in plans)} measured states", highlight=False)
+    if size.train is not None:
+        total = duration(sum(plan.seconds or 0 for plan in plans))
+        console.print(f"one after another on this machine ({machine()}): {total}", highlight=False, soft_wrap=True)
+    console.print(PLAN_CAPTION, highlight=False)
+
+
+def machine() -> str:
+    """Name what this process computes on."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return f"{torch.get_num_threads()} CPU threads"
 
 
 def five_wide(value: float) -> str:
@@ -160,6 +195,7 @@ def main(
     seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as name=value.")] = None,
     part: Annotated[str | None, typer.Option("--shard", help="Run part i of n, counted from 1: 1/4 to 4/4.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and what they cost; run none.")] = False,
     launcher: Annotated[Launchers, typer.Option(help="Run cells here, or as Ray tasks.")] = Launchers.local,
     ray_address: Annotated[str | None, typer.Option(help="Ray: cluster to join; a local one otherwise.")] = None,
     cpus_per_cell: Annotated[float, typer.Option(min=0, help="Ray: CPUs that a cell takes.")] = 1.0,
@@ -179,6 +215,9 @@ def main(
         path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
         study = load_study(path, overrides | others)
         cells = shard_of(study, part)
+        if dry_run:
+            print_plan(study, cells, console)
+            return
         run: Launcher = run_local
         if launcher is Launchers.ray:
             from nc_hf.study.launchers.ray import ray_launcher

@@ -75,6 +75,7 @@ class CellFolder:
 
     def save_state(self, state: int, save: Callable[[Path], object]) -> None:
         """Let ``save`` write the weights of a state into a folder, which appears whole or not at all."""
+        self.path.mkdir(parents=True, exist_ok=True)
         target = self.state(state)
         partial = target.with_name(f".{target.name}")
         _remove(partial)

@@ -9,18 +9,14 @@ TRAINING = 3
 """Forward passes that a training step is worth: itself, and twice for the backward pass."""
 
 
-def layer_parameters(width: int) -> int:
-    """Weights of one GPT-Neo block: queries, keys, values and output, the MLP of 4 D, and two norms."""
-    return 12 * width**2 + 10 * width
-
-
 def forward_flops(study: Study, cell: Cell, vocab_size: int) -> float:
-    """Floating-point operations of a forward pass, a token: two a weight, the head's too, and the attention scores.
+    """Floating-point operations of a forward pass, a token: those of its matrix products.
 
-    Attention is computed over the whole square of the block, for local layers too: 2 L D for the scores and as many
-    for the weighted sum.
+    A block has 12 D^2 weights (queries, keys, values and output, and the MLP of 4 D) and the head V D, each worth two.
+    Attention is computed over the whole square of the block of L tokens, in local layers too: 2 L D for the scores and
+    as many for the weighted sum.
     """
-    weights = cell.depth * layer_parameters(cell.width) + vocab_size * cell.width
+    weights = cell.depth * 12 * cell.width**2 + vocab_size * cell.width
     return 2.0 * weights + cell.depth * 4.0 * study.block_size * cell.width
 
 

@@ -46,7 +46,7 @@ class StudyProgress:
         self.failures: dict[Cell, str] = {}
         self._finished_before = set(self.done)
         self._began = clock()
-        self._resumed: dict[Cell, float] = {}  # the share that an earlier run had done
+        self._before: dict[Cell, float] = {}  # the share that an earlier run had done
         self._live: Live | None = None
 
     @property
@@ -59,7 +59,7 @@ class StudyProgress:
         """Seconds to go, at the pace of this run so far; None before there is a pace."""
         settled = set(self.done) | set(self.failures)
         worked = sum(self._cost[cell] for cell in settled - self._finished_before - set(self.failures))
-        worked += sum(self._cost[cell] * (share - self._resumed[cell]) for cell, share in self.running.items())
+        worked += sum(self._cost[cell] * (share - self._before.get(cell, 0.0)) for cell, share in self.running.items())
         to_do = sum(cost for cell, cost in self._cost.items() if cell not in settled)
         to_do -= sum(self._cost[cell] * share for cell, share in self.running.items())
         seconds = self._clock() - self._began
@@ -69,13 +69,12 @@ class StudyProgress:
         """A cell begins, or begins again."""
         self.failures.pop(cell, None)
         self.running[cell] = 0.0
-        self._resumed[cell] = 0.0
+        self._before.pop(cell, None)
         self._say(f"{cell.name}  started")
 
     def advanced(self, cell: Cell, share: float) -> None:
         """A running cell has done this share of its work; the first share told is what an earlier run had done."""
-        if self.running.get(cell) == 0.0:
-            self._resumed[cell] = share
+        self._before.setdefault(cell, share)
         self.running[cell] = share
         self._refresh()
 

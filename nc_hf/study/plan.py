@@ -1,0 +1,162 @@
+"""What a study would do, before it does it: the table of ``--dry-run``.
+
+* **Parameters** are counted on the model itself, built on the meta device, where nothing is allocated.
+* **Memory** of a process: 16 bytes a parameter (weights, gradients and Adam's two moments in float32), what the
+  backward pass needs of the forward pass (summed over the tensors that autograd saves, again on the meta device, for
+  the whole batch in float32, so too much for bf16), and the gradient of the logits. Not the libraries themselves.
+* **Time**: a few training steps are run here for one model of each width, on short sequences, which gives the
+  floating-point operations a second that this machine reaches at that width; a cell takes its own operations
+  (``estimate.forward_flops``: 2 a weight and token, the head's too, and the attention scores; to train three times
+  that) at that rate. The metrics themselves, evaluations and saving are left out, and what several processes gain.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from accelerate.state import PartialState
+from transformers import GPTNeoForCausalLM
+
+from nc_hf.errors import CorpusError, HubError, TokenizerError
+from nc_hf.study.estimate import TRAINING, forward_flops
+from nc_hf.study.grid import Cell, Study
+from nc_hf.study.models import build_model, count_parameters, model_config
+from nc_hf.study.text import open_text
+from nc_hf.study.training import process_batch
+
+BYTES_A_PARAMETER = 16
+PROBE_TOKENS = 256
+PROBE_FLOPS = 5e10
+PROBES = 3
+
+
+@dataclass(frozen=True)
+class TextSize:
+    """How much text a study has.
+
+    Attributes:
+        train, validation: blocks; None where the corpus cannot be read.
+        vocab_size: entries of the tokenizer.
+        note: where the numbers come from.
+    """
+
+    train: int | None
+    validation: int | None
+    vocab_size: int
+    note: str
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """What a cell costs.
+
+    Attributes:
+        cell: the cell.
+        states: how many of its states are measured.
+        batch_size: blocks a step.
+        parameters: of its model.
+        tokens: trained on, counting each epoch; None if the text is unknown.
+        memory: bytes of one process while training.
+        seconds: of training and measuring on this machine; None if the text is unknown.
+    """
+
+    cell: Cell
+    states: int
+    batch_size: int
+    parameters: int
+    tokens: int | None
+    memory: int
+    seconds: float | None
+
+
+def text_size(study: Study) -> TextSize:
+    """Find out how much text there is: from ``expected_blocks``, or by reading the corpus."""
+    if study.expected_blocks is not None:
+        train, validation = study.expected_blocks
+        return TextSize(train, validation, study.vocab_size, "as expected_blocks says; the corpus was not read")
+    try:
+        text = open_text(study)
+    except (CorpusError, HubError, TokenizerError) as error:
+        return TextSize(None, None, study.vocab_size, f"unknown: {error}")
+    return TextSize(len(text.train), len(text.validation), text.vocab_size, "counted on the corpus")
+
+
+def plan_cells(study: Study, cells: list[Cell], size: TextSize) -> list[CellPlan]:
+    """Estimate what cells cost; the machine is measured first.
+
+    Raises:
+        StudyError: a batch does not divide among the processes.
+    """
+    rates: dict[int, float] = {}
+    plans: dict[tuple[int, int], tuple[int, int]] = {}
+    found = []
+    for cell in cells:
+        if cell.width not in rates:
+            rates[cell.width] = flops_a_second(study, cell, size.vocab_size)
+        if (cell.width, cell.depth) not in plans:
+            parameters = count_parameters(study, cell, size.vocab_size)
+            plans[cell.width, cell.depth] = (parameters, training_memory(study, cell, size.vocab_size))
+        parameters, memory = plans[cell.width, cell.depth]
+        states = study.states_of(cell)
+        tokens = None if size.train is None else size.train * study.block_size * (max(states) + 1)
+        seconds = None
+        if tokens is not None:
+            passed = TRAINING * tokens + len(states) * _measured_tokens(study, size)
+            seconds = passed * forward_flops(study, cell, size.vocab_size) / rates[cell.width]
+        found.append(CellPlan(cell, len(states), study.batch_of(cell), parameters, tokens, memory, seconds))
+    return found
+
+
+def training_memory(study: Study, cell: Cell, vocab_size: int) -> int:
+    """Bytes that one process needs to train a cell; see the head of this module."""
+    batch, length = process_batch(study, cell), study.block_size
+    with torch.device("meta"):
+        model = GPTNeoForCausalLM(model_config(study, cell, vocab_size))
+        ids = torch.zeros(batch, length, dtype=torch.long)
+        mask = torch.zeros(1, 1, length, length)  # as it is, so that no value of it is looked at
+    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+    saved: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage._cdata] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(input_ids=ids, attention_mask=mask, labels=ids, use_cache=False)
+    activations = sum(storage.nbytes() for key, storage in saved.items() if key not in own)
+    logits = 4 * batch * length * vocab_size
+    return BYTES_A_PARAMETER * int(model.num_parameters()) + activations + logits
+
+
+def flops_a_second(study: Study, cell: Cell, vocab_size: int) -> float:
+    """Measure what this machine reaches in training a cell's model: the best of three steps, after one to warm up."""
+    length = min(study.block_size, PROBE_TOKENS)
+    flops = TRAINING * forward_flops(study, cell, vocab_size) * length
+    batch = max(1, min(study.batch_of(cell), int(PROBE_FLOPS / flops)))
+    device = PartialState().device
+    model = build_model(study, cell, vocab_size).to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=study.learning_rate)
+    ids = torch.randint(vocab_size, (batch, length), device=device)
+    bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    seconds = []
+    for _ in range(1 + PROBES):
+        began = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.item()  # waits for a GPU
+        seconds.append(time.perf_counter() - began)
+    return flops * batch / min(seconds[1:])
+
+
+def _measured_tokens(study: Study, size: TextSize) -> int:
+    """Tokens of a forward pass over what one state is measured on."""
+    train, validation = size.train or 0, size.validation or 0
+    if study.measure_train_tokens is not None:
+        train = min(train, max(1, study.measure_train_tokens // study.block_size))
+    return (train + validation) * study.block_size

@@ -1,0 +1,83 @@
+"""What an unfinished cell has on disk: nothing half-written is taken for whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nc_hf.study.checkpoints import MARKER, CellFolder
+
+
+def checkpoint(folder: CellFolder, step: int) -> Path:
+    path = folder.path / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    (path / "optimizer.pt").write_text("weights")
+    return path
+
+
+def save(path: Path) -> None:
+    path.mkdir()
+    (path / "model.safetensors").write_text("weights")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> CellFolder:
+    return CellFolder(tmp_path / "cell")
+
+
+def test_the_newest_marked_checkpoint_is_gone_on_from(folder: CellFolder) -> None:
+    assert folder.newest() is None
+    for step in (5, 20, 100):
+        checkpoint(folder, step)
+    folder.mark(20, epoch=0.5, seconds=3.0)
+    assert [path.name for path in folder.path.iterdir()] == ["checkpoint-20"]
+    checkpoint(folder, 100)  # killed before it was marked
+    newest = folder.newest()
+    assert newest is not None
+    assert newest.name == "checkpoint-20"
+    assert folder.progress(newest) == (0.5, 3.0)
+
+
+def test_what_was_being_written_is_cleared_away(folder: CellFolder) -> None:
+    checkpoint(folder, 5)
+    folder.mark(5, epoch=1.0, seconds=1.0)
+    checkpoint(folder, 10)
+    save(folder.path / ".state-01")
+    folder.save_state(0, save)
+    folder.clean()
+    assert sorted(path.name for path in folder.path.iterdir()) == ["checkpoint-5", "state-00"]
+
+
+def test_an_older_checkpoint_that_was_left_marked_goes_too(folder: CellFolder) -> None:
+    for step in (5, 10):
+        (checkpoint(folder, step) / MARKER).write_text('{"epoch": 1.0, "seconds": 1.0}')
+    folder.clean()
+    assert [path.name for path in folder.path.iterdir()] == ["checkpoint-10"]
+
+
+def test_a_state_that_is_lost_is_trained_again(folder: CellFolder) -> None:
+    checkpoint(folder, 30)
+    folder.mark(30, epoch=1.5, seconds=1.0)
+    assert folder.resume_point([-1, 0, 1]) is None  # state 0 lies before the checkpoint and is not there
+    folder.save_state(0, save)
+    assert folder.resume_point([-1, 0, 1]) == folder.newest()
+
+
+def test_a_state_that_could_not_be_written_leaves_the_one_before(folder: CellFolder) -> None:
+    folder.save_state(0, save)
+
+    def broken(path: Path) -> None:
+        save(path)
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        folder.save_state(0, broken)
+    assert (folder.state(0) / "model.safetensors").read_text() == "weights"
+
+
+def test_rows_are_kept_by_state(folder: CellFolder) -> None:
+    assert folder.row(-1) is None
+    folder.save_row(-1, {"val_loss": 0.1 + 0.2})
+    assert folder.row(-1) == {"val_loss": 0.1 + 0.2}
+    assert folder.row(0) is None

@@ -1,0 +1,110 @@
+"""The display of a study: counts, the time to go, and plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from nc_hf.study.estimate import relative_cost
+from nc_hf.study.grid import Study, load_study
+from nc_hf.study.ledger import Ledger
+from nc_hf.study.progress import StudyProgress
+
+SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def study() -> Study:
+    return replace(load_study(SMOKE), widths=(32,), depths=(1, 2), seeds=(0, 1))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def opened(study: Study, folder: Path, clock: Clock, text: io.StringIO) -> StudyProgress:
+    return StudyProgress(study.cells, Ledger(folder, study), Console(file=text, width=200), clock)
+
+
+def test_the_time_to_go_weighs_cells_by_their_work(tmp_path: Path, study: Study, clock: Clock) -> None:
+    small, _, large, _ = study.cells
+    with opened(study, tmp_path, clock, io.StringIO()) as progress:
+        assert progress.remaining is None
+        progress.started(small)
+        clock.now = 10.0
+        progress.finished(small)
+        cost = {cell: relative_cost(study, cell) for cell in study.cells}
+        rate = cost[small] / 10
+        to_do = sum(cost.values()) - cost[small]
+        assert progress.remaining == pytest.approx(to_do / rate)
+        progress.started(large)
+        clock.now = 30.0
+        progress.advanced(large, 0.0)
+        progress.advanced(large, 0.5)
+        done = cost[small] + cost[large] / 2
+        assert progress.remaining == pytest.approx(30 * (sum(cost.values()) - done) / done)
+
+
+def test_what_an_earlier_run_did_took_no_time_of_this_one(tmp_path: Path, study: Study, clock: Clock) -> None:
+    first, second, *_ = study.cells
+    Ledger(tmp_path, study).record(first, [{"val_loss": 1.0}])
+    with opened(study, tmp_path, clock, io.StringIO()) as progress:
+        assert (len(progress.done), progress.left, progress.remaining) == (1, 3, None)
+        progress.started(second)
+        clock.now = 5.0
+        progress.advanced(second, 0.6)  # as far as it was when it was killed
+        assert progress.remaining is None
+        progress.advanced(second, 0.8)
+        cost = {cell: relative_cost(study, cell) for cell in study.cells}
+        to_do = sum(cost[cell] for cell in study.cells[1:]) - 0.8 * cost[second]
+        assert progress.remaining == pytest.approx(5 * to_do / (0.2 * cost[second]))
+
+
+def test_each_event_is_a_line_where_there_is_no_terminal(tmp_path: Path, study: Study, clock: Clock) -> None:
+    text = io.StringIO()
+    first, second, third, _ = study.cells
+    with opened(study, tmp_path, clock, text) as progress:
+        progress.started(first)
+        clock.now = 100.0
+        progress.finished(first)
+        progress.started(second)
+        progress.failed(second, "out of memory")
+        progress.started(third)
+    lines = text.getvalue().splitlines()
+    assert lines[0] == "cells: 0 done, 0 running, 0 failed, 4 left"
+    assert lines[1].startswith(f"{first.name}  started")
+    assert lines[4].startswith(f"{second.name}  FAILED: out of memory  [cells: 1 done, 0 running, 1 failed, 2 left; ")
+    assert lines[4].endswith(" min to go]")
+    assert len(lines) == 6
+
+
+def test_a_cell_that_is_begun_again_is_no_failure_any_more(tmp_path: Path, study: Study, clock: Clock) -> None:
+    first = study.cells[0]
+    with opened(study, tmp_path, clock, io.StringIO()) as progress:
+        progress.started(first)
+        progress.failed(first, "a lost node")
+        progress.started(first)
+        assert not progress.failures
+        progress.finished(first)
+    assert (len(progress.done), progress.left) == (1, 3)
+
+
+def test_other_ranks_are_silent(tmp_path: Path, study: Study, clock: Clock) -> None:
+    text = io.StringIO()
+    console = Console(file=text, quiet=True)
+    with StudyProgress(study.cells, Ledger(tmp_path, study), console, clock) as progress:
+        progress.started(study.cells[0])
+        progress.finished(study.cells[0])
+    assert text.getvalue() == ""
