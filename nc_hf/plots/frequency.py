@@ -74,7 +74,7 @@ def agreement_figure(report: Report, *, dark: bool = False) -> Figure:
     share = np.array(table.columns.agreed) / np.where(sampled >= _SAMPLED, sampled, np.nan)
     left.set_ylim(-0.04, 1.04)
     draw_tokens(left, report, share, strata, colours)
-    left.set_title(f"{_SINGLE}, sampled ≥ {_SAMPLED} times", fontsize=10)
+    left.set_title(f"tokens sampled ≥ {_SAMPLED} times, and medians", fontsize=10)
     left.set_ylabel(label("nc4_agreement"))
     draw_bins(right, report, strata, "nc4_agreement", colours)
     shares = np.array([stratum.metrics["nc4_agreement"] for stratum in strata])
