@@ -22,14 +22,20 @@ TIMINGS = ("train_seconds", "measure_seconds")
 LOG = "log.json"
 """Name of the training log in a cell's folder."""
 
-_OURS = ("cells", "checkpoints", "results.csv", "text.json")
+SETTINGS = "study.json"
+TEXT = "text.json"
+TOKENIZER = "tokenizer.json"
+
+BEGUN = ("cells", "checkpoints", "failures", "results.csv")
+"""What a study leaves once it has come to training."""
 
 
 class Ledger:
     """The finished and the failed cells of one study, under ``folder``.
 
     ============================  ==================================================================================
-    ``study.json``                the settings; a folder made with others is refused
+    ``study.json``                the settings; a folder in which others have trained anything is refused
+    ``text.json``                 the fingerprints of the text, and ``tokenizer.json`` if it was trained on it
     ``cells/CELL.json``           the rows of a finished cell with their sha256, written in one atomic step
     ``timings/CELL.json``         how long each of its rows took
     ``logs/CELL.json``            its training log, with the callback's curve
@@ -47,18 +53,12 @@ class Ledger:
         self.folder = Path(folder)
         self.study = study
         settings = json.loads(json.dumps(study.to_dict()))
-        path = self.folder / "study.json"
-        if path.exists():
-            found = read_json(path)
-            if not isinstance(found, dict):
-                raise StudyError(f"{path} was edited or cut short: put it back, or give another --output.")
-            other = sorted(name for name in settings.keys() | found.keys() if found.get(name) != settings.get(name))
-            if other:
-                raise StudyError(f"{self.folder} holds a study with other {', '.join(other)}: give another --output.")
-        else:
-            stray = [name for name in _OURS if (self.folder / name).exists()]
-            if stray:
-                raise StudyError(f"{self.folder} holds {stray[0]} but no study.json: give another --output.")
+        path = self.folder / SETTINGS
+        if path.exists() and not self._is_same(read_json(path), settings):
+            self._forget()
+        elif not path.exists() and self._begun():
+            raise StudyError(f"{self.folder} holds {self._begun()} but no {SETTINGS}: give another --output.")
+        if not path.exists():
             write_text(path, json.dumps(settings, indent=2) + "\n")
         self.rows()
 
@@ -138,6 +138,26 @@ class Ledger:
             entry = read_json(path) if path.exists() else []
             found += [{"cell": cell.name, **row} for row in entry]
         return found
+
+    def _begun(self) -> str | None:
+        """Name a trace of a study that has trained something; None if there is none."""
+        return next((name for name in BEGUN if (self.folder / name).exists()), None)
+
+    def _is_same(self, found: Any, settings: dict[str, Any]) -> bool:
+        """Whether the folder's settings are these; others are refused unless nothing was trained with them."""
+        if not isinstance(found, dict):
+            raise StudyError(
+                f"{self.folder / SETTINGS} was edited or cut short: put it back, or give another --output."
+            )
+        other = sorted(name for name in settings.keys() | found.keys() if found.get(name) != settings.get(name))
+        if other and self._begun():
+            raise StudyError(f"{self.folder} holds a study with other {', '.join(other)}: give another --output.")
+        return not other
+
+    def _forget(self) -> None:
+        """Remove what a start that came to nothing has left."""
+        for name in (SETTINGS, TEXT, TOKENIZER):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _entry(self, cell: Cell) -> list[dict[str, Any]]:
         entry = read_json(self._path("cells", cell))

@@ -18,13 +18,10 @@ from nc_hf.files import write_text
 from nc_hf.hub import open_tokenizer
 from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.study.grid import Study
-from nc_hf.study.ledger import read_json
+from nc_hf.study.ledger import TEXT, TOKENIZER, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-TOKENIZER = "tokenizer.json"
-TEXT = "text.json"
 
 
 @dataclass(frozen=True)
