@@ -28,7 +28,7 @@ from nc_hf.study.training import process_batch
 
 BYTES_A_PARAMETER = 16
 PROBE_TOKENS = 256
-PROBE_FLOPS = 5e10
+PROBE_FLOPS = 2e10
 PROBES = 3
 
 
