@@ -37,7 +37,7 @@ from nc_hf.study.text import StudyText, open_text
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
 """How long cells wait for a node that could run them, after the last such node was lost."""
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS, BOARD_SECONDS = 10.0, 60.0
 CLIENT_PORT, PORT = 10001, 6379
 
 
@@ -134,13 +134,15 @@ def _follow(
 
 def _tell(ray: Any, board: Any, cells: dict[str, Cell], progress: StudyProgress) -> None:
     try:
-        news = ray.get(board.read.remote(), timeout=CONNECT_SECONDS)
+        news = ray.get(board.read.remote(), timeout=BOARD_SECONDS)
     except ray.exceptions.RayError:
         return  # the board is being moved; the cells are not concerned
     for name, share in news:
-        if name in cells and share is None:
+        if name not in cells:
+            continue
+        if share is None or cells[name] not in progress.running:
             progress.started(cells[name])
-        elif name in cells:
+        if share is not None:
             progress.advanced(cells[name], share)
 
 
