@@ -77,7 +77,7 @@ def ray_launcher(
             mine.sort(key=lambda cell: relative_cost(study, cell), reverse=True)
             text = _shared(ray, open_text(study, ledger.folder))
             folder = claims.enter_context(_marked(ledger.folder))
-            board = _on_this_node(ray, _Board)
+            board = _start_board(ray)
             task = ray.remote(
                 num_cpus=resources["CPU"], num_gpus=resources["GPU"], max_retries=retries, retry_exceptions=False
             )(_task)
@@ -93,20 +93,6 @@ def ray_launcher(
 
 def _task(study: Study, cell: Cell, text: StudyText, folder: StudyFolder, board: Any) -> Outcome:
     return run_task(study, cell, text, folder, board.tell.remote)
-
-
-class _Board:
-    """Where tasks leave word of how far they are; lives beside the driver, and may be lost without harm."""
-
-    def __init__(self) -> None:
-        self._news: list[tuple[str, float | None]] = []
-
-    def tell(self, name: str, share: float | None) -> None:
-        self._news.append((name, share))
-
-    def read(self) -> list[tuple[str, float | None]]:
-        news, self._news = self._news, []
-        return news
 
 
 def _follow(
@@ -255,9 +241,20 @@ def _marked(folder: Path) -> Iterator[StudyFolder]:
         path.unlink(missing_ok=True)
 
 
-def _on_this_node(ray: Any, kind: type) -> Any:
-    """Start an actor on the node of the driver, which the cells outlive in no case."""
+def _start_board(ray: Any) -> Any:
+    """Start an actor with which tasks leave word of how far they are: beside the driver, and lost without harm."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    class Board:  # Ray sends a class of a function as it is, so the actor need not import torch for the module's
+        def __init__(self) -> None:
+            self._news: list[tuple[str, float | None]] = []
+
+        def tell(self, name: str, share: float | None) -> None:
+            self._news.append((name, share))
+
+        def read(self) -> list[tuple[str, float | None]]:
+            news, self._news = self._news, []
+            return news
+
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return ray.remote(kind).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+    return ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Board).remote()
