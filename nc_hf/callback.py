@@ -51,9 +51,11 @@ class NeuralCollapseCallback(TrainerCallback):
         block_size: tokens a block of the callback's own; default: the model's context, 1,024 at the most.
         packing: how the corpus is cut into blocks, ``documents`` or ``paper``.
         tokenizer: for the corpus; default: the Trainer's ``processing_class``.
+        label: stands before the metric's name, as in ``eval_train_nc1_cdnv``: where a Trainer has several callbacks,
+            it keeps their values apart.
 
     Raises:
-        InputError: an argument that cannot be meant.
+        InputError: an argument that cannot be meant, or two callbacks with other values for one key.
         TapError: after an evaluation whose labels or features could not be seen; the message names the way out.
         StatisticsError: fewer than two classes have ``min_count`` tokens.
     """
@@ -71,6 +73,7 @@ class NeuralCollapseCallback(TrainerCallback):
         block_size: int | None = None,
         packing: str = "documents",
         tokenizer: Any = None,
+        label: str = "",
     ) -> None:
         """Check the arguments; the model is met when the Trainer is made."""
         self.names = metric_names(preset)
@@ -83,6 +86,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self.corpus, self.preset, self.max_tokens, self.every = corpus, preset, max_tokens, every
         self.min_count, self.batch_size, self.block_size, self.packing = min_count, batch_size, block_size, packing
         self.tokenizer = tokenizer
+        self.label = f"{label}_" if label else ""
         self.agreement_tokens = agreement_tokens if any(name.startswith("nc4") for name in self.names) else 0
         self._handler: Any = None  # the Trainer's list of callbacks, once attached
         self._tap: FeatureTap | None = None
@@ -155,11 +159,14 @@ class NeuralCollapseCallback(TrainerCallback):
         prefix = _evaluation_prefix(logs)
         if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
             return
-        known = any(f"{prefix}_{name}" in logs for name in self.names)
+        known = any(f"{prefix}_{self.label}{name}" in logs for name in self.names)
         if not self._batches and (known or not prefix.startswith("eval")):
             return  # logged by hand: what evaluate() or predict() returned
         values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
-        values = {f"{prefix}_{name}": value for name, value in values.items()}
+        values = {f"{prefix}_{self.label}{name}": value for name, value in values.items()}
+        taken = [key for key, value in values.items() if logs.get(key, value) != value and not math.isnan(value)]
+        if taken:
+            raise InputError(f"two callbacks have other values for {taken[0]}: give one of them a label=.")
         logs.update(values)
         if state.log_history:
             state.log_history[-1].update(values)
@@ -251,7 +258,8 @@ class NeuralCollapseCallback(TrainerCallback):
 
         Not through ``Trainer.log``, which subclasses fill with running means of the training that it then resets.
         """
-        logs: dict[str, Any] = {f"eval_{name}": value for name, value in self._own_values(args, **kwargs).items()}
+        values = self._own_values(args, **kwargs)
+        logs: dict[str, Any] = {f"eval_{self.label}{name}": value for name, value in values.items()}
         logs["epoch"] = state.epoch
         state.log_history.append({**logs, "step": state.global_step})
         if self._handler is not None:

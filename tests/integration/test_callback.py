@@ -65,6 +65,23 @@ class TestListening:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=names))
         assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, names))
 
+    def test_several_callbacks_are_told_apart_by_their_labels(self, tmp_path: Path) -> None:
+        listening, own = NeuralCollapseCallback(), NeuralCollapseCallback(token_blocks(20, seed=9), label="own")
+        trainer = make_trainer(tmp_path, listening, own)
+        returned = trainer.evaluate()
+        assert returned["eval_nc1_cdnv"] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert returned["eval_own_nc1_cdnv"] == pytest.approx(
+            blocks_by_hand(trainer.model, 20, seed=9)["nc1_cdnv"], rel=1e-4
+        )
+        assert returned["eval_own_nc1_cdnv"] != returned["eval_nc1_cdnv"]
+        trainer = make_trainer(tmp_path, listening, NeuralCollapseCallback(token_blocks(20, seed=9)))
+        with pytest.raises(InputError, match="eval_nc1_cdnv: give one of them a label="):
+            trainer.evaluate()
+
+    def test_callbacks_that_hear_the_same_share_their_keys(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), NeuralCollapseCallback(preset="paper"))
+        assert {"eval_nc1_cdnv", "eval_nc3_cos_mean", "eval_nc4_agreement"} <= set(trainer.evaluate())
+
     def test_no_extra_forward_pass(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback())
         forwards, decoder = Forwards(trainer.model), Forwards(trainer.model.get_decoder())
