@@ -98,6 +98,11 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, c
     axes.set_title(family(name).partition("  ")[0] if name else "", fontsize=10)
     if spans_decades(values, 20.0):
         log_axis(axes, "y")
+    elif np.isfinite(errors).any() and np.isfinite(values).any():
+        # One error beyond all others, as heavy tails give, must not flatten the course: it runs out of the frame.
+        room = max(np.nanmax(values) - np.nanmin(values), 6 * float(np.nanmedian(errors))) / 2
+        if (errors > room).any() and room > 0:
+            axes.set_ylim(np.nanmin(values) - room, np.nanmax(values) + room)
 
 
 def step_axis(axes: Axes, steps: Floats) -> None:

@@ -125,6 +125,9 @@ class TestLightness:
             ["measure", "--help"],
             ["merge", "--help"],
             ["compare", "--help"],
+            ["trajectory", "--help"],
+            ["card", "--help"],
+            ["publish", "--help"],
             ["study", "--help"],
         ],
     )

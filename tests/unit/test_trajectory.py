@@ -15,6 +15,7 @@ from rich.console import Console
 
 from nc_hf import Report, Trajectory
 from nc_hf.errors import FileError
+from nc_hf.plots import trajectory_figure
 from nc_hf.report import MetricValue
 from nc_hf.report.trajectory import TrajectoryFailure, TrajectoryPoint, step_of
 
@@ -165,3 +166,15 @@ def test_a_damaged_report_within_is_named(course: Trajectory, tmp_path: Path) ->
     (tmp_path / "course.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(FileError, match="loss is missing"):
         Trajectory.load(tmp_path / "course.json")
+
+
+def test_one_error_beyond_measure_does_not_flatten_the_course(course: Trajectory) -> None:
+    points = [point(f"step{step}", 6.0 - step, nc2_cos_std=0.5 - step / 100) for step in range(5)]
+    wild = points[2].report
+    metrics = {**wild.metrics, "nc2_cos_std": MetricValue(0.48, 140.0)}
+    points[2] = replace(points[2], report=replace(wild, metrics=metrics))
+    figure = trajectory_figure(replace(course, points=points))
+    (axes,) = (axes for axes in figure.axes if axes.get_ylabel().startswith("nc2_cos_std"))
+    low, high = axes.get_ylim()
+    room = 3 * 0.048  # three times the median error
+    assert (low, high) == (pytest.approx(0.46 - room, abs=1e-3), pytest.approx(0.5 + room, abs=1e-3))

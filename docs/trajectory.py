@@ -1,0 +1,105 @@
+"""Write docs/trajectory.md: a small Llama trained on real stories, its states measured by ``nc-hf trajectory``.
+
+The states are branches of a repository on the stand-in for the Hub that the tests use; clients and command are the
+real ones. Needs the real stories and the tokenizer beside this checkout (../shared/data), and a few minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the stand-in in tests
+
+from tests.hub.fixtures import STAND_IN  # first: it points the Hub's clients to itself before they are imported
+
+# isort: split
+from nc_hf import Trajectory
+from nc_hf.hub import open_tokenizer
+from tests.saved_states import REAL_STORIES, push_training, story_texts
+
+DOCUMENT = Path(__file__).with_suffix(".md")
+PICTURES = DOCUMENT.parent / "images"
+NAME = "writer/tiny-stories"
+STEPS = (0, 25, 50, 100, 200, 400)
+WIDTH, DEPTH, CONTEXT, BATCH = 64, 4, 128, 16
+STORIES, TOKENIZER = "../shared/data/tinystories", "../shared/data/models/stories260K"
+COMMAND = ["trajectory", NAME, "--revisions", "step*", "--corpus", STORIES, "--max-tokens", "50000"]
+
+_PAGE = """\
+# A trajectory
+
+A model's saved states are often branches or tags of its repository: `step0`, `step1000`, and so on.
+`nc-hf trajectory` measures every one that is asked for on the same text and draws the course of every metric:
+
+```
+nc-hf {command} --output course
+```
+
+`--revisions` takes `all`, a pattern, or names with commas between; `--every N` takes every N-th of them. A report is
+kept as soon as its revision is measured, so the same command goes on where it was interrupted, within a revision too,
+and measures nothing twice. A commit that several names point to is measured once. A revision that is no model is named
+with the reason, and the others go on. `--discard-downloads` removes the weights of each revision when it is measured.
+In `course` lie `trajectory.json` (read it with `Trajectory.load`), `.csv`, `.md`, `.png` and `.svg`, and the whole
+report of each commit.
+
+From Python: `trajectory("{name}", "{stories}", revisions="step*", folder="course")`; `.points`,
+`.to_frame()`, `.to_csv()`.
+
+## An example
+
+A Llama of {depth} layers and width {width} with a vocabulary of 512, trained on real stories with {tokens:,} tokens a
+step, its states pushed as branches by the client. This page and its picture are written by
+
+```
+python docs/trajectory.py
+```
+
+which trains the model, pushes it to the stand-in for the Hub that the tests use, and runs the command above
+(data: [images/trajectory.csv](images/trajectory.csv)).
+
+![Loss and eight metrics of neural collapse against the step of training](images/trajectory.png)
+
+{table}"""
+
+
+def main() -> None:
+    """Train, measure, and write the page and its pictures."""
+    os.chdir(DOCUMENT.parents[1])
+    if not REAL_STORIES.is_dir():
+        sys.exit(f"the real stories are not at {REAL_STORIES}")
+    STAND_IN.clear()
+    os.environ["HF_TOKEN"] = "hf_writer"
+    push_training(
+        NAME,
+        story_texts(6_000),
+        STEPS,
+        tokenizer=open_tokenizer(TOKENIZER, allow_local=True),
+        width=WIDTH,
+        depth=DEPTH,
+        context=CONTEXT,
+        batch=BATCH,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([Path(sys.executable).with_name("nc-hf"), *COMMAND, "--output", folder], check=True)
+        for ending in ("png", "svg", "csv"):
+            shutil.copy(Path(folder) / f"trajectory.{ending}", PICTURES)
+        course = Trajectory.load(Path(folder) / "trajectory.json")
+    page = _PAGE.format(
+        command=" ".join(f"'{word}'" if "*" in word else word for word in COMMAND),
+        name=NAME,
+        stories=STORIES,
+        depth=DEPTH,
+        width=WIDTH,
+        tokens=BATCH * CONTEXT,
+        table=course.to_markdown().replace("## ", "### ", 1),
+    )
+    DOCUMENT.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
