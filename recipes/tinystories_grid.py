@@ -32,7 +32,7 @@ from nc_hf.study.launchers.local import run_local
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.progress import StudyProgress, duration
 from nc_hf.study.results import read_results
-from nc_hf.study.training import training_arguments
+from nc_hf.study.training import process_batch, training_arguments
 from nc_hf.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
@@ -71,6 +71,8 @@ def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launc
     """
     process = PartialState()
     for cell in cells:  # what cannot be trained is refused before anything is
+        process_batch(study, cell)
+    for cell in cells[:1]:
         training_arguments(study, cell, output)
     with process.main_process_first():
         ledger = Ledger(output, study)
@@ -111,7 +113,7 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
         figure = loss_figure(read_results(output / "results.csv"), FIGURE)
         written = [output / "results.csv", output / "timings.csv", *save_figure(figure, output, "collapse_vs_loss")]
     several = frame[["weight_decay", "seed"]].nunique().max() > 1
-    table = Table(title="Every saved state", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for title in (*(["cell @ state"] if several else SETTINGS.values()), *SHOWN.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):

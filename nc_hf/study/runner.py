@@ -23,7 +23,6 @@ from nc_hf.study.estimate import training_share
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.ledger import LOG
 from nc_hf.study.text import StudyText
-from nc_hf.study.text import open_text as open_text
 from nc_hf.study.training import Listener, process_batch, train_cell
 
 DECIDED_TOKENS = 262_144

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate.state import PartialState
@@ -36,6 +36,8 @@ from nc_hf.study.text import StudyText
 Listener = Callable[[float], None]
 """Told the share of a cell's steps that is done."""
 
+_Found = TypeVar("_Found")
+
 LOG_STEPS = 50
 
 CURVE_TOKENS = 65_536
@@ -61,7 +63,7 @@ def train_cell(
     process, kept, wanted = PartialState(), CellFolder(folder), study.states_of(cell)
     if process.is_main_process:
         kept.clean()
-    if _from_main(all(kept.state(state).is_dir() for state in wanted)):
+    if _from_main(lambda: all(kept.state(state).is_dir() for state in wanted)):
         return
     model = build_model(study, cell, text.vocab_size)
     if process.is_main_process and INITIAL in wanted:
@@ -80,7 +82,7 @@ def train_cell(
     )
     if quiet:
         trainer.remove_callback(PrinterCallback)
-    last = _from_main(kept.resume_point(wanted))
+    last = _from_main(lambda: kept.resume_point(wanted))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     process.wait_for_everyone()
 
@@ -165,9 +167,10 @@ class StateKeeper(TrainerCallback):
         steps = _steps_an_epoch(args, state)
         epochs, rest = divmod(state.global_step, steps)
         control.should_log = control.should_log or control.should_save or not rest  # a bad loss shows before it is kept
-        if not rest and epochs - 1 in self._wanted and state.is_world_process_zero:
+        if not rest and epochs - 1 in self._wanted:
             _check_finite(kwargs["model"], state.global_step)
-            self._folder.save_state(epochs - 1, causal_lm(kwargs["model"]).save_pretrained)
+            if state.is_world_process_zero:
+                self._folder.save_state(epochs - 1, causal_lm(kwargs["model"]).save_pretrained)
         if state.global_step >= self._last_step(steps):
             control.should_training_stop = True
         self._tell(args, state)
@@ -234,6 +237,7 @@ def _diverged(step: int) -> StudyError:
     return StudyError(f"training diverged before step {step}, the loss is no number: lower learning_rate.")
 
 
-def _from_main(value: Any) -> Any:
-    """Give every process what the main one has."""
-    return broadcast_object_list([value])[0]
+def _from_main(look: Callable[[], _Found]) -> _Found:
+    """Give every process what the main one finds."""
+    found: _Found = broadcast_object_list([look() if PartialState().is_main_process else None])[0]
+    return found
