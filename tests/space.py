@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
 
 STORIES = "karpathy/stories260K"
-START_SECONDS = 120
+START_SECONDS = 280
 
 
 class Space:
@@ -49,7 +52,7 @@ class Space:
         command = [Path(sys.executable).with_name("nc-hf"), "space", "--port", str(port), "--no-browser"]
         began = time.monotonic()
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
         self.started_in = self._wait(began)
 
     @property
@@ -77,11 +80,11 @@ class Space:
     def close(self) -> None:
         """End it."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.kill()
                 self.process.wait()
 
     def _wait(self, began: float) -> float:
@@ -95,6 +98,15 @@ class Space:
                 time.sleep(0.1)
         self.close()
         raise RuntimeError(f"the Space did not start:\n{self.log}")
+
+
+@pytest.fixture(scope="session")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    """One Space for all tests of a session; it points at the stand-in, which each test fills anew."""
+    pytest.importorskip("gradio")
+    running = Space(tmp_path_factory.mktemp("space"), STAND_IN)
+    yield running
+    running.close()
 
 
 def stories_files(shared_data: Path) -> dict[str, Content]:

@@ -65,6 +65,6 @@ def start(folder: Path, host: str, port: int, browser: bool) -> None:
         raise InputError(f"The page needs {missing.name}: pip install 'nc_hf[space]'.") from None
     settings = meter.Settings.from_environment()
     try:
-        page.build(settings).launch(server_name=host, server_port=port, inbrowser=browser, **page.launch_options())
+        page.serve(settings, server_name=host, server_port=port, inbrowser=browser)
     except OSError as fault:
         raise InputError(f"The page cannot be served at {host}:{port} ({fault}): choose another --port.") from None

@@ -1,4 +1,4 @@
-"""Start the collapse meter: on a Space, or on your own machine with ``nc-hf space``."""
+"""Start the collapse meter on a Space; on your own machine ``nc-hf space`` does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ try:
 except ImportError:
     pass
 
-from meter.page import build, launch_options
+from meter.page import serve
 from meter.settings import Settings
 
-demo = build(Settings.from_environment())
-
 if __name__ == "__main__":
-    demo.launch(**launch_options())
+    serve(Settings.from_environment())

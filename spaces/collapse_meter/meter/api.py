@@ -1,4 +1,7 @@
-"""The actions by name, for ``gradio_client`` and as MCP tools: typed arguments, JSON answers."""
+"""The actions by name, for ``gradio_client`` and as MCP tools: typed arguments, JSON answers.
+
+What measures is imported by the functions that need it (see `office`).
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,21 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from nc_hf.errors import CancelledError, InputError
 from nc_hf.progress import Progress
-from nc_hf.report import compare as compare_reports
 
-from .desk import Answer, Desk, Waiting, sentence
-from .exports import as_png
-from .question import DEFAULT_TOKENS
-from .suggestions import suggest_models, suggest_revisions
+from .html import sentence
+from .limits import DEFAULT_TOKENS, Figure
+from .office import Office
+from .turns import Waiting
+
+if TYPE_CHECKING:
+    from .desk import Answer
+    from .store import Kept
 
 _TICKET = re.compile(r"[\w-]{16,64}", re.ASCII)
 
@@ -58,9 +64,9 @@ class Tickets:
 class Api:
     """The named functions; each raises ``gr.Error`` with a sentence on what to do."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Answer from this desk."""
-        self._desk = desk
+    def __init__(self, office: Office) -> None:
+        """Answer from this office's desk."""
+        self._office = office
         self._tickets = Tickets()
 
     def register(self) -> None:
@@ -85,6 +91,8 @@ class Api:
         Returns:
             Up to eight ids.
         """
+        from .suggestions import suggest_models
+
         return suggest_models(text)
 
     def suggest_revisions(self, model: str) -> list[str]:
@@ -96,6 +104,8 @@ class Api:
         Returns:
             Names of revisions.
         """
+        from .suggestions import suggest_revisions
+
         return suggest_revisions(model)
 
     def measure(
@@ -129,8 +139,8 @@ class Api:
         stop = None
         try:
             stop = self._tickets.open(ticket)
-            question = self._desk.question(model, revision, corpus, text, max_tokens, preset)
-            for step in self._desk.answer(question, token(oauth_token)):
+            question = self._office.desk().question(model, revision, corpus, text, max_tokens, preset)
+            for step in self._office.desk().answer(question, token(oauth_token)):
                 if stop.is_set():
                     raise CancelledError("The analysis was cancelled: start it again when you like.")
                 yield _step(step)
@@ -174,15 +184,17 @@ class Api:
             First progress; at the end names, losses, warnings and metrics, each with values, differences to the first
             model, and the most collapsed one.
         """
+        from nc_hf.report import compare
+
         try:
             reports = []
-            for question in self._desk.compared(models, corpus, "", max_tokens, preset):
-                for step in self._desk.answer(question, token(oauth_token)):
-                    if isinstance(step, Answer):
-                        reports.append(step.report)
-                    else:
+            for question in self._office.desk().compared(models, corpus, "", max_tokens, preset):
+                for step in self._office.desk().answer(question, token(oauth_token)):
+                    if isinstance(step, Waiting | Progress):
                         yield {"model": question.name, **_step(step)}
-            yield compare_reports(reports).to_dict()
+                    else:
+                        reports.append(step.report)
+            yield compare(reports).to_dict()
         except GeneratorExit:
             raise
         except Exception as fault:
@@ -198,7 +210,7 @@ class Api:
             The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
         """
         listed = []
-        for kept in self._desk.store.all():
+        for kept in self._office.desk().store.all():
             if model.lower() in kept.question.model.lower():
                 about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
                 report = kept.report
@@ -215,24 +227,32 @@ class Api:
         Returns:
             key, verdict, places and report.
         """
-        kept = self._desk.store.find(key)
-        if kept is None:
-            raise gr.Error("No result is kept under this key: ask `results` for the keys.", print_exception=False)
-        return _step(self._desk.read(kept))
+        return _step(self._office.desk().read(self._kept(key)))
 
-    def figure(self, key: str) -> str:
-        """Draw a result that is kept: variability and agreement by token frequency.
+    def figure(self, key: str, name: Figure = "variability") -> str:
+        """Draw a result that is kept.
 
         Args:
             key: as `results` or `measure` gave it.
+            name: "variability" or "agreement" by token frequency, "norms" and duality by token frequency, or the
+                "cosines" among the commonest tokens.
 
         Returns:
             A PNG as a data URL.
         """
-        kept = self._desk.store.find(key)
+        from .exports import as_png
+
+        try:
+            drawn = as_png(self._kept(key).report, [name])
+        except InputError as fault:
+            raise gr.Error(str(fault), print_exception=False) from fault
+        return "data:image/png;base64," + base64.b64encode(drawn).decode()
+
+    def _kept(self, key: str) -> Kept:
+        kept = self._office.desk().store.find(key)
         if kept is None:
             raise gr.Error("No result is kept under this key: ask `results` for the keys.", print_exception=False)
-        return "data:image/png;base64," + base64.b64encode(as_png(kept.report)).decode()
+        return kept
 
 
 def token(oauth_token: gr.OAuthToken | None) -> str | bool:

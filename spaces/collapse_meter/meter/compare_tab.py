@@ -7,23 +7,23 @@ from typing import Any
 
 import gradio as gr
 
-from nc_hf.report import Comparison, compare
+from nc_hf.progress import Progress
 
 from .api import token
-from .charts import STRATA, comparison_frame, overlay_frame
 from .controls import chosen, text_controls
-from .desk import MAX_COMPARED, Answer, Desk, sentence
-from .exports import comparison_links
-from .html import comparison_table, message, progress
+from .html import message, progress, sentence
+from .limits import MAX_COMPARED
 from .measure_tab import QUICK, QUIET, SLOW
+from .office import Office
+from .turns import Waiting
 
 
 class CompareTab:
     """Controls, progress and comparison."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, office: Office) -> None:
         """Lay the tab out and wire it; within a ``gr.Tab``."""
-        self._desk = desk
+        self._office = office
         self.models = gr.Textbox(
             lines=3,
             label="Models",
@@ -31,7 +31,7 @@ class CompareTab:
             info=f"Two to {MAX_COMPARED}, one a line; a revision after @",
             elem_id="models",
         )
-        self.text = text_controls("compare", desk.settings.max_tokens)
+        self.text = text_controls("compare", office.settings.max_tokens)
         with gr.Row():
             self.start = gr.Button("Compare", variant="primary", elem_id="compare-start", scale=0, min_width=160)
             self.stop = gr.Button(
@@ -44,7 +44,7 @@ class CompareTab:
             self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
             with gr.Row():
                 self.bars = gr.BarPlot(
-                    x="model", y="value", tooltip="all", height=280, min_width=320, elem_id="plot-compare"
+                    x="model", y="value", tooltip="all", height=280, min_width=260, elem_id="plot-compare"
                 )
                 self.strata = gr.LinePlot(
                     x="tokens of the class",
@@ -52,7 +52,7 @@ class CompareTab:
                     color="model",
                     tooltip="all",
                     height=280,
-                    min_width=320,
+                    min_width=260,
                     label="Scatter (NC1) by token frequency, ↓",
                     elem_id="plot-compare-strata",
                 )
@@ -88,31 +88,16 @@ class CompareTab:
         """Measure one after another, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
-            questions = self._desk.compared((models or "").splitlines(), named, own, budget, preset)
+            questions = self._office.desk().compared((models or "").splitlines(), named, own, budget, preset)
             reports = []
             for number, question in enumerate(questions, start=1):
                 prefix = f"{number} of {len(questions)}, {question.name}: "
-                for step in self._desk.answer(question, token(oauth_token)):
-                    if isinstance(step, Answer):
-                        reports.append(step.report)
-                    else:
+                for step in self._office.desk().answer(question, token(oauth_token)):
+                    if isinstance(step, Waiting | Progress):
                         yield self._running(progress(step, prefix))
-            comparison = compare(reports)
-            first = comparison.metrics[0].name
-            strata = overlay_frame(reports, comparison.names)
-            bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.split("-")[0].replace(",", "")))
-            yield {
-                self.status: "",
-                self.start: gr.update(interactive=True),
-                self.stop: gr.update(visible=False),
-                self.result: gr.update(visible=True),
-                self.downloads: comparison_links(comparison),
-                self.table: comparison_table(comparison),
-                self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
-                self.bars: comparison_frame(comparison, first),
-                self.strata: gr.LinePlot(strata, sort=bins),
-                self.comparison: comparison,
-            }
+                    else:
+                        reports.append(step.report)
+            yield self._done(reports)
         except Exception as fault:
             yield {
                 self.status: message(sentence(fault)),
@@ -129,5 +114,31 @@ class CompareTab:
             self.result: gr.update(visible=False),
         }
 
-    def _show(self, comparison: Comparison | None, metric: str) -> Any:
-        return gr.update() if comparison is None else comparison_frame(comparison, metric)
+    def _done(self, reports: list[Any]) -> dict[Any, Any]:
+        from nc_hf.report import compare
+
+        from .charts import STRATA, comparison_frame, overlay_frame
+        from .exports import comparison_links
+        from .tables import comparison_table
+
+        comparison = compare(reports)
+        first = comparison.metrics[0].name
+        strata = overlay_frame(reports, comparison.names)
+        bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.split("-")[0].replace(",", "")))
+        return {
+            self.status: "",
+            self.start: gr.update(interactive=True),
+            self.stop: gr.update(visible=False),
+            self.result: gr.update(visible=True),
+            self.downloads: comparison_links(comparison),
+            self.table: comparison_table(comparison),
+            self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
+            self.bars: gr.BarPlot(comparison_frame(comparison, first), label=first),
+            self.strata: gr.LinePlot(strata, sort=bins),
+            self.comparison: comparison,
+        }
+
+    def _show(self, comparison: Any, metric: str) -> Any:
+        from .charts import comparison_frame
+
+        return gr.update() if comparison is None else gr.BarPlot(comparison_frame(comparison, metric), label=metric)

@@ -10,7 +10,7 @@ import gradio as gr
 from nc_hf.errors import CorpusError
 
 from .html import message
-from .question import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD, documents, read_upload
+from .limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 
 DATASET = "dataset"
 CORPORA = [
@@ -95,6 +95,8 @@ def text_controls(prefix: str, limit: int) -> TextControls:
 
 def take_upload(path: str) -> tuple[str, str]:
     """Read an uploaded file into the visitor's session and remove it from the disk at once."""
+    from .question import documents, read_upload
+
     file = Path(path)
     try:
         text = read_upload(file.read_bytes())

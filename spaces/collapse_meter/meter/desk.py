@@ -7,27 +7,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nc_hf.errors import FileError, InputError, NCError
+from nc_hf.errors import FileError, InputError
 from nc_hf.progress import Progress
 from nc_hf.report import Report
 
+from .limits import MAX_COMPARED
 from .places import Place, places
 from .question import Question, ask
 from .settings import Settings
 from .store import Kept, Store, identify
-from .turns import Turns
+from .turns import Turns, Waiting
 from .verdict import Verdict, verdict
 from .work import PAUSE, measure_in_steps
 
-MAX_COMPARED = 6
 _LOG = logging.getLogger("nc_hf.space")
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The question stands in line behind so many others."""
-
-    ahead: int
 
 
 @dataclass(frozen=True)
@@ -136,11 +129,3 @@ class Desk:
     def _answer(self, key: str, question: Question, report: Report, *, kept: bool) -> Answer:
         like = self.store.like(question, report.model.commit)
         return Answer(key, question, report, verdict(report), places(report, like), kept)
-
-
-def sentence(fault: BaseException) -> str:
-    """Return what to tell a visitor; what was not foreseen goes to the log instead."""
-    if isinstance(fault, NCError):
-        return str(fault)
-    _LOG.error("An analysis failed", exc_info=fault)
-    return f"Something failed that should not ({type(fault).__name__}): try another model, or again later."

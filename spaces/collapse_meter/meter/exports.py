@@ -7,20 +7,21 @@ import io
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from html import escape
-from typing import Literal
 
+from nc_hf.errors import InputError
 from nc_hf.report import Comparison, Report
 
-Form = Literal["json", "markdown", "csv"]
+from .limits import FIGURES, Figure, Form
 
 ENDINGS: Mapping[Form, tuple[str, str, str]] = {
     "json": ("JSON", "json", "application/json"),
     "markdown": ("Markdown", "md", "text/markdown"),
     "csv": ("CSV", "csv", "text/csv"),
 }
-_DRAWING = threading.Lock()  # matplotlib keeps its figures in one place for the whole process
+_DRAWING = threading.Lock()  # matplotlib's fonts and settings are those of the whole process
 
 
 def as_text(report: Report, form: Form) -> str:
@@ -28,14 +29,29 @@ def as_text(report: Report, form: Form) -> str:
     return {"json": report.to_json, "markdown": report.to_markdown, "csv": report.to_csv}[form]()
 
 
-def as_png(report: Report) -> bytes:
-    """Return the figure of a report: variability and NC4 by token frequency."""
-    from nc_hf.plots import variability_figure
+def as_png(report: Report, figures: Sequence[Figure] = FIGURES) -> bytes:
+    """Draw a report: the figures that it holds what is needed for, one below the other.
 
-    content = io.BytesIO()
-    with _DRAWING:
-        variability_figure(report).savefig(content, format="png", dpi=200)
-    return content.getvalue()
+    Raises:
+        InputError: it holds what is needed for none.
+    """
+    from nc_hf import plots
+
+    draw = {
+        "variability": plots.variability_figure,
+        "agreement": plots.agreement_figure,
+        "norms": plots.norms_figure,
+        "cosines": plots.cosine_figure,
+    }
+    drawn = []
+    for name in figures:
+        content = io.BytesIO()
+        with _DRAWING, suppress(InputError):
+            draw[name](report).savefig(content, format="png", dpi=120)
+            drawn.append(content)
+    if not drawn:
+        raise InputError(f"The report of {report.name} holds nothing to draw: measure with the preset core.")
+    return drawn[0].getvalue() if len(drawn) == 1 else _stacked(drawn)
 
 
 def download_links(report: Report, *, figure: bool) -> str:
@@ -44,7 +60,7 @@ def download_links(report: Report, *, figure: bool) -> str:
         link(label, file_name(report.name, ending), kind, as_text(report, form).encode())
         for form, (label, ending, kind) in ENDINGS.items()
     ]
-    if figure:
+    if figure and report.token_table is not None:
         links.append(link("PNG", file_name(report.name, "png"), "image/png", as_png(report)))
     return f"<div class='downloads' role='group' aria-label='Download the report'>{''.join(links)}</div>"
 
@@ -75,3 +91,19 @@ def file_name(name: str, ending: str) -> str:
     'nc_report-a-b-main.json'
     """
     return f"nc_report-{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-.')[:80]}.{ending}"
+
+
+def _stacked(pictures: Sequence[io.BytesIO]) -> bytes:
+    """Put pictures one below the other, centred on white."""
+    from PIL import Image
+
+    opened = [Image.open(picture).convert("RGB") for picture in pictures]
+    width = max(picture.width for picture in opened)
+    whole = Image.new("RGB", (width, sum(picture.height for picture in opened)), "white")
+    top = 0
+    for picture in opened:
+        whole.paste(picture, ((width - picture.width) // 2, top))
+        top += picture.height
+    content = io.BytesIO()
+    whole.save(content, format="png", optimize=True)
+    return content.getvalue()

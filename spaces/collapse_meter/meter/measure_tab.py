@@ -1,22 +1,24 @@
-"""The tab that measures one model."""
+"""The tab that measures one model. What measures is imported by the functions that need it (see `office`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from nc_hf.errors import NCError
+from nc_hf.progress import Progress
 
 from .api import token
-from .charts import STRATA, strata_frame, token_frame
 from .controls import DATASET, chosen, text_controls
-from .desk import Answer, Desk, sentence
-from .exports import download_links
-from .html import circumstance_table, message, metric_table, progress, token_tables, verdict_card
-from .question import DEFAULT_TOKENS, UPLOAD
-from .suggestions import suggest_models, suggest_revisions
+from .html import message, progress, sentence
+from .limits import DEFAULT_TOKENS, UPLOAD
+from .office import Office
+from .turns import Waiting
+
+if TYPE_CHECKING:
+    from .desk import Answer
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 QUICK: dict[str, Any] = {**QUIET, "concurrency_id": "quick", "concurrency_limit": 8}
@@ -31,9 +33,9 @@ _MOST_REVISIONS = 200
 class MeasureTab:
     """Controls, progress and result."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, office: Office) -> None:
         """Lay the tab out and wire it; within a ``gr.Tab``."""
-        self._desk = desk
+        self._office = office
         self._lay_out_controls()
         self._lay_out_result()
         self._wire()
@@ -47,6 +49,7 @@ class MeasureTab:
                 label="Model",
                 elem_id="model",
                 scale=3,
+                min_width=260,
                 info="Id on the Hub, or the address of its page",
             )
             self.revision = gr.Dropdown(
@@ -56,10 +59,10 @@ class MeasureTab:
                 label="Revision",
                 elem_id="revision",
                 scale=1,
-                min_width=180,
+                min_width=200,
                 info="Branch, tag, commit; or empty",
             )
-        self.text = text_controls("measure", self._desk.settings.max_tokens)
+        self.text = text_controls("measure", self._office.settings.max_tokens)
         with gr.Row():
             self.start = gr.Button("Measure", variant="primary", elem_id="start", scale=0, min_width=160)
             self.stop = gr.Button("Cancel", variant="stop", elem_id="stop", scale=0, min_width=120, visible=False)
@@ -80,7 +83,7 @@ class MeasureTab:
                     y="scatter",
                     tooltip="all",
                     height=260,
-                    min_width=320,
+                    min_width=260,
                     elem_id="plot-scatter",
                     label="Scatter within tokens over scatter between them (NC1), ↓",
                     sort=None,
@@ -90,7 +93,7 @@ class MeasureTab:
                     y="agreement",
                     tooltip="all",
                     height=260,
-                    min_width=320,
+                    min_width=260,
                     elem_id="plot-agreement",
                     label="Agreement with the nearest mean (NC4), ↑",
                     sort=None,
@@ -101,7 +104,7 @@ class MeasureTab:
                     y="scatter",
                     tooltip="all",
                     height=260,
-                    min_width=320,
+                    min_width=260,
                     elem_id="plot-tokens",
                     label="Every token: its scatter (NC1), ↓",
                 )
@@ -110,7 +113,7 @@ class MeasureTab:
                     y="duality",
                     tooltip="all",
                     height=260,
-                    min_width=320,
+                    min_width=260,
                     elem_id="plot-duality",
                     label="Every token: cosine of classifier and mean (NC3), ↑",
                 )
@@ -151,9 +154,13 @@ class MeasureTab:
         followed.then(self._figure, self.answer, self.downloads, **QUICK)
 
     def _suggest(self, typed: str) -> Any:
+        from .suggestions import suggest_models
+
         return gr.update(choices=suggest_models(typed))
 
     def _revisions(self, model: str | None) -> Any:
+        from .suggestions import suggest_revisions
+
         return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
 
     def _measure(
@@ -170,10 +177,10 @@ class MeasureTab:
         """Measure, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
-            question = self._desk.question(model or "", revision or "", named, own, budget, preset)
+            question = self._office.desk().question(model or "", revision or "", named, own, budget, preset)
             yield self._running(message("Asking the Hub which commit is meant …", "note"))
-            for step in self._desk.answer(question, token(oauth_token)):
-                yield self._done(step) if isinstance(step, Answer) else self._running(progress(step))
+            for step in self._office.desk().answer(question, token(oauth_token)):
+                yield self._running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
         except Exception as fault:
             yield self._failed(sentence(fault))
 
@@ -184,7 +191,7 @@ class MeasureTab:
         corpus = asked.get("corpus", "tinystories")
         tokens, preset = asked.get("tokens", ""), asked.get("preset", "core")
         try:
-            question = self._desk.question(
+            question = self._office.desk().question(
                 asked["model"], asked.get("revision", ""), corpus, "",
                 int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset,
             )  # fmt: skip
@@ -192,7 +199,7 @@ class MeasureTab:
         except NCError as fault:
             return self._failed(sentence(fault))
         try:
-            answer = self._desk.find(question, token(oauth_token))
+            answer = self._office.desk().find(question, token(oauth_token))
         except Exception as fault:
             return controls | self._failed(sentence(fault))
         if answer is not None:
@@ -226,6 +233,10 @@ class MeasureTab:
         return {**self._ended(message(why)), self.result: gr.update(visible=False), self.answer: None}
 
     def _done(self, answer: Answer) -> dict[Any, Any]:
+        from .charts import STRATA, strata_frame, token_frame
+        from .exports import download_links
+        from .tables import circumstance_table, metric_table, token_tables, verdict_card
+
         report = answer.report
         strata, tokens = strata_frame(report), token_frame(report)
         bins = list(strata[STRATA[0]])
@@ -246,4 +257,6 @@ class MeasureTab:
         }
 
     def _figure(self, report: Any) -> str:
+        from .exports import download_links
+
         return "" if report is None else download_links(report, figure=True)

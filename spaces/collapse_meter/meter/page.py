@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ import gradio as gr
 
 from .api import Api
 from .compare_tab import CompareTab
-from .desk import Desk
-from .html import result_table
 from .measure_tab import MeasureTab
+from .office import Office
 from .settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -22,9 +22,22 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 _SHOWN = 100
 
 
-def build(settings: Settings) -> gr.Blocks:
+def serve(settings: Settings, **address: Any) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        settings: of the owner.
+        address: for ``gr.Blocks.launch``, such as ``server_port``.
+    """
+    office = Office(settings)
+    page = build(office)
+    page.launch(prevent_thread_lock=True, **launch_options(), **address)
+    office.warm()
+    page.block_thread()
+
+
+def build(office: Office) -> gr.Blocks:
     """Make the page, with its API."""
-    desk = Desk(settings)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Row(equal_height=True):
             gr.HTML(
@@ -33,17 +46,17 @@ def build(settings: Settings) -> gr.Blocks:
             )
             if os.environ.get("OAUTH_CLIENT_ID"):  # as on a Space with hf_oauth
                 gr.LoginButton("Log in for gated models", size="sm", scale=0, min_width=220, elem_id="login")
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
-                measuring = MeasureTab(desk)
+                measuring = MeasureTab(office)
             with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                CompareTab(desk)
+                CompareTab(office)
             with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as earlier:
                 listed = gr.HTML(elem_id="earlier-results")
             with gr.Tab("Read", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
         earlier.select(
-            lambda: result_table(desk.store.all()[:_SHOWN]),
+            partial(_earlier_results, office),
             None,
             listed,
             show_progress="hidden",
@@ -52,9 +65,15 @@ def build(settings: Settings) -> gr.Blocks:
             concurrency_limit=8,
         )
         measuring.follow_links(page)
-        Api(desk).register()
+        Api(office).register()
     page.queue(max_size=64, api_open=True)
     return page
+
+
+def _earlier_results(office: Office) -> str:
+    from .tables import result_table
+
+    return result_table(office.desk().store.all()[:_SHOWN])
 
 
 def theme() -> gr.themes.Base:
@@ -72,7 +91,6 @@ def theme() -> gr.themes.Base:
         block_title_text_color="*neutral_700",
         block_title_text_color_dark="*neutral_200",
         color_accent="*primary_700",
-        color_accent_soft_dark="*primary_900",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",

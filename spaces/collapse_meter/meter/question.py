@@ -13,12 +13,8 @@ from nc_hf.hub import parse_reference
 from nc_hf.metrics import PRESETS
 from nc_hf.stories import END_OF_TEXT
 
-UPLOAD = "upload"
-"""The name of a corpus that a visitor brings along."""
+from .limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 
-MIN_TOKENS = 1_000
-DEFAULT_TOKENS = 50_000
-MAX_TEXT_BYTES = 5_000_000
 _DATASET_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#\s]+/[^/?#\s]+)\S*")
 
 

@@ -21,7 +21,8 @@ from nc_hf.files import write_text
 from nc_hf.hub.faults import hub_faults
 from nc_hf.report import Report
 
-from .question import UPLOAD, Question
+from .limits import UPLOAD
+from .question import Question
 
 _LOG = logging.getLogger("nc_hf.space")
 _KEY = re.compile(r"[0-9a-f]{32}")

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 from nc_hf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The question stands in line behind so many others."""
+
+    ahead: int
 
 
 class Turns:
