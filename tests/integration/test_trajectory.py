@@ -289,6 +289,8 @@ def test_the_command_writes_prints_and_goes_on(
     assert [row["revision"] for row in rows] == ["step0", "step20", "step40"]
     assert float(rows[1]["nc1_cdnv"]) == expected.metrics["nc1_cdnv"].value
     assert float(rows[1]["nc1_cdnv_stderr"]) == expected.metrics["nc1_cdnv"].stderr
+    assert b"PNG" in (output / "trajectory.png").read_bytes()[:8]
+    assert all(name in (output / "trajectory.svg").read_text(encoding="utf-8") for name in ("NC1", "NC4"))
     assert (output / "trajectory.md").read_text(encoding="utf-8") == course.to_markdown()
     for number, name in enumerate(("step0", "step20", "step40", "step50"), start=1):
         assert f"revision {number} of 4: {name} ({repository.branches[name][:7]})" in result.stderr
