@@ -12,8 +12,13 @@ import torch
 
 def ratio(first: Callable[[], object], second: Callable[[], object], pairs: int) -> tuple[float, float, float]:
     """Run both in turn ``pairs`` times; return the median ratio of first over second, and both median seconds."""
+    return ratio_of_seconds(lambda: seconds_of(first), lambda: seconds_of(second), pairs)
+
+
+def ratio_of_seconds(first: Callable[[], float], second: Callable[[], float], pairs: int) -> tuple[float, float, float]:
+    """As `ratio`, of work that times itself and returns its seconds."""
     first(), second()
-    timed = [(_seconds(first), _seconds(second)) for _ in range(pairs)]
+    timed = [(first(), second()) for _ in range(pairs)]
     return (
         statistics.median(a / b for a, b in timed),
         statistics.median(a for a, _ in timed),
@@ -21,12 +26,13 @@ def ratio(first: Callable[[], object], second: Callable[[], object], pairs: int)
     )
 
 
-def machine() -> str:
-    """What the figures were measured on."""
-    return f"torch {torch.__version__}, {torch.get_num_threads()} threads, Python {platform.python_version()}"
-
-
-def _seconds(work: Callable[[], object]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
+    """Run it once and return how long it took."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads, Python {platform.python_version()}"
