@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 CATEGORIES = ("word start", "word continuation", "number", "punctuation", "special")
@@ -72,13 +73,19 @@ def _visible_character(character: str) -> str:
 
 def _bytes_of(piece: str) -> str:
     """Write what a byte-level piece spells, bytes that are no whole character by number; the piece if it is none."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-    byte_of = {character: byte for byte, character in bytes_to_unicode().items()}
+    byte_of = _byte_by_character()
     if not byte_of.keys() >= set(piece):
         return piece
     text = bytes(byte_of[character] for character in piece).decode("utf-8", "surrogateescape")
     return "".join(f"<0x{ord(c) - 0xDC00:02X}>" if "\udc80" <= c <= "\udcff" else c for c in text)
+
+
+@cache
+def _byte_by_character() -> dict[str, int]:
+    """Return the byte that each character of a byte-level vocabulary stands for."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {character: byte for byte, character in bytes_to_unicode().items()}
 
 
 def _category(text: str | None) -> str:
