@@ -108,6 +108,10 @@ class Store:
             while len(self._kept) > _MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
 
+    def push(self) -> object:
+        """Push what came since the last time to the data set now; None where there is nothing to push or nowhere."""
+        return self._scheduler.push_to_hub() if self._scheduler else None
+
     def all(self) -> list[Kept]:
         """List the results, the newest first."""
         with self._lock:

@@ -74,7 +74,7 @@ def verdict(report: Report) -> Verdict:
 
 
 def _level(scatter: MetricValue | None, agreement: MetricValue | None) -> Level:
-    """Join NC1 and NC4; where one was not measured, the other speaks alone and is never called strong."""
+    """Join NC1 and NC4; where one was not measured, the other is at most one respect."""
     gathers = None if scatter is None else (scatter.value < GATHERED)
     agrees = None if agreement is None else (agreement.value >= MOSTLY)
     if gathers is None and agrees is None:

@@ -1,0 +1,346 @@
+"""The parts of the Space by themselves: questions, places, verdicts, what is kept, whose turn it is, deployment."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from meter.controls import chosen, take_upload
+from meter.limits import UPLOAD
+from meter.places import REFERENCE, places, published_share
+from meter.question import Question, ask, read_upload
+from meter.store import Store, identify
+from meter.suggestions import suggest_models, suggest_revisions
+from meter.tables import metric_table, result_table, verdict_card
+from meter.turns import Turns
+from meter.verdict import verdict
+
+from nc_hf import measure
+from nc_hf.errors import CorpusError, HubError, InputError, NCError
+from nc_hf.hub.deployment import deploy_space
+from nc_hf.report import MetricValue, Report
+from tests.hub.models import gpt2_files
+from tests.hub.repository import as_bytes
+from tests.hub.server import StandIn
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 1_000_000
+
+
+def question(
+    model: str = "a/b", revision: str = "", corpus: str = "builtin", text: str = "", **other: object
+) -> Question:
+    budget, preset = other.get("max_tokens", 2_000), str(other.get("preset", "core"))
+    return ask(model, revision, corpus, text, budget, preset, limit=LIMIT)
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """A report as an older nc_hf wrote it."""
+    return Report.load(ROOT / "tests" / "reference" / "report.json")
+
+
+def with_values(report: Report, **values: float) -> Report:
+    """The report with other values, each with a standard error of a thousandth."""
+    return dataclasses.replace(report, metrics={name: MetricValue(value, 0.001) for name, value in values.items()})
+
+
+# --- questions
+
+
+def test_addresses_and_revisions_are_understood() -> None:
+    assert question("https://huggingface.co/a/b/tree/step1").name == "a/b@step1"
+    assert question(" a/b@v1 ").revision == "v1"
+    assert question(corpus="https://huggingface.co/datasets/c/d").corpus == "hub:c/d"
+    assert question(corpus="hub:c/d:en:test:story").corpus == "hub:c/d:en:test:story"
+    assert (
+        question("a/b", "v1", "hub:c/d").link == "?model=a%2Fb&revision=v1&corpus=hub%3Ac%2Fd&tokens=2000&preset=core"
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"model": ""},
+        {"model": "."},
+        {"model": "/etc"},
+        {"model": "../a"},
+        {"model": "a/b/c"},
+        {"model": "<b>a</b>/c"},
+        {"revision": "../x"},
+        {"corpus": "/etc/passwd"},
+        {"corpus": "passwd.txt"},
+        {"corpus": "hub:/etc/passwd"},
+        {"corpus": "hub:json"},
+        {"corpus": "hub:../../x/y"},
+        {"corpus": ""},
+        {"corpus": UPLOAD},
+        {"corpus": UPLOAD, "text": " <|endoftext|> "},
+        {"text": "a text without the corpus upload"},
+        {"preset": "all"},
+        {"max_tokens": 0},
+        {"max_tokens": -5},
+        {"max_tokens": 10**12},
+        {"max_tokens": None},
+        {"max_tokens": math.nan},
+        {"max_tokens": True},
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_fetched(hub: StandIn, asked: dict[str, object]) -> None:
+    with pytest.raises(NCError, match=r": .*\.$"):
+        question(**asked)  # type: ignore[arg-type]
+    assert hub.requests == []
+
+
+def test_an_upload_is_read_once_and_leaves_the_disk(tmp_path: Path) -> None:
+    place = tmp_path / "mine.txt"
+    place.write_bytes("\ufeffeins\r\n<|endoftext|>zwei".encode())
+    text, note = take_upload(str(place))
+    assert text == "eins\n<|endoftext|>zwei"
+    assert "2 documents" in note
+    assert not place.exists()
+    assert chosen(UPLOAD, "", text) == (UPLOAD, text)
+    assert chosen("builtin", "", text) == ("builtin", "")
+    assert list(question(corpus=UPLOAD, text=text).open(False).texts) == ["eins", "zwei"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "empty"), (b"\0", "binary"), (b"\xff", "UTF-8"), (b"a" * 5_000_001, "bytes")]
+)
+def test_uploads_that_are_no_text_are_refused(content: bytes, said: str) -> None:
+    with pytest.raises(CorpusError, match=said):
+        read_upload(content)
+
+
+# --- reading a result
+
+
+def test_the_reference_is_what_the_command_makes_of_the_published_files(shared_data: Path) -> None:
+    sys.path.insert(0, str(ROOT / "spaces" / "collapse_meter"))
+    from make_reference import reference
+
+    assert reference(str(shared_data / "published")) == REFERENCE
+
+
+def test_a_value_is_placed_by_the_quantiles_in_the_metric_s_direction(report: Report) -> None:
+    up, down = REFERENCE["quantiles"]["nc4_agreement"], REFERENCE["quantiles"]["nc2_cos_std"]
+    assert published_share("nc4_agreement", up[10]) == pytest.approx(0.5)
+    assert published_share("nc2_cos_std", down[5]) == pytest.approx(0.75)
+    assert published_share("nc4_agreement", (up[4] + up[5]) / 2) == pytest.approx(0.225)
+    assert published_share("nc2_cos_std", 0.0) == 1.0
+    assert published_share("nc1_cdnv_paper", 0.001) is None, "the published CDNV is comparable with nothing else"
+    mine = with_values(report, nc1_trace_ratio=0.5, nc2_cos_mean=0.0, nc4_agreement=0.3)
+    others = [with_values(report, nc1_trace_ratio=value) for value in (0.4, 0.6, 0.7)]
+    found = places(mine, others)
+    assert (found["nc1_trace_ratio"].kept, found["nc1_trace_ratio"].among) == (2, 3)
+    assert found["nc4_agreement"].among == 0
+    assert "nc2_cos_mean" not in found, "it has no direction"
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "words"),
+    [
+        ({"nc1_trace_ratio": 0.05, "nc4_agreement": 0.95}, "strong", "Strongly collapsed"),
+        ({"nc1_trace_ratio": 0.05, "nc4_agreement": 0.60}, "partial", "Partly collapsed"),
+        ({"nc1_trace_ratio": 0.93, "nc4_agreement": 0.55}, "partial", "Partly collapsed"),
+        ({"nc1_trace_ratio": 1.50, "nc4_agreement": 0.55}, "slight", "Collapsed in one respect only"),
+        ({"nc1_trace_ratio": 0.50, "nc4_agreement": 0.10}, "slight", "Collapsed in one respect only"),
+        ({"nc1_trace_ratio": 1.50, "nc4_agreement": 0.10}, "none", "Hardly collapsed"),
+        ({"nc4_agreement": 0.95}, "slight", "judged by the nearest mean."),
+        ({"nc2_cos_std": 0.2}, "unknown", "No verdict"),
+        ({"nc1_trace_ratio": math.nan, "nc4_agreement": math.nan}, "unknown", "No verdict"),
+    ],
+)
+def test_the_headline_follows_its_rules(report: Report, values: dict[str, float], level: str, words: str) -> None:
+    said = verdict(with_values(report, **values))
+    assert said.level == level
+    assert words in said.headline
+
+
+def test_a_value_close_to_a_limit_and_a_small_sample_are_said(report: Report) -> None:
+    said = verdict(with_values(report, nc1_trace_ratio=0.9985, nc4_agreement=0.6))
+    assert "so close to the limit of 1 " in said.findings[0].reason
+    assert "so close" not in verdict(with_values(report, nc1_trace_ratio=0.99)).findings[0].reason
+    few = dataclasses.replace(report, tokens=500, classes=dataclasses.replace(report.classes, used=12, coverage=0.4))
+    assert len(verdict(few).cautions) == 3
+
+
+# --- what is kept
+
+
+def test_a_result_is_found_by_commit_text_and_options_alone(hub: StandIn, tmp_path: Path, report: Report) -> None:
+    repository = hub.add("a/b", gpt2_files())
+    hub.add("c/d", {"train.jsonl": json.dumps({"text": "x"})}, kind="dataset")
+    asked = question(corpus="hub:c/d")
+    key = identify(asked, False).key
+    store = Store(tmp_path)
+    store.keep(key, asked, report)
+    assert identify(question("https://huggingface.co/a/b", corpus="hub:c/d"), False).key == key
+    other = [
+        question(corpus="builtin"),
+        question(corpus="hub:c/d", max_tokens=3_000),
+        question(corpus="hub:c/d", preset="full"),
+    ]
+    assert len({key, *(identify(each, False).key for each in other)}) == 4
+    reopened = Store(tmp_path).find(key)
+    assert reopened is not None
+    assert reopened.report == report
+    assert reopened.question == asked
+    repository.commit({"README.md": "changed"})
+    assert identify(asked, False).key != key
+
+
+def test_only_what_everybody_may_read_may_be_kept(hub: StandIn) -> None:
+    hub.users["hf_friend"] = "friend"
+    hub.add("a/b", gpt2_files())
+    hub.add("a/gated", gpt2_files(), gated=True, readers={"friend"})
+    hub.add("a/private", gpt2_files(), private=True, readers={"friend"})
+    hub.add("c/private", {"x.txt": "y"}, kind="dataset", private=True, readers={"friend"})
+    assert identify(question(), False).public
+    assert not identify(question("a/gated"), "hf_friend").public
+    assert not identify(question("a/private"), "hf_friend").public
+    assert not identify(question(corpus="hub:c/private"), "hf_friend").public
+    assert not identify(question(corpus=UPLOAD, text="mine"), False).public
+    for refused in (question("a/private"), question(corpus="hub:c/private"), question("a/none")):
+        with pytest.raises(HubError):
+            identify(refused, False)
+
+
+def test_damaged_and_foreign_files_among_the_results_are_left_aside(tmp_path: Path) -> None:
+    (tmp_path / f"{'0' * 32}.json").write_text("{")
+    (tmp_path / f"{'1' * 32}.json").write_text('{"question": {"model": "a/b", "path": "/etc"}, "report": {}}')
+    assert Store(tmp_path).all() == []
+
+
+def test_results_are_pushed_to_a_data_set_and_fetched_from_it(
+    hub: StandIn, tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_writer")
+    hub.add("a/b", gpt2_files())
+    key = identify(question(), False).key
+    store = Store(tmp_path / "here", "writer/results")
+    store.keep(key, question(), report)
+    assert store.push() is not None
+    held = hub.get("writer/results", "dataset").at("main").files
+    assert f"{key}.json" in held
+    other = Store(tmp_path / "there", "writer/results")
+    kept = other.find(key)
+    assert kept is not None
+    assert kept.report == report
+    for each in (store, other):  # else they push once more when the session ends
+        atexit.unregister(each._scheduler._push_to_hub)
+        each._scheduler.stop()
+
+
+def test_without_a_token_results_stay_on_this_machine(hub: StandIn, tmp_path: Path, report: Report) -> None:
+    store = Store(tmp_path, "writer/results")
+    store.keep("0" * 32, question(), report)
+    assert store.find("0" * 32) is not None
+    assert store.push() is None
+
+
+def test_turns_are_taken_in_order_and_the_line_is_bounded() -> None:
+    turns = Turns(max_waiting=2)
+    first, second, third = turns.enter(), turns.enter(), turns.enter()
+    assert [turns.ahead(place) for place in (first, second, third)] == [0, 1, 2]
+    with pytest.raises(InputError, match="2 analyses are waiting"):
+        turns.enter()
+    turns.leave(second)
+    turns.leave(first)
+    turns.leave(first)
+    assert turns.ahead(third) == 0
+
+
+# --- suggestions and markup
+
+
+def test_suggestions_come_from_the_hub_and_never_fail(hub: StandIn) -> None:
+    repository = hub.add("some/pythia-test", gpt2_files())
+    hub.add("some/pythia-secret", gpt2_files(), private=True)
+    for name in ("step2", "step10"):
+        repository.tags[name] = repository.branches["main"]
+    assert suggest_models("pythia-t") == ["some/pythia-test"]
+    assert suggest_models("secret") == []
+    assert suggest_revisions("some/pythia-test") == ["step2", "step10", "main"]
+    assert suggest_models("p") == suggest_revisions("no id") == suggest_revisions("some/missing") == []
+    hub.clear()
+    assert suggest_models("nobody-asked-this") == []
+
+
+def test_markup_in_names_is_shown_not_obeyed(hub: StandIn, tmp_path: Path, report: Report) -> None:
+    from meter.desk import Answer
+    from meter.store import Kept
+
+    evil = "<script>alert(1)</script>"
+    marked = dataclasses.replace(
+        report,
+        model=dataclasses.replace(report.model, id=evil, architecture=evil),
+        definitions=dict.fromkeys(report.definitions, evil),
+    )
+    asked = Question(evil, evil, f"hub:{evil}")
+    answer = Answer("", asked, marked, verdict(marked), places(marked, []), kept=False)
+    for html in (verdict_card(answer), metric_table(answer), result_table([Kept("0", asked, marked)])):
+        assert "<script" not in html
+        assert "&lt;script&gt;" in html
+
+
+# --- on the Hub
+
+
+def test_a_space_is_created_with_the_page_and_this_nc_hf(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ROOT / "spaces" / "collapse_meter"
+    with pytest.raises(HubError, match="set HF_TOKEN"):
+        deploy_space("writer/meter", folder)
+    monkeypatch.setenv("HF_TOKEN", "hf_writer")
+    assert deploy_space("writer/meter", folder) == f"{hub.url}/spaces/writer/meter"
+    files = hub.get("writer/meter", "space").at("main").files
+    assert {
+        "app.py",
+        "README.md",
+        "requirements.txt",
+        "meter/page.py",
+        "nc_hf/measuring.py",
+        "nc_hf/data/words.txt",
+    } <= set(files)
+    assert not [name for name in files if "__pycache__" in name or name.startswith("nc_hf/spaces")]
+    readme = as_bytes(files["README.md"]).decode()
+    for entry in ("sdk: gradio", "sdk_version: ", 'python_version: "3.11"', "app_file: app.py", "hf_oauth: true"):
+        assert f"\n{entry}" in readme
+    with pytest.raises(HubError):
+        deploy_space("somebody/else", folder)
+
+
+def test_the_page_stands_before_anything_heavy_is_loaded() -> None:
+    code = (
+        "import sys; import meter.page, meter.office, meter.settings;"
+        "page = meter.page.build(meter.office.Office(meter.settings.Settings.from_environment()));"
+        "print([name for name in ('torch', 'transformers', 'datasets', 'matplotlib') if name in sys.modules])"
+    )
+    folder = ROOT / "spaces" / "collapse_meter"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_an_upload_gives_the_digits_of_the_same_file(hub: StandIn, tmp_path: Path) -> None:
+    from meter.work import measure_in_steps
+
+    hub.add("a/b", gpt2_files())
+    text = "The cat sat on the mat and looked at the moon.\n<|endoftext|>A dog barked at the cat.\n" * 60
+    (tmp_path / "mine.txt").write_text(text)
+    asked = question(corpus=UPLOAD, text=text)
+    *_, ours = measure_in_steps(asked, False, 10**9, 10**9)
+    assert isinstance(ours, Report)
+    theirs = measure("a/b", str(tmp_path / "mine.txt"), max_tokens=2_000, progress=False)
+    assert ours.metrics == theirs.metrics
+    assert ours.corpus.fingerprint == theirs.corpus.fingerprint
+    assert ours.corpus.source == UPLOAD
