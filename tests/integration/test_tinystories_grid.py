@@ -32,7 +32,8 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     before = (tmp_path / "results.csv").read_bytes()
     again = run(*TINY, "--output", str(tmp_path))
     assert again.returncode == 0
-    assert "cell 1" not in again.stdout
+    assert "started" in first.stdout
+    assert "started" not in again.stdout
     assert (tmp_path / "results.csv").read_bytes() == before
 
 
@@ -41,4 +42,36 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
     assert refused.returncode == 8
     assert "does not divide among 4 heads" in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "huge"], "there is no preset huge: choose mini, paper, smoke"),
+        (["--set", "width=8"], "'width' of smoke.yaml is unknown"),
+        (["--shard", "3/2"], "there is no shard 3 of 2"),
+        (["--shard", "half"], "write it as i/n"),
+        (["--set", "lr_scheduler=stairs"], "not one that the Trainer knows"),
+        (["--corpus", "no/such/file.txt"], "There is no file or folder"),
+        (["--set", "max_train_tokens=100"], "give more text or a smaller block_size"),
+    ],
+)
+@pytest.mark.slow
+def test_every_kind_of_bad_input_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    refused = run(*arguments, "--output", str(tmp_path / "out"))
+    assert refused.returncode in (3, 8)
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_a_dry_run_prints_cells_and_costs_and_writes_nothing(tmp_path: Path) -> None:
+    done = run("--preset", "paper", "--widths", "64", "--depths", "1", "--dry-run", "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "01x0064_10_wd0.1_s42" in done.stdout
+    assert "3,397,440" in done.stdout  # parameters as published
+    assert "469,743,616" in done.stdout  # 229,367 blocks of 2,048 tokens, once
+    assert "the corpus was not read" in done.stdout
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,62 @@
+"""A study under ``accelerate launch`` in two processes: one ledger, and errors that are told before training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.distributed.launcher import ROOT, free_port
+
+RECIPE = ROOT / "recipes" / "tinystories_grid.py"
+TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
+TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000", "--set", "min_count=3"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def launch(output: Path, processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    start = [sys.executable]
+    if processes > 1:
+        start += ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1", "--mixed_precision", "no"]
+        start += ["--dynamo_backend", "no", "--num_processes", str(processes), "--main_process_port", str(free_port())]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [*start, str(RECIPE), *TINY, *arguments, "--output", str(output)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_two_processes_share_a_cell(tmp_path: Path) -> None:
+    done = launch(tmp_path / "two", 2, "--set", "save_steps=5")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("  started") == done.stdout.count("  done") == 1  # the other rank is silent
+    assert len(list((tmp_path / "two" / "cells").iterdir())) == 1
+    two = pd.read_csv(tmp_path / "two" / "results.csv")
+    assert two["saved_epoch"].tolist() == [-1, 0]
+    assert np.isfinite(two.select_dtypes("number")).all(axis=None)
+    alone = launch(tmp_path / "one", 1)
+    assert alone.returncode == 0, alone.stderr[-3000:]
+    one = pd.read_csv(tmp_path / "one" / "results.csv")
+    initial = two.iloc[0].drop("perplexity") / one.iloc[0].drop("perplexity")
+    assert two["batch_size"].tolist() == one["batch_size"].tolist()  # blocks a step, however many processes
+    assert initial[["val_loss", "nc1_cdnv_median", "nc2_cos_std", "classes"]].to_numpy() == pytest.approx(1, rel=1e-6)
+    assert two["val_loss"][1] == pytest.approx(one["val_loss"][1], rel=0.01)  # the same batches, summed in parts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "max_train_tokens=64"], "gives 1 blocks of 64 tokens for 2 processes"),
+        (["--set", "batch_size=3"], "a batch of 3 blocks"),
+    ],
+)
+def test_what_two_processes_cannot_share_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    refused = launch(tmp_path, 2, *arguments)
+    assert refused.returncode != 0
+    assert refused.stderr.count("tinystories_grid: ") == 1
+    assert said in refused.stderr
+    assert not (tmp_path / "checkpoints").exists()
