@@ -50,9 +50,10 @@ CAPTION = """state: epochs done less one, -1 is initialisation; loss: nats a tok
 validation text; NC1: median CDNV; NC2: std of cosines; GNC2: log-kernel spread
 over that of uniform directions; NC3: centred self-duality; NC4: agreement.
 NC1-NC3 on training text, NC4 on validation text."""
-PLAN_CAPTION = """parameters: counted on the model; memory: of one process, float32: weights,
-gradients, Adam, and what the backward pass keeps; time: training and
-measuring at the speed of a few steps that were run here for each width."""
+PLAN_CAPTION = """saved: states kept and measured; parameters: counted on the model; GiB: memory
+of one process, float32: weights, gradients, Adam, and what the backward pass
+keeps; time: training and measuring at the speed of a few steps that were run
+here for each width."""
 FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
@@ -133,13 +134,13 @@ def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
     size = text_size(study)
     plans = plan_cells(study, cells, size)
     table = Table(title="What would run", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    for title in ("cell", "states", "batch", "parameters", "tokens", "memory", "time"):
+    for title in ("cell", "saved", "batch", "parameters", "M tokens", "GiB", "time"):
         table.add_column(title, justify="left" if title == "cell" else "right", no_wrap=True)
     for plan in plans:
-        tokens = "unknown" if plan.tokens is None else f"{plan.tokens:,}"
+        tokens = "unknown" if plan.tokens is None else f"{plan.tokens / 1e6:,.1f}"
         time = "unknown" if plan.seconds is None else duration(plan.seconds)
         shape = (plan.cell.name, f"{plan.states}", f"{plan.batch_size}", f"{plan.parameters:,}")
-        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.1f} GiB", time)
+        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.1f}", time)
     console.print(table)
     blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
     console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)

@@ -136,11 +136,16 @@ class StudyProgress:
 def duration(seconds: float) -> str:
     """Write a time as one would say it.
 
-    >>> duration(42), duration(1500), duration(4000), duration(400000)
-    ('42 s', '25 min', '1.1 h', '4.6 days')
+    >>> duration(42), duration(1500), duration(4000), duration(400000), duration(4e8)
+    ('42 s', '25 min', '1.1 h', '4.6 days', '12.7 years')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 3600:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+    days = seconds / 86400
+    if days < 2:
+        return f"{seconds / 3600:.1f} h"
+    if days < 730:
+        return f"{days:.1f} days" if days < 100 else f"{days:.0f} days"
+    return f"{days / 365.25:,.1f} years"
