@@ -1,0 +1,187 @@
+"""The named API through gradio_client, and the MCP tools: the digits of Python and of the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from gradio_client import Client
+
+from nc_hf import measure
+from nc_hf.report import Report
+from tests.hub.models import gpt2_files
+from tests.hub.server import Fault, StandIn
+from tests.space import STORIES, Space, add_real_data
+from tests.space import space as space
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+TOOLS = {"suggest_models", "suggest_revisions", "measure", "cancel", "compare", "results", "open_result", "figure"}
+
+
+@pytest.fixture
+def client(space: Space, hub: StandIn) -> Client:
+    return Client(space.url, verbose=False)
+
+
+def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
+    """The last thing that `measure` yields."""
+    answer = client.submit(model, api_name="/measure", **{"corpus": "builtin", "max_tokens": 2_000, **asked}).result()
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_python_command_line_and_api_give_the_same_numbers(
+    client: Client, hub: StandIn, shared_data: Path, tmp_path: Path
+) -> None:
+    add_real_data(hub, shared_data)
+    asked = {"corpus": "tinystories", "max_tokens": 15_000}
+    answer = ask(client, STORIES, **asked)
+    by_api = Report.from_dict(answer["report"])
+    by_python = measure(STORIES, "tinystories", max_tokens=15_000, progress=False)
+    environment = {**os.environ, "HF_HOME": str(tmp_path)}
+    command = [
+        Path(sys.executable).with_name("nc-hf"),
+        "measure",
+        STORIES,
+        "--max-tokens",
+        "15000",
+        "--json",
+        "--quiet",
+    ]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    by_command = Report.from_dict(json.loads(printed))
+    assert by_api.metrics == by_python.metrics == by_command.metrics
+    assert by_api.to_markdown().split("### Circumstances")[0] == by_command.to_markdown().split("### Circumstances")[0]
+    assert answer["verdict"]["level"] == "partial"
+    assert answer["places"]["nc4_agreement"]["published"] == 1.0
+
+    again = time.monotonic()
+    kept = ask(client, STORIES, **asked)
+    assert kept["kept"]
+    assert kept["report"] == answer["report"]
+    assert time.monotonic() - again < 60
+    listed = client.predict("stories260", api_name="/results")
+    assert [entry["key"] for entry in listed if entry["max_tokens"] == 15_000] == [answer["key"]]
+    assert client.predict(answer["key"], api_name="/open_result")["report"] == answer["report"]
+    assert client.predict(answer["key"], "cosines", api_name="/figure").startswith("data:image/png;base64,iVBOR")
+
+
+def test_a_ticket_cancels_and_progress_is_told(client: Client, hub: StandIn, shared_data: Path) -> None:
+    add_real_data(hub, shared_data)
+    ticket = "a-long-random-ticket-0001"
+    job = client.submit(STORIES, corpus="builtin", max_tokens=900_000, ticket=ticket, api_name="/measure")
+    while not any(step.get("stage") == "measuring" and step["done"] for step in job.outputs()):
+        assert not job.done(), job.outputs()
+        time.sleep(0.2)
+    assert client.predict("another-long-ticket-0002", api_name="/cancel") is False
+    assert client.predict(ticket, api_name="/cancel") is True
+    with pytest.raises(Exception, match="was cancelled"):
+        job.result()
+    assert {"resolving", "measuring"} <= {step["stage"] for step in job.outputs()}
+    hub.add("tiny/next", gpt2_files())
+    assert ask(client, "tiny/next")["report"]["tokens"] > 1_000
+
+
+def test_eight_questions_at_once_all_come_out_right(client: Client, space: Space, hub: StandIn) -> None:
+    expected = {}
+    for seed in range(8):
+        hub.add(f"eight/model{seed}", gpt2_files(seed))
+        expected[f"eight/model{seed}"] = measure(f"eight/model{seed}", "builtin", max_tokens=2_000, progress=False)
+    with ThreadPoolExecutor(8) as pool:
+        answers = dict(
+            zip(expected, pool.map(lambda model: ask(Client(space.url, verbose=False), model), expected), strict=True)
+        )
+    for model, report in expected.items():
+        assert Report.from_dict(answers[model]["report"]).metrics == report.metrics
+
+
+def test_models_are_compared(client: Client, hub: StandIn) -> None:
+    repository = hub.add("tiny/compared", gpt2_files(0))
+    repository.tags["late"] = repository.commit(gpt2_files(5))
+    job = client.submit(
+        ["tiny/compared", "tiny/compared@late"], corpus="builtin", max_tokens=2_000, api_name="/compare"
+    )
+    found = job.result()
+    assert found["names"] == ["tiny/compared", "tiny/compared@late"]
+    assert found["warnings"] == []
+    assert set(found["metrics"]["nc4_agreement"]["values"]) == set(found["names"])
+    with pytest.raises(Exception, match="2 to 6 different models"):
+        client.predict(["tiny/compared"], api_name="/compare")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"model": "/etc/passwd"}, "is not the id of a model"),
+        ({"model": "tiny/fine", "corpus": "/etc/passwd"}, "names no corpus"),
+        ({"model": "tiny/fine", "corpus": "upload", "text": ""}, "text is empty"),
+        ({"model": "tiny/fine", "max_tokens": 0}, "out of range"),
+        ({"model": "tiny/fine", "max_tokens": 10**12}, "out of range"),
+        ({"model": "tiny/fine", "ticket": "short"}, "ticket has 16"),
+        ({"model": "tiny/silent"}, "tokenizer"),
+        ({"model": "tiny/fine", "corpus": "hub:some/pictures:::text"}, "text|split"),
+        ({"model": "tiny/liar"}, "larger than its weights"),
+        ({"model": "tiny/cut"}, "again"),
+        ({"model": "tiny/gated"}, "is gated"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    client: Client, space: Space, hub: StandIn, asked: dict[str, Any], said: str
+) -> None:
+    from tests.hub.models import with_config
+
+    hub.add("tiny/fine", gpt2_files())
+    hub.add("tiny/silent", gpt2_files(tokenizer=False))
+    hub.add("tiny/liar", with_config(gpt2_files(), n_embd=4096))
+    hub.add("tiny/cut", gpt2_files(7))
+    hub.add("tiny/gated", gpt2_files(), gated=True)
+    hub.add("some/pictures", {"validation.jsonl": '{"image": 1}\n'}, kind="dataset")
+    hub.faults.append(Fault(r"GET /tiny/cut/resolve/.*safetensors", cut_after=20_000))
+    before = space.fetched()
+    with pytest.raises(Exception, match=said) as refused:
+        ask(client, **asked)
+    assert "Traceback" not in str(refused.value)
+    assert space.fetched() == before
+    assert space.alive
+
+
+def test_mcp_tools_are_typed_and_one_is_called(space: Space, hub: StandIn) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    hub.add("tiny/tool", gpt2_files())
+
+    async def use() -> tuple[Any, Any]:
+        async with (
+            streamablehttp_client(f"{space.url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            asked = {"model": "tiny/tool", "corpus": "builtin", "max_tokens": 2_000}
+            return tools, await session.call_tool("measure", asked)
+
+    tools, answer = asyncio.run(use())
+    schemas = {tool.name: tool.inputSchema for tool in tools}
+    assert set(schemas) == TOOLS
+    for tool in tools:
+        assert len(tool.description) > 40, tool.name
+        for name, argument in tool.inputSchema["properties"].items():
+            assert argument.get("description"), (tool.name, name)
+            assert argument.get("type") in ("string", "integer", "array"), (tool.name, name)
+    assert schemas["measure"]["required"] == ["model"]
+    assert not answer.isError
+    text = answer.content[0].text
+    report = measure("tiny/tool", "builtin", max_tokens=2_000, progress=False)
+    assert repr(report.metrics["nc4_agreement"].value) in text
