@@ -227,7 +227,8 @@ class Api:
         Returns:
             key, verdict, places and report.
         """
-        return _step(self._office.desk().read(self._kept(key)))
+        kept = self._kept(key)
+        return _step(self._office.desk().read(kept, kept.question))
 
     def figure(self, key: str, name: Figure = "variability") -> str:
         """Draw a result that is kept.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nc_hf.errors import FileError, InputError
 from nc_hf.progress import Progress
@@ -64,11 +64,12 @@ class Desk:
             HubError: the visitor may not read the model or the data set, or the Hub is out of reach.
         """
         kept = self.store.find(identify(question, token).key)
-        return None if kept is None else self.read(kept)
+        return None if kept is None else self.read(kept, question)
 
-    def read(self, kept: Kept) -> Answer:
-        """Return what is kept as an answer."""
-        return self._answer(kept.key, kept.question, kept.report, kept=True)
+    def read(self, kept: Kept, question: Question) -> Answer:
+        """Return what is kept as the answer to a question, which may name the same commit by another revision."""
+        report = replace(kept.report, model=replace(kept.report.model, revision=question.revision))
+        return self._answer(kept.key, question, report, kept=True)
 
     def answer(self, question: Question, token: str | bool) -> Iterator[Waiting | Progress | Answer]:
         """Yield how far it is, and at the end the answer; closing the iterator calls the work off.
@@ -82,7 +83,7 @@ class Desk:
         """
         identity = identify(question, token)
         if kept := self.store.find(identity.key):
-            yield self.read(kept)
+            yield self.read(kept, question)
             return
         place = self._turns.enter()
         try:
@@ -90,7 +91,7 @@ class Desk:
                 yield Waiting(ahead)
                 time.sleep(PAUSE)
             if kept := self.store.find(identity.key):  # someone before us asked the same
-                yield self.read(kept)
+                yield self.read(kept, question)
                 return
             limits = self.settings.max_bytes, self.settings.cache_bytes
             for step in measure_in_steps(question, token, *limits):
