@@ -1,4 +1,4 @@
-"""A Space is open to everybody: nobody may read its files or its token, run code, or see what another visitor brought."""
+"""A Space is open to all: nobody may read its files or its token, run code, or see what another visitor brought."""
 
 from __future__ import annotations
 
