@@ -2,8 +2,11 @@
 
     python benchmarks/space.py
 
-Needs the real checkpoint and stories beside the checkout; the Hub is the stand-in of the tests. Run it on an idle machine.
+Needs the real checkpoint and stories beside the checkout; the Hub is the stand-in of the tests. Run it on an idle
+machine.
 """
+
+# ruff: noqa: E402  the tests are found, and the Hub's clients pointed at the stand-in, before these are imported
 
 from __future__ import annotations
 
