@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from accelerate.state import PartialState
 from filelock import FileLock
 
@@ -50,19 +51,23 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
             text is refused. None keeps nothing.
 
     Raises:
-        StudyError: the text has less than a block for each process, or is not the one that the folder's cells had.
+        StudyError: the text has less than a block for each process, too few classes to measure, or is not the one that
+            the folder's cells had.
         CorpusError, TokenizerError, HubError: the corpus or the tokenizer cannot be read.
     """
     corpora = {split: open_corpus(study.corpus, split) for split in ("train", "validation")}
     tokenizer = _open_tokenizer(study, corpora["train"].texts, None if folder is None else Path(folder))
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
     blocks = {split: _pack(study, corpus, tokenizer, bounds[split]) for split, corpus in corpora.items()}
+    measured = _measured(study, blocks["train"])
+    for part in (measured, blocks["validation"]):
+        _check_classes(study, part)
     found = tuple(len(part) for part in blocks.values())
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
         _check_fingerprints(Path(folder), blocks)
-    return StudyText(blocks["train"], blocks["validation"], len(tokenizer), _measured(study, blocks["train"]))
+    return StudyText(blocks["train"], blocks["validation"], len(tokenizer), measured)
 
 
 def _pack(study: Study, corpus: Corpus, tokenizer: Any, max_tokens: int | None) -> TokenBlocks:
@@ -81,6 +86,17 @@ def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
         return train
     rows = max(1, study.measure_train_tokens // study.block_size)
     return replace(train, input_ids=train.input_ids[:rows], document_ids=train.document_ids[:rows])
+
+
+def _check_classes(study: Study, blocks: TokenBlocks) -> None:
+    """Refuse a text on which no metric could be computed, before a model is trained for it."""
+    counts = torch.bincount(blocks.input_ids[:, 1:].flatten())
+    usable = int((counts >= study.min_count).sum())
+    if usable < 2:
+        raise StudyError(
+            f"{usable} next tokens come up {study.min_count} times in the {blocks.split} text to measure on, and "
+            "collapse takes two: give more text or a smaller min_count."
+        )
 
 
 def _open_tokenizer(study: Study, texts: Iterable[str], folder: Path | None) -> Any:

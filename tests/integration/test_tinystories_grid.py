@@ -54,7 +54,7 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
         (["--shard", "half"], "write it as i/n"),
         (["--set", "lr_scheduler=stairs"], "not one that the Trainer knows"),
         (["--corpus", "no/such/file.txt"], "There is no file or folder"),
-        (["--set", "max_train_tokens=100"], "give more text or a smaller block_size"),
+        (["--set", "max_train_tokens=100"], "give more text or a smaller min_count"),
     ],
 )
 @pytest.mark.slow

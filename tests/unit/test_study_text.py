@@ -58,7 +58,7 @@ def test_a_tokenizer_cut_short_is_refused(tmp_path: Path, study: Study) -> None:
 
 
 def test_what_is_measured_can_be_less_than_what_is_trained_on(study: Study) -> None:
-    text = open_text(replace(study, measure_train_tokens=100))
+    text = open_text(replace(study, measure_train_tokens=100, min_count=1))
     assert len(text.measured) == 3
     assert torch.equal(text.measured.input_ids, text.train.input_ids[:3])
     assert open_text(study).measured is not None
@@ -68,6 +68,12 @@ def test_what_is_measured_can_be_less_than_what_is_trained_on(study: Study) -> N
 def test_a_corpus_too_small_for_a_block_is_refused(study: Study) -> None:
     with pytest.raises(CorpusError, match="less than one block"):
         open_text(replace(study, block_size=100_000, max_train_tokens=None))
+
+
+@pytest.mark.parametrize("bound", ["measure_train_tokens", "max_validation_tokens"])
+def test_text_without_two_classes_to_measure_is_refused_before_training(study: Study, bound: str) -> None:
+    with pytest.raises(StudyError, match="smaller min_count"):
+        open_text(replace(study, **{bound: 32}, min_count=20))
 
 
 def test_other_blocks_than_expected_are_told(study: Study) -> None:
