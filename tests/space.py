@@ -32,8 +32,8 @@ class Space:
         started_in: seconds from the command to the first answer.
     """
 
-    def __init__(self, folder: Path, hub: StandIn, **environment: str) -> None:
-        """Start it and wait for its page."""
+    def __init__(self, folder: Path, hub: StandIn, app: Path | None = None, **environment: str) -> None:
+        """Start it, from ``app`` as on the Hub or else with ``nc-hf space``, and wait for its page."""
         self.home, self.temporary, self._log = folder / "home", folder / "tmp", folder / "space.log"
         self.temporary.mkdir(parents=True)
         with socket.socket() as free:
@@ -47,9 +47,12 @@ class Space:
             "TMPDIR": str(self.temporary),
             "GRADIO_ANALYTICS_ENABLED": "False",
             "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+            "GRADIO_SERVER_NAME": "127.0.0.1",
+            "GRADIO_SERVER_PORT": str(port),
             **environment,
         }
-        command = [Path(sys.executable).with_name("nc-hf"), "space", "--port", str(port), "--no-browser"]
+        local = [str(Path(sys.executable).with_name("nc-hf")), "space", "--port", str(port), "--no-browser"]
+        command = local if app is None else [sys.executable, str(app)]
         began = time.monotonic()
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)

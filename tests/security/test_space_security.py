@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,7 @@ from tests.space import Space
 from tests.space import space as space
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the-secret-of-this-machine"
 OWNER_TOKEN = "hf_owner"
 
@@ -34,6 +36,7 @@ OWNER_TOKEN = "hf_owner"
 def logged_in_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     """A Space as the Hub runs it: with a token of its owner in the environment, and with log-in."""
     oauth = {
+        "SYSTEM": "spaces",
         "SPACE_ID": "owner/meter",
         "SPACE_HOST": "127.0.0.1",
         "OAUTH_CLIENT_ID": "client",
@@ -41,7 +44,13 @@ def logged_in_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]
         "OAUTH_SCOPES": "openid profile gated-repos",
         "OPENID_PROVIDER_URL": STAND_IN.url,
     }
-    running = Space(tmp_path_factory.mktemp("space"), STAND_IN, HF_TOKEN=OWNER_TOKEN, **oauth)
+    folder = tmp_path_factory.mktemp("space")
+    shutil.copytree(ROOT / "spaces" / "collapse_meter", folder / "repository")
+    # The Hub's own module of that name, which marks what needs a GPU, does nothing where there is none.
+    (folder / "repository" / "spaces.py").write_text(
+        "GPU = lambda duration: lambda function: function\ngradio_auto_wrap = lambda function: function\n"
+    )
+    running = Space(folder, STAND_IN, folder / "repository" / "app.py", HF_TOKEN=OWNER_TOKEN, **oauth)
     yield running
     running.close()
 
@@ -82,11 +91,11 @@ def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
 def test_no_route_gives_a_file_of_the_machine(space: Space, hub: StandIn, tmp_path: Path, path: str) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text(SECRET)
-    folder = Path(__file__).resolve().parents[2] / "spaces" / "collapse_meter"
+    folder = ROOT / "spaces" / "collapse_meter"
     address = space.url + path.format(secret=secret, space=folder, home=space.home)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(address, timeout=30)
-    assert refused.value.code in (403, 404, 405)
+    assert refused.value.code in (400, 403, 404, 405)
     assert SECRET.encode() not in refused.value.read()
 
 

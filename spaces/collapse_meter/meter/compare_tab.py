@@ -53,7 +53,7 @@ class CompareTab:
                     tooltip="all",
                     height=280,
                     min_width=260,
-                    label="Scatter (NC1) by token frequency, ↓",
+                    label="Scatter by frequency (NC1 ↓)",
                     elem_id="plot-compare-strata",
                 )
         self.comparison = gr.State(None)

@@ -85,7 +85,7 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-scatter",
-                    label="Scatter within tokens over scatter between them (NC1), ↓",
+                    label="Scatter by frequency (NC1 ↓)",
                     sort=None,
                 )
                 self.agreement = gr.LinePlot(
@@ -95,7 +95,7 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-agreement",
-                    label="Agreement with the nearest mean (NC4), ↑",
+                    label="Agreement by frequency (NC4 ↑)",
                     sort=None,
                 )
             with gr.Row():
@@ -106,7 +106,7 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-tokens",
-                    label="Every token: its scatter (NC1), ↓",
+                    label="Scatter of every token (NC1 ↓)",
                 )
                 self.tokens_duality = gr.ScatterPlot(
                     x="log10 of count",
@@ -115,7 +115,7 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-duality",
-                    label="Every token: cosine of classifier and mean (NC3), ↑",
+                    label="Duality of every token (NC3 ↑)",
                 )
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
