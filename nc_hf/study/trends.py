@@ -57,11 +57,16 @@ def trends(
                     "rising": float(np.mean(signs > 0)),
                     "falling": float(np.mean(signs < 0)),
                     "monotone": float(np.mean([abs(step.sum()) == len(step) for step in steps])),
-                    "median_ratio": float(np.median([group.iloc[-1] / group.iloc[0] for group in groups])),
+                    "median_ratio": float(np.median([_ratio(group.iloc[-1], group.iloc[0]) for group in groups])),
                 }
             )
     columns = ["metric", "axis", "groups", "rising", "falling", "monotone", "median_ratio"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _ratio(last: float, first: float) -> float:
+    """Last over first, NaN where a metric begins at 0, as a count of ties may."""
+    return last / first if first else np.nan
 
 
 def comparable_groups(frame: pd.DataFrame, axis: str, name: str) -> Iterator[pd.Series[float]]:
