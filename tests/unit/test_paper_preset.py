@@ -46,7 +46,9 @@ def test_every_model_has_as_many_parameters_as_was_published(paper: Study, publi
 
 
 def test_batches_and_text_are_the_published_ones(paper: Study) -> None:
-    by_depth = {depth: [paper.batch_of(Cell(width, depth, 1, 0.1, 42)) for width in paper.widths] for depth in (1, 2, 8)}
+    by_depth = {
+        depth: [paper.batch_of(Cell(width, depth, 1, 0.1, 42)) for width in paper.widths] for depth in (1, 2, 8)
+    }
     assert by_depth == {1: [16] * 6, 2: [16] * 5 + [8], 8: [8] * 3 + [4] * 3}
     assert paper.expected_blocks is not None
     assert paper.expected_blocks[0] * (paper.block_size - 1) == 469_514_249
