@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics import METRICS
@@ -98,8 +98,9 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
         axes.set_xlabel(label("val_loss"))
     meaning = "parameters" if counted else "parameters of the blocks (12 x depth x width²)"
     bar = figure.colorbar(ScalarMappable(norm, SIZES), ax=figure.axes, label=meaning, aspect=40, pad=0.02)
-    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     bar.ax.yaxis.set_major_formatter(EngFormatter(sep=""))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
     shapes = [
         Line2D([], [], marker=marker, color=INK, ls="", label=f"{depth:g}")
         for depth, marker in zip(depths, MARKERS * len(depths), strict=False)
