@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -10,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,7 +102,6 @@ def test_the_report_is_downloaded_in_every_form(visitor: Visitor, hub: StandIn) 
     (row,) = csv.DictReader(io.StringIO(content["csv"].decode()))
     assert float(row["nc4_agreement"]) == report.metrics["nc4_agreement"].value
     assert content["png"].startswith(b"\x89PNG")
-    assert base64.b64encode(content["png"])
 
 
 def test_earlier_results_are_listed_and_open_at_once(visitor: Visitor, hub: StandIn, space: Space) -> None:
@@ -285,12 +282,13 @@ def test_keyboard_alone_is_enough(visitor: Visitor, hub: StandIn) -> None:
     keys.press("ArrowDown")
     keys.press("Enter")
     expect(visitor.page.locator("#model input")).to_have_value("tiny/keyboard")
-    reach("#measure-corpus input")
-    keys.press("ArrowRight")
+    reach("#measure-corpus input[value=builtin]")
+    keys.press("Space")
     reach("#measure-budget input")
     keys.press("Control+A")
     keys.type("2000")
     reach("#start")
+    expect(visitor.page.locator("[role=option]:visible")).to_have_count(0)
     keys.press("Enter")
     visitor.result()
     assert "tiny/keyboard" in visitor.page.locator("#verdict").inner_text()
@@ -348,7 +346,6 @@ def test_another_data_set_is_read(visitor: Visitor, hub: StandIn) -> None:
     visitor.page.locator("#measure-dataset textarea, #measure-dataset input").fill("someone/cats::train:story")
     visitor.page.locator("#start").click()
     visitor.result()
-    assert "hub:someone/cats::train:story" in visitor.page.locator("#circumstances").inner_text() or True
     visitor.page.locator("#circumstances summary").click()
     expect(visitor.page.locator("#circumstances")).to_contain_text("hub:someone/cats::train:story, train")
 
@@ -417,18 +414,17 @@ def test_a_cut_connection_leaves_nothing_behind(visitor: Visitor, hub: StandIn, 
 
 
 def test_the_page_answers_while_an_analysis_runs(
-    visitor: Visitor, hub: StandIn, space: Space, browser: Browser
+    visitor: Visitor, hub: StandIn, space: Space, browser: Browser, shared_data: Path
 ) -> None:
-    hub.add("tiny/slow", gpt2_files())
+    hub.add(STORIES, {path.name: path for path in (shared_data / "models" / "stories260K").iterdir()})
     hub.add("tiny/quick", gpt2_files())
-    hub.faults.append(Fault(r"GET /tiny/slow/resolve/.*safetensors", delay=4.0))
-    visitor.measure("tiny/slow")
-    expect(visitor.page.locator("#status")).to_contain_text(re.compile("Looking|Fetching"), timeout=PATIENCE)
+    visitor.measure(STORIES, budget=998_000)
+    expect(visitor.page.locator("#status")).to_contain_text("tokens/s", timeout=PATIENCE)
     context = browser.new_context()
     other = Visitor(context.new_page(), space.url)
-    began = time.monotonic()
     other.page.locator("#model input").press_sequentially("tiny/qu", delay=40)
     expect(other.page.get_by_role("option", name="tiny/quick")).to_be_visible()
-    assert visitor.page.locator("#verdict h2").count() == 0 or time.monotonic() - began < 60
     context.close()
-    visitor.result()
+    expect(visitor.page.locator("#status")).to_contain_text("Measuring")
+    visitor.page.locator("#stop").click()
+    expect(visitor.page.locator("#status")).to_contain_text("Cancelled")

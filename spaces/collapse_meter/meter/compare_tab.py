@@ -44,14 +44,20 @@ class CompareTab:
             self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
             with gr.Row():
                 self.bars = gr.BarPlot(
-                    x="model", y="value", tooltip="all", height=280, min_width=260, elem_id="plot-compare"
+                    label="Value",
+                    x="model",
+                    y="value",
+                    tooltip="all",
+                    height=340,
+                    min_width=260,
+                    elem_id="plot-compare",
                 )
                 self.strata = gr.LinePlot(
                     x="tokens of the class",
                     y="scatter",
                     color="model",
                     tooltip="all",
-                    height=280,
+                    height=340,
                     min_width=260,
                     label="Scatter by frequency (NC1 ↓)",
                     elem_id="plot-compare-strata",
@@ -117,7 +123,7 @@ class CompareTab:
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
         from nc_hf.report import compare
 
-        from .charts import STRATA, comparison_frame, overlay_frame
+        from .charts import STRATA, overlay_frame
         from .exports import comparison_links
         from .tables import comparison_table
 
@@ -133,12 +139,19 @@ class CompareTab:
             self.downloads: comparison_links(comparison),
             self.table: comparison_table(comparison),
             self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
-            self.bars: gr.BarPlot(comparison_frame(comparison, first), label=first),
+            self.bars: _bars(comparison, first),
             self.strata: gr.LinePlot(strata, sort=bins),
             self.comparison: comparison,
         }
 
     def _show(self, comparison: Any, metric: str) -> Any:
-        from .charts import comparison_frame
+        return gr.update() if comparison is None else _bars(comparison, metric)
 
-        return gr.update() if comparison is None else gr.BarPlot(comparison_frame(comparison, metric), label=metric)
+
+def _bars(comparison: Any, metric: str) -> gr.BarPlot:
+    """Return the bars of one metric; bars begin at zero, or their lengths would mislead."""
+    from .charts import comparison_frame
+
+    frame = comparison_frame(comparison, metric)
+    limits = [min(0.0, frame["value"].min()) * 1.05, max(0.0, frame["value"].max()) * 1.05]
+    return gr.BarPlot(frame, label=metric, y_title=metric, y_lim=limits)
