@@ -14,6 +14,8 @@ CHROMIUM = shutil.which("chromium")
 PATIENCE = 120_000
 """Milliseconds that an analysis of a tiny model may take on a busy machine."""
 
+expect.set_options(timeout=60_000)
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
