@@ -133,13 +133,12 @@ def test_a_node_is_killed_and_the_table_is_that_of_an_unbroken_run(cluster: Any,
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_failing_cell_is_reported_once_while_another_shares_the_gpu(cluster: Any, tmp_path: Path) -> None:
+def test_a_failing_cell_is_reported_once_and_the_other_on_the_gpu_goes_on(cluster: Any, tmp_path: Path) -> None:
     output = tmp_path / "study"
     share = ["--cpus-per-cell", "0.5", "--gpus-per-cell", "0.5", "--ray-address", cluster.address]
     driver = start(output, "--launcher", "ray", *share, weight_decays="[0.0005, 1e30]")
     assert finish(driver) == 8
     text = said(output)
-    assert "2 running" in text
     assert text.count("wd1e+30_s0  started") == 1
     assert "wd1e+30_s0  FAILED: training diverged" in text
     assert "Traceback" not in text
