@@ -9,7 +9,7 @@ import pandas as pd
 
 from nc_hf.report import Comparison, Report
 
-STRATA = ["tokens of the class", "classes", "scatter", "agreement"]
+STRATA = ["tokens, from", "tokens", "classes", "scatter", "agreement"]
 TOKENS = ["token", "count", "log10 of count", "scatter", "norm", "duality"]
 COMPARED = ["model", "value"]
 
@@ -18,7 +18,8 @@ def strata_frame(report: Report) -> pd.DataFrame:
     """Return one row a bin of class frequency, rarest first, with its scatter (NC1) and agreement (NC4)."""
     rows = [
         (
-            f"{stratum.low:,}-{stratum.high:,}",
+            f"{stratum.low:,}",
+            f"{stratum.low:,} to {stratum.high:,}",
             stratum.classes,
             stratum.metrics.get("nc1_trace_ratio", math.nan),
             stratum.metrics.get("nc4_agreement", math.nan),

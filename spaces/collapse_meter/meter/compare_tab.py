@@ -44,7 +44,7 @@ class CompareTab:
             self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
             with gr.Row():
                 self.bars = gr.BarPlot(
-                    label="Value",
+                    show_label=False,
                     x="model",
                     y="value",
                     tooltip="all",
@@ -53,13 +53,14 @@ class CompareTab:
                     elem_id="plot-compare",
                 )
                 self.strata = gr.LinePlot(
-                    x="tokens of the class",
+                    x="tokens, from",
                     y="scatter",
                     color="model",
                     tooltip="all",
                     height=340,
                     min_width=260,
-                    label="Scatter by frequency (NC1 ↓)",
+                    title="Scatter by frequency (NC1 ↓)",
+                    show_label=False,
                     elem_id="plot-compare-strata",
                 )
         self.comparison = gr.State(None)
@@ -130,7 +131,7 @@ class CompareTab:
         comparison = compare(reports)
         first = comparison.metrics[0].name
         strata = overlay_frame(reports, comparison.names)
-        bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.split("-")[0].replace(",", "")))
+        bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))
         return {
             self.status: "",
             self.start: gr.update(interactive=True),
@@ -154,4 +155,4 @@ def _bars(comparison: Any, metric: str) -> gr.BarPlot:
 
     frame = comparison_frame(comparison, metric)
     limits = [min(0.0, frame["value"].min()) * 1.05, max(0.0, frame["value"].max()) * 1.05]
-    return gr.BarPlot(frame, label=metric, y_title=metric, y_lim=limits)
+    return gr.BarPlot(frame, title=metric, y_title=" ", y_lim=limits)

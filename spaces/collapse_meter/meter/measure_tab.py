@@ -79,23 +79,25 @@ class MeasureTab:
             )
             with gr.Row():
                 self.scatter = gr.LinePlot(
-                    x="tokens of the class",
+                    x="tokens, from",
                     y="scatter",
                     tooltip="all",
                     height=260,
                     min_width=260,
                     elem_id="plot-scatter",
-                    label="Scatter by frequency (NC1 ↓)",
+                    title="Scatter by frequency (NC1 ↓)",
+                    show_label=False,
                     sort=None,
                 )
                 self.agreement = gr.LinePlot(
-                    x="tokens of the class",
+                    x="tokens, from",
                     y="agreement",
                     tooltip="all",
                     height=260,
                     min_width=260,
                     elem_id="plot-agreement",
-                    label="Agreement by frequency (NC4 ↑)",
+                    title="Agreement by frequency (NC4 ↑)",
+                    show_label=False,
                     sort=None,
                 )
             with gr.Row():
@@ -106,7 +108,8 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-tokens",
-                    label="Scatter of every token (NC1 ↓)",
+                    title="Scatter of every token (NC1 ↓)",
+                    show_label=False,
                 )
                 self.tokens_duality = gr.ScatterPlot(
                     x="log10 of count",
@@ -115,7 +118,8 @@ class MeasureTab:
                     height=260,
                     min_width=260,
                     elem_id="plot-duality",
-                    label="Duality of every token (NC3 ↑)",
+                    title="Duality of every token (NC3 ↑)",
+                    show_label=False,
                 )
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
