@@ -29,7 +29,7 @@ from nc_hf.study.training import train_cell
 
 PRESETS = Path(__file__).resolve().parents[1] / "recipes" / "presets"
 PUBLISHED_TOKENS, PUBLISHED_VALIDATION, PUBLISHED_CLASSES = 469_514_249, 4_714_191, 29_233
-WARM, STEPS, PAIRS = 3, 20, 5
+WARM, STEPS, PAIRS = 2, 12, 3
 
 
 @dataclass(frozen=True)
