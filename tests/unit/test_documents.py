@@ -62,6 +62,6 @@ def test_the_readme_names_only_targets_and_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
-    commands = {command.name for command in app.registered_commands}
+    commands = {entry.name for entry in (*app.registered_commands, *app.registered_groups)}
     assert {"demo", "test"} <= set(re.findall(r"^make (\w+)", text, flags=re.MULTILINE)) <= targets
     assert "measure" in set(re.findall(r"^nc-hf (\w+)", text, flags=re.MULTILINE)) <= commands
