@@ -68,7 +68,7 @@ def shortened(text: str, most: int) -> str:
     """Cut the middle out of a long name: the ends tell more.
 
     >>> shortened("../models/stories260K", 14)
-    '../mod…ries260K'
+    '../mod…ies260K'
     """
     if len(text) <= most:
         return text

@@ -77,13 +77,14 @@ def cluster() -> Iterator[Any]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         cluster_utils = pytest.importorskip("ray.cluster_utils")
+        earlier = set(psutil.Process().children(recursive=True))
         cluster = cluster_utils.Cluster(
             initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
         )
-        before = set(psutil.Process().children(recursive=True))
+        started = set(psutil.Process().children(recursive=True)) - earlier
         yield cluster
         cluster.shutdown()
-        _, left = psutil.wait_procs(before, timeout=20)
+        _, left = psutil.wait_procs(started, timeout=20)
         assert not left
 
 
