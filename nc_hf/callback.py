@@ -15,7 +15,7 @@ from nc_hf.anatomy import causal_lm
 from nc_hf.collect import collect, real_rows
 from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks, open_corpus
-from nc_hf.errors import InputError, TapError, TokenizerError
+from nc_hf.errors import InputError, TapError
 from nc_hf.metrics import METRICS, metric_names
 from nc_hf.tap import FeatureTap
 
@@ -237,21 +237,16 @@ class NeuralCollapseCallback(TrainerCallback):
     def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
         """Return the blocks of the callback's own pass, packed at the first call."""
         if isinstance(self.corpus, TokenBlocks):
-            self._blocks = self.corpus
+            return self.corpus
         if self._blocks is None:
-            self._blocks = self._pack(model, self.tokenizer or tokenizer)
+            self._blocks = open_corpus(str(self.corpus)).pack_for(
+                model,
+                self.tokenizer or tokenizer,
+                self.block_size,
+                packing=self.packing,
+                max_tokens=self.max_tokens,
+            )
         return self._blocks
-
-    def _pack(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
-        assert isinstance(self.corpus, str)
-        if tokenizer is None:
-            raise TokenizerError("the corpus cannot be read without a tokenizer: pass processing_class to the Trainer.")
-        context = getattr(causal_lm(model).config.get_text_config(), "max_position_embeddings", None) or 1024
-        if self.block_size is not None and not 2 <= self.block_size <= context:
-            raise InputError(f"block_size is {self.block_size}: pass 2 to {context}, the model's context.")
-        return open_corpus(self.corpus).pack(
-            tokenizer, self.block_size or min(context, 1024), packing=self.packing, max_tokens=self.max_tokens
-        )
 
     def _log_own(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log the own pass as a row of its own: to the trackers too where attached, else in the history alone.

@@ -20,16 +20,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nc_hf.errors import CorpusError, HubError, InputError, NCError
+from nc_hf.anatomy import causal_lm
+from nc_hf.errors import CorpusError, HubError, InputError, NCError, TokenizerError
 from nc_hf.packing import TokenBlocks as TokenBlocks
 from nc_hf.packing import pack_texts, tokenizer_hash
 from nc_hf.stories import stories
 from nc_hf.textfiles import TEXT_COLUMN, choose_split, column_text, open_texts
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedTokenizerBase
 
 TINYSTORIES = "roneneldan/TinyStories"
+DEFAULT_BLOCK = 1024
 BUILTIN_SEEDS = {"train": 0, "validation": 1}
 BUILTIN_DOCUMENTS = {"train": 50_000, "validation": 5_000}
 """The stream is endless; as a corpus it has so many stories, unless ``max_documents`` asks for more or fewer."""
@@ -117,6 +120,37 @@ class Corpus:
             source=self.name,
             split=self.split,
         )
+
+    def pack_for(
+        self,
+        model: nn.Module,
+        tokenizer: PreTrainedTokenizerBase | None,
+        block_size: int | None = None,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+    ) -> TokenBlocks:
+        """Cut the text into blocks that fit a model; by default as long as its context, at most ``DEFAULT_BLOCK``.
+
+        Raises:
+            TokenizerError: there is no tokenizer, or it does not belong to the model.
+            InputError: the block is longer than the model's context.
+            CorpusError: as `pack` does.
+        """
+        if tokenizer is None:
+            raise TokenizerError(
+                "there is no tokenizer to read the corpus with: name the one that the model was trained with "
+                "(in a Trainer, its processing_class)."
+            )
+        from nc_hf.hub.tokenizer import check_tokenizer
+
+        config = causal_lm(model).config.get_text_config()
+        check_tokenizer(tokenizer, config)
+        context = getattr(config, "max_position_embeddings", None) or DEFAULT_BLOCK
+        if block_size is not None and not 2 <= block_size <= context:
+            raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
+        size = block_size or min(context, DEFAULT_BLOCK)
+        return self.pack(tokenizer, size, packing=packing, max_tokens=max_tokens)
 
 
 @dataclass(frozen=True)
@@ -209,22 +243,24 @@ def _open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> tuple[s
     dataset = str(spec.dataset)
     if Path(dataset).exists():  # datasets would take it for the data set
         raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub: work in another folder.")
-    with _hub_faults(dataset):
+    with _hub_faults(dataset, token):
         splits = load_dataset(dataset, spec.config, streaming=True, token=token)
     chosen = choose_split(split, splits, f"hub:{dataset}")
-    return chosen, partial(_read_hub, splits[chosen], dataset, spec.column)
+    return chosen, partial(_read_hub, splits[chosen], dataset, spec.column, token)
 
 
-def _read_hub(rows: Any, dataset: str, column: str) -> Iterator[str]:
-    with _hub_faults(dataset):
+def _read_hub(rows: Any, dataset: str, column: str, token: str | bool | None) -> Iterator[str]:
+    with _hub_faults(dataset, token):
         for row in rows:
             yield column_text(row, column, f"hub:{dataset}")
 
 
 @contextmanager
-def _hub_faults(dataset: str) -> Iterator[None]:
+def _hub_faults(dataset: str, token: str | bool | None) -> Iterator[None]:
     """Turn whatever the libraries between us and the Hub raise into one sentence."""
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+    from nc_hf.hub.faults import way_in
 
     try:
         yield
@@ -233,7 +269,7 @@ def _hub_faults(dataset: str) -> Iterator[None]:
     except DatasetNotFoundError as error:
         raise HubError(
             f"There is no data set {dataset} on the Hub that you may read: check its name or, if it is private or "
-            "gated, accept its conditions and set HF_TOKEN."
+            f"gated, accept its conditions and {way_in(token)}."
         ) from error
     except (DatasetsError, FileNotFoundError, ValueError) as error:
         reason = " ".join(str(error).splitlines()[:2]).rstrip(".")

@@ -15,8 +15,8 @@ from torch import nn
 from nc_hf.collect import collect
 from nc_hf.collection import Collection
 from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
-from nc_hf.errors import InputError, TokenizerError
-from nc_hf.hub import ModelSource, check_tokenizer, download, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.errors import TokenizerError
+from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.metrics import metric_names
 from nc_hf.packing import tokenizer_hash
 from nc_hf.progress import Listener, Meter
@@ -25,7 +25,6 @@ from nc_hf.report.record import CorpusRecord, ModelRecord
 from nc_hf.reporting import report_of
 
 GROUPS = 10  # of blocks, for the standard errors
-_DEFAULT_BLOCK = 1024
 
 
 def measure(
@@ -109,7 +108,7 @@ def measure(
     else:
         Meter(listener, "packing")
         opened = open_corpus(corpus, split, allow_local=allow_local, token=token) if isinstance(corpus, str) else corpus
-        blocks = _pack(opened, tokenizer, network, packing, block_size, max_tokens)
+        blocks = opened.pack_for(network, tokenizer, block_size, packing=packing, max_tokens=max_tokens)
     part = blocks if shard is None else blocks.shard(*shard)
     collection = collect(
         network,
@@ -158,20 +157,6 @@ def _model_record(model: Any, name: str, revision: str | None, commit: str | Non
         dtype=str(parameters[0].dtype).removeprefix("torch."),
         head={},
     )
-
-
-def _pack(
-    corpus: Corpus, tokenizer: Any, model: Any, packing: str, block_size: int | None, max_tokens: int | None
-) -> TokenBlocks:
-    """Cut a text into blocks that fit the model, with a tokenizer that belongs to it."""
-    if tokenizer is None:
-        raise TokenizerError("there is no tokenizer with the model: name the one that it was trained with.")
-    config = model.config.get_text_config()
-    check_tokenizer(tokenizer, config)
-    context = getattr(config, "max_position_embeddings", None) or _DEFAULT_BLOCK
-    if block_size is not None and not 2 <= block_size <= context:
-        raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
-    return corpus.pack(tokenizer, block_size or min(context, _DEFAULT_BLOCK), packing=packing, max_tokens=max_tokens)
 
 
 def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRecord:

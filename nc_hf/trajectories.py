@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Unpack
 
-import torch
 from huggingface_hub import CachedRevisionInfo, scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
 
@@ -19,7 +18,7 @@ from nc_hf.errors import FeatureError, HubError, InputError, LabelError, ModelEr
 from nc_hf.hub import Revision, list_revisions, open_tokenizer, parse_reference
 from nc_hf.kept import KeptReports
 from nc_hf.measuring import measure
-from nc_hf.progress import Listener
+from nc_hf.options import MeasureOptions
 from nc_hf.report import Report
 from nc_hf.report.trajectory import Trajectory, TrajectoryFailure, TrajectoryPoint
 
@@ -38,29 +37,6 @@ _DECIDING = (
     "agreement_tokens",
     "uncertainty",
 )
-
-
-class MeasureOptions(TypedDict, total=False):
-    """The options of `nc_hf.measure` that hold for every revision; meaning and defaults are as there."""
-
-    split: str
-    tokenizer: Any
-    preset: str | Sequence[str]
-    max_tokens: int | None
-    min_count: int
-    packing: str
-    block_size: int | None
-    batch_size: int
-    layers: str
-    dtype: str | torch.dtype | None
-    device: str | torch.device | None
-    save_every: int
-    agreement_tokens: int
-    progress: bool | Listener
-    uncertainty: bool
-    allow_local: bool
-    max_bytes: int | None
-    token: str | bool | None
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nc_hf.errors import FileError, InputError
+from nc_hf.options import MeasureOptions
 
 if TYPE_CHECKING:
     from accelerate.state import PartialState
-
-    from nc_hf.trajectories import MeasureOptions
 
 Preset = Literal["core", "paper", "full"]
 
@@ -27,69 +28,45 @@ CorpusOption = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
-SplitOption = Annotated[str, typer.Option("--split", help="Split of the corpus.", rich_help_panel=WHAT)]
-TokenizerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--tokenizer",
-        metavar="PATH|ID",
-        help="Tokenizer, where the model has none of its own.",
-        rich_help_panel=WHAT,
-    ),
-]
-PresetOption = Annotated[Preset, typer.Option("--preset", help="Which metrics.", rich_help_panel=WHAT)]
-MetricsOption = Annotated[
-    str | None,
-    typer.Option("--metrics", metavar="NAME,NAME", help="These metrics instead of a preset.", rich_help_panel=WHAT),
-]
-MaxTokensOption = Annotated[
-    int, typer.Option("--max-tokens", min=1, help="Read at most so many tokens.", rich_help_panel=WHAT)
-]
-MinCountOption = Annotated[
-    int, typer.Option("--min-count", min=1, help="Use classes with so many tokens or more.", rich_help_panel=WHAT)
-]
-PackingOption = Annotated[
-    Literal["documents", "paper"],
-    typer.Option("--packing", help="End-of-text tokens between documents, or the paper's way.", rich_help_panel=WHAT),
-]
-BlockSizeOption = Annotated[
-    int | None,
-    typer.Option(
-        "--block-size", min=2, help="Tokens a block; by default the context, at most 1,024.", rich_help_panel=HOW
-    ),
-]
-BatchSizeOption = Annotated[
-    int, typer.Option("--batch-size", min=1, help="Blocks a forward pass.", rich_help_panel=HOW)
-]
-DtypeOption = Annotated[
-    Literal["auto", "float32", "bfloat16"],
-    typer.Option("--dtype", help="Of the weights; auto is the checkpoint's own.", rich_help_panel=HOW),
-]
-DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to run.", rich_help_panel=HOW)
-]
-NoStderrOption = Annotated[
-    bool, typer.Option("--no-stderr", help="Leave out the standard errors.", rich_help_panel=HOW)
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=OUT)]
 
 
 def measure_options(
-    split: str,
-    tokenizer: str | None,
-    preset: Preset,
-    metrics: str | None,
-    max_tokens: int,
-    min_count: int,
-    packing: str,
-    block_size: int | None,
-    batch_size: int,
-    dtype: str,
-    device: str,
-    no_stderr: bool,
-    quiet: bool,
+    split: Annotated[str, typer.Option(help="Split of the corpus.", rich_help_panel=WHAT)] = "validation",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|ID", help="Tokenizer, where the model has none of its own.", rich_help_panel=WHAT),
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Which metrics.", rich_help_panel=WHAT)] = "core",
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,NAME", help="These metrics instead of a preset.", rich_help_panel=WHAT),
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Read at most so many tokens.", rich_help_panel=WHAT)
+    ] = 1_000_000,
+    min_count: Annotated[
+        int, typer.Option(min=1, help="Use classes with so many tokens or more.", rich_help_panel=WHAT)
+    ] = 10,
+    packing: Annotated[
+        Literal["documents", "paper"],
+        typer.Option(help="End-of-text tokens between documents, or the paper's way.", rich_help_panel=WHAT),
+    ] = "documents",
+    block_size: Annotated[
+        int | None,
+        typer.Option(min=2, help="Tokens a block; by default the context, at most 1,024.", rich_help_panel=HOW),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Blocks a forward pass.", rich_help_panel=HOW)] = 8,
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Of the weights; auto is the checkpoint's own.", rich_help_panel=HOW),
+    ] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.", rich_help_panel=HOW)] = "auto",
+    no_stderr: Annotated[
+        bool, typer.Option("--no-stderr", help="Leave out the standard errors.", rich_help_panel=HOW)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=OUT)] = False,
 ) -> MeasureOptions:
-    """Turn the options above into those of ``nc_hf.measure``."""
+    """Turn what was said on the command line into the options of ``nc_hf.measure``."""
     return {
         "split": split,
         "tokenizer": tokenizer,
@@ -104,6 +81,26 @@ def measure_options(
         "uncertainty": not no_stderr,
         "progress": not quiet,
     }
+
+
+def takes_measure_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `measure_options`, in the place of its one parameter ``options``.
+
+    typer reads the options of a command off its signature; so every command that measures declares them by this.
+    """
+    shared = signature(measure_options, eval_str=True).parameters
+    parameters: list[Parameter] = []
+    for name, parameter in signature(command, eval_str=True).parameters.items():
+        parameters += shared.values() if name == "options" else [parameter]
+
+    def run(**given: Any) -> None:
+        options = measure_options(**{name: given.pop(name) for name in shared})
+        command(options=options, **given)
+
+    keywords = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
+    run.__signature__ = Signature(keywords)  # type: ignore[attr-defined]  # what inspect and typer look for first
+    run.__doc__ = command.__doc__
+    return run
 
 
 def parse_shard(shard: str | None) -> tuple[int, int] | None:
@@ -146,13 +143,13 @@ def check_writable(*paths: Path | None) -> None:
             raise FileError(f"{path} cannot be written because {parent} is not a directory open to you: name another.")
 
 
-def start_process(device: str, quiet: bool) -> PartialState:
+def start_process(options: MeasureOptions) -> PartialState:
     """Find the other processes of this run, if there are any, and turn the bars of loading weights off if asked."""
     import torch
     from accelerate.state import PartialState
     from transformers.utils.logging import disable_progress_bar
 
-    if quiet:
+    if not options["progress"]:
         disable_progress_bar()
     # Under torchrun on a machine without an accelerator each process would else take itself for the only one.
-    return PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())
+    return PartialState(cpu=options["device"] == "cpu" or not torch.accelerator.is_available())

@@ -8,24 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import (
-    CorpusOption,
-    DeviceOption,
-    MaxTokensOption,
-    MinCountOption,
-    PresetOption,
-    QuietOption,
-    SplitOption,
-    check_writable,
-    start_process,
-)
+from nc_hf.cli.arguments import OUT, CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.errors import InputError
+from nc_hf.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
-    from nc_hf.trajectories import MeasureOptions
 
 
+@takes_measure_options
 def compare_command(
     names: Annotated[
         list[str],
@@ -35,14 +26,14 @@ def compare_command(
         ),
     ],
     corpus: CorpusOption = "tinystories",
-    split: SplitOption = "validation",
-    preset: PresetOption = "core",
-    max_tokens: MaxTokensOption = 1_000_000,
-    min_count: MinCountOption = 10,
-    device: DeviceOption = "auto",
-    markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    quiet: QuietOption = False,
+    *,
+    options: MeasureOptions,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the comparison as Markdown.", rich_help_panel=OUT)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of a table.", rich_help_panel=OUT)
+    ] = False,
 ) -> None:
     """Compare reports: differences to the first, the more collapsed one, and what makes them not comparable.
 
@@ -57,17 +48,9 @@ def compare_command(
     from nc_hf.files import write_text
     from nc_hf.report import Report, compare
 
-    options: MeasureOptions = {
-        "split": split,
-        "preset": preset,
-        "max_tokens": max_tokens,
-        "min_count": min_count,
-        "device": None if device == "auto" else device,
-        "progress": not quiet,
-    }
     reports = {name: Report.load(name) for name in names if name.endswith(".json")}
     if models := [name for name in names if name not in reports]:
-        start_process(device, quiet)
+        start_process(options)
         reports.update(_measured(models, corpus, options))
     comparison = compare([reports[name] for name in names])
     if markdown is not None:

@@ -11,48 +11,27 @@ from nc_hf.cli.arguments import (
     HOW,
     OUT,
     WHAT,
-    BatchSizeOption,
-    BlockSizeOption,
     CorpusOption,
-    DeviceOption,
-    DtypeOption,
-    MaxTokensOption,
-    MetricsOption,
-    MinCountOption,
-    NoStderrOption,
-    PackingOption,
-    PresetOption,
-    QuietOption,
-    SplitOption,
-    TokenizerOption,
     check_writable,
-    measure_options,
     parse_shard,
     start_process,
+    takes_measure_options,
 )
+from nc_hf.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
-    from nc_hf.trajectories import MeasureOptions
 
 
+@takes_measure_options
 def measure_command(
     model: Annotated[str, typer.Argument(metavar="MODEL[@REVISION]", help="Hub id, or a local directory.")],
     corpus: CorpusOption = "tinystories",
-    split: SplitOption = "validation",
-    tokenizer: TokenizerOption = None,
-    preset: PresetOption = "core",
-    metrics: MetricsOption = None,
-    max_tokens: MaxTokensOption = 1_000_000,
-    min_count: MinCountOption = 10,
-    packing: PackingOption = "documents",
+    *,
+    options: MeasureOptions,
     layers: Annotated[
         Literal["final", "all"], typer.Option(help="Measure the final features, or every layer.", rich_help_panel=WHAT)
     ] = "final",
-    block_size: BlockSizeOption = None,
-    batch_size: BatchSizeOption = 8,
-    dtype: DtypeOption = "auto",
-    device: DeviceOption = "auto",
     shard: Annotated[
         str | None,
         typer.Option(metavar="i/n", help="Read only part i of n, from 0; join with nc-hf merge.", rich_help_panel=HOW),
@@ -63,7 +42,6 @@ def measure_command(
     save_every: Annotated[
         int, typer.Option(min=1, metavar="N", help="Batches between two saves of progress.", rich_help_panel=HOW)
     ] = 200,
-    no_stderr: NoStderrOption = False,
     output: Annotated[Path | None, typer.Option(help="Report as JSON.", rich_help_panel=OUT)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Section for a model card.", rich_help_panel=OUT)] = None,
     save_statistics: Annotated[
@@ -72,35 +50,19 @@ def measure_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of a table.", rich_help_panel=OUT)
     ] = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Measure the neural collapse of a causal language model.
 
     One pass over the corpus gives the metrics with their standard errors, the loss, and everything that they depend on.
     """
     part = parse_shard(shard)
-    shared = measure_options(
-        split,
-        tokenizer,
-        preset,
-        metrics,
-        max_tokens,
-        min_count,
-        packing,
-        block_size,
-        batch_size,
-        dtype,
-        device,
-        no_stderr,
-        quiet,
-    )
-    options: MeasureOptions = {**shared, "layers": layers, "save_every": save_every}
     check_writable(output, markdown, save_statistics)
 
     from nc_hf.hub import parse_reference
     from nc_hf.measuring import measure
 
-    process = start_process(device, quiet)
+    run: MeasureOptions = {**options, "layers": layers, "save_every": save_every}
+    process = start_process(run)
     asked = parse_reference(model, allow_local=True)
     report = measure(
         asked.id,
@@ -109,7 +71,7 @@ def measure_command(
         shard=part,
         statistics_path=save_statistics,
         checkpoint_path=checkpoint,
-        **options,
+        **run,
     )
     if process.is_main_process:
         _give(report, output, markdown, as_json)

@@ -11,30 +11,19 @@ from nc_hf.cli.arguments import (
     HOW,
     OUT,
     WHAT,
-    BatchSizeOption,
-    BlockSizeOption,
     CorpusOption,
-    DeviceOption,
-    DtypeOption,
-    MaxTokensOption,
-    MetricsOption,
-    MinCountOption,
-    NoStderrOption,
-    PackingOption,
-    PresetOption,
-    QuietOption,
-    SplitOption,
-    TokenizerOption,
     check_writable,
-    measure_options,
     start_process,
+    takes_measure_options,
 )
+from nc_hf.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report.trajectory import Trajectory
     from nc_hf.trajectories import Turn
 
 
+@takes_measure_options
 def trajectory_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id.")],
     revisions: Annotated[
@@ -49,18 +38,8 @@ def trajectory_command(
         int, typer.Option(min=1, metavar="N", help="The first of them and every N-th after it.", rich_help_panel=WHAT)
     ] = 1,
     corpus: CorpusOption = "tinystories",
-    split: SplitOption = "validation",
-    tokenizer: TokenizerOption = None,
-    preset: PresetOption = "core",
-    metrics: MetricsOption = None,
-    max_tokens: MaxTokensOption = 1_000_000,
-    min_count: MinCountOption = 10,
-    packing: PackingOption = "documents",
-    block_size: BlockSizeOption = None,
-    batch_size: BatchSizeOption = 8,
-    dtype: DtypeOption = "auto",
-    device: DeviceOption = "auto",
-    no_stderr: NoStderrOption = False,
+    *,
+    options: MeasureOptions,
     discard_downloads: Annotated[
         bool,
         typer.Option(
@@ -81,34 +60,18 @@ def trajectory_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the trajectory as JSON instead of a table.", rich_help_panel=OUT)
     ] = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Measure the saved states of a model, and show the course of every metric.
 
     A revision that cannot be measured is named with the reason, and the others go on.
     """
-    options = measure_options(
-        split,
-        tokenizer,
-        preset,
-        metrics,
-        max_tokens,
-        min_count,
-        packing,
-        block_size,
-        batch_size,
-        dtype,
-        device,
-        no_stderr,
-        quiet,
-    )
     if output is not None:
         check_writable(output / "trajectory.json")
         import nc_hf.plots  # noqa: F401  # where matplotlib is missing that is said now, not after hours
 
     from nc_hf.trajectories import trajectory
 
-    process = start_process(device, quiet)
+    process = start_process(options)
     measured = trajectory(
         model,
         corpus,
@@ -116,7 +79,7 @@ def trajectory_command(
         every=every,
         folder=None if output is None else output / "reports",
         keep_downloads=not discard_downloads,
-        on_turn=None if quiet or not process.is_main_process else _announce,
+        on_turn=_announce if options["progress"] and process.is_main_process else None,
         **options,
     )
     if process.is_main_process:

@@ -38,25 +38,32 @@ def hub_faults(name: str, revision: str | None = None, token: str | bool | None 
     except NCError:
         raise
     except (HfHubHTTPError, _TransportError, OSError, EntryNotFoundError) as fault:
-        raise HubError(_sentence(fault, name, revision, bool(get_token() if token is None else token))) from fault
+        raise HubError(_sentence(fault, name, revision, token)) from fault
     except (ValueError, TypeError, KeyError, AttributeError) as fault:  # an answer, but not of the form of the Hub's
         raise HubError(
             f"What {constants.ENDPOINT} answers about {name} cannot be read: check HF_ENDPOINT, then try again."
         ) from fault
 
 
-def _sentence(fault: BaseException, name: str, revision: str | None, has_token: bool) -> str:
+def way_in(token: str | bool | None) -> str:
+    """Say how to get access; who deliberately sends no token, such as a visitor of a page, can only log in."""
+    if token is False:
+        return "log in"
+    return "use a token of an account with access" if token or get_token() else "set HF_TOKEN or run `hf auth login`"
+
+
+def _sentence(fault: BaseException, name: str, revision: str | None, token: str | bool | None) -> str:
     """Say what happened; the order goes from the special kinds of error to the general ones they derive from."""
     if isinstance(fault, LocalEntryNotFoundError):  # the cache had nothing to fall back on; the reason is beneath
         fault = fault.__cause__ or OfflineModeIsEnabled()
     page = f"{constants.ENDPOINT}/{name}"
-    log_in = "use a token of an account with access" if has_token else "set HF_TOKEN or run `hf auth login`"
     match fault:
         case GatedRepoError():
-            return f"{name} is gated: accept its conditions on {page}, then {log_in}."
+            return f"{name} is gated: accept its conditions on {page}, then {way_in(token)}."
         case RepositoryNotFoundError():
             return (
-                f"There is no {name} on {constants.ENDPOINT} that you may read: check the id or, if private, {log_in}."
+                f"There is no {name} on {constants.ENDPOINT} that you may read: check the id or, if private, "
+                f"{way_in(token)}."
             )
         case RevisionNotFoundError():
             return f"{name} has no revision {revision!r}: choose one of its branches and tags on {page}/tree/main."
@@ -85,7 +92,7 @@ def _answer_sentence(fault: HfHubHTTPError, name: str) -> str:
     if status == 429:
         seconds = fault.response.headers.get("Retry-After", "")
         pause = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
-        return f"The Hub limits the rate of requests: wait {pause}, or set HF_TOKEN for a higher limit, and try again."
+        return f"The Hub limits the rate of requests, less so for readers who log in: wait {pause} and try again."
     if status in (401, 403):
         return f"The Hub refuses the token for {name}: make a new one at {constants.ENDPOINT}/settings/tokens."
     return f"The Hub answered {status} for {name}: try again later, or check HF_ENDPOINT ({constants.ENDPOINT})."

@@ -20,7 +20,8 @@ from nc_hf.cli import app
 from nc_hf.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
-from nc_hf.trajectories import MeasureOptions, Turn
+from nc_hf.options import MeasureOptions
+from nc_hf.trajectories import Turn
 from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, Repository
 from tests.hub.server import StandIn

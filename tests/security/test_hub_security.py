@@ -466,7 +466,7 @@ def test_a_visitor_does_not_read_with_the_token_of_the_machine(hub: StandIn, mon
     assert len(load_tokenizer(resolve("owner/private"))) == VOCABULARY
     hub.requests.clear()
     for call in (resolve, open_tokenizer, list_revisions):
-        with pytest.raises(HubError, match=r"There is no owner/private .* set HF_TOKEN"):
+        with pytest.raises(HubError, match=r"There is no owner/private .* if private, log in\."):
             call("owner/private", token=False)
     assert {token for _, _, token in hub.requests} == {None}
 

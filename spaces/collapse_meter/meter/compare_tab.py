@@ -11,10 +11,10 @@ from nc_hf.progress import Progress
 
 from .api import token
 from .controls import chosen, text_controls
-from .html import message, progress, sentence
+from .html import progress, sentence
 from .limits import MAX_COMPARED
-from .measure_tab import QUICK, QUIET, SLOW
 from .office import Office
+from .run_controls import QUICK, SLOW, RunControls
 from .turns import Waiting
 
 
@@ -32,13 +32,8 @@ class CompareTab:
             elem_id="models",
         )
         self.text = text_controls("compare", office.settings.max_tokens)
-        with gr.Row():
-            self.start = gr.Button("Compare", variant="primary", elem_id="compare-start", scale=0, min_width=160)
-            self.stop = gr.Button(
-                "Cancel", variant="stop", elem_id="compare-stop", scale=0, min_width=120, visible=False
-            )
-        self.status = gr.HTML(elem_id="compare-status")
-        with gr.Column(visible=False, elem_id="comparison") as self.result:
+        self.run = RunControls("Compare", prefix="compare-", result="comparison")
+        with self.run.result:
             self.downloads = gr.HTML(elem_id="compare-downloads")
             self.table = gr.HTML(elem_id="compare-table")
             self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
@@ -68,18 +63,10 @@ class CompareTab:
 
     def _wire(self) -> None:
         shown = [
-            self.status, self.start, self.stop, self.result, self.downloads, self.table, self.metric, self.bars,
-            self.strata, self.comparison,
+            *self.run.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
         ]  # fmt: skip
-        work = self.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
-        self.stop.click(
-            lambda: (message("Cancelled.", "note"), gr.update(interactive=True), gr.update(visible=False)),
-            None,
-            [self.status, self.start, self.stop],
-            cancels=[work],
-            queue=False,
-            **QUIET,
-        )
+        work = self.run.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
+        self.run.cancel(work)
         self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
 
     def _compare(
@@ -101,25 +88,12 @@ class CompareTab:
                 prefix = f"{number} of {len(questions)}, {question.name}: "
                 for step in self._office.desk().answer(question, token(oauth_token)):
                     if isinstance(step, Waiting | Progress):
-                        yield self._running(progress(step, prefix))
+                        yield self.run.running(progress(step, prefix))
                     else:
                         reports.append(step.report)
             yield self._done(reports)
         except Exception as fault:
-            yield {
-                self.status: message(sentence(fault)),
-                self.start: gr.update(interactive=True),
-                self.stop: gr.update(visible=False),
-                self.result: gr.update(visible=False),
-            }
-
-    def _running(self, status: str) -> dict[Any, Any]:
-        return {
-            self.status: status,
-            self.start: gr.update(interactive=False),
-            self.stop: gr.update(visible=True),
-            self.result: gr.update(visible=False),
-        }
+            yield self.run.failed(sentence(fault))
 
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
         from nc_hf.report import compare
@@ -133,10 +107,7 @@ class CompareTab:
         strata = overlay_frame(reports, comparison.names)
         bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))
         return {
-            self.status: "",
-            self.start: gr.update(interactive=True),
-            self.stop: gr.update(visible=False),
-            self.result: gr.update(visible=True),
+            **self.run.done(),
             self.downloads: comparison_links(comparison),
             self.table: comparison_table(comparison),
             self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),

@@ -15,14 +15,12 @@ from .controls import DATASET, chosen, text_controls
 from .html import message, progress, sentence
 from .limits import DEFAULT_TOKENS, UPLOAD
 from .office import Office
+from .run_controls import QUICK, SLOW, RunControls
 from .turns import Waiting
 
 if TYPE_CHECKING:
     from .desk import Answer
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-QUICK: dict[str, Any] = {**QUIET, "concurrency_id": "quick", "concurrency_limit": 8}
-SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 16}
 # The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
 _SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link);
   if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
@@ -63,13 +61,10 @@ class MeasureTab:
                 info="Branch, tag, commit; or empty",
             )
         self.text = text_controls("measure", self._office.settings.max_tokens)
-        with gr.Row():
-            self.start = gr.Button("Measure", variant="primary", elem_id="start", scale=0, min_width=160)
-            self.stop = gr.Button("Cancel", variant="stop", elem_id="stop", scale=0, min_width=120, visible=False)
-        self.status = gr.HTML(elem_id="status")
+        self.run = RunControls("Measure", prefix="", result="result")
 
     def _lay_out_result(self) -> None:
-        with gr.Column(visible=False, elem_id="result") as self.result:
+        with self.run.result:
             self.verdict = gr.HTML(elem_id="verdict")
             self.downloads = gr.HTML(elem_id="downloads")
             self.metrics = gr.HTML(elem_id="metrics")
@@ -129,9 +124,8 @@ class MeasureTab:
     @property
     def _shown(self) -> list[gr.components.Component | gr.Column]:
         return [
-            self.status, self.start, self.stop, self.result, self.verdict, self.downloads, self.metrics,
-            self.scatter, self.agreement, self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances,
-            self.link, self.answer,
+            *self.run.outputs, self.verdict, self.downloads, self.metrics, self.scatter, self.agreement,
+            self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances, self.link, self.answer,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -139,16 +133,9 @@ class MeasureTab:
         self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
         asked = [self.model, self.revision, *self.text.inputs]
-        work = gr.on([self.start.click], self._measure, asked, self._shown, **SLOW)
+        work = self.run.start.click(self._measure, asked, self._shown, **SLOW)
         work.then(self._figure, self.answer, self.downloads, **QUICK)
-        self.stop.click(
-            lambda: (message("Cancelled.", "note"), gr.update(interactive=True), gr.update(visible=False)),
-            None,
-            [self.status, self.start, self.stop],
-            cancels=[work],
-            queue=False,
-            **QUIET,
-        )
+        self.run.cancel(work)
         self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
@@ -182,16 +169,16 @@ class MeasureTab:
         try:
             named, own = chosen(corpus, dataset, text)
             question = self._office.desk().question(model or "", revision or "", named, own, budget, preset)
-            yield self._running(message("Asking the Hub which commit is meant …", "note"))
+            yield self.run.running(message("Asking the Hub which commit is meant …", "note"))
             for step in self._office.desk().answer(question, token(oauth_token)):
-                yield self._running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
+                yield self.run.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
         except Exception as fault:
             yield self._failed(sentence(fault))
 
     def _follow(self, request: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
         asked = {name: str(value)[:500] for name, value in dict(request.query_params).items()}
         if "model" not in asked:
-            return {self.status: ""}
+            return {self.run.status: ""}
         corpus = asked.get("corpus", "tinystories")
         tokens, preset = asked.get("tokens", ""), asked.get("preset", "core")
         try:
@@ -208,7 +195,7 @@ class MeasureTab:
             return controls | self._failed(sentence(fault))
         if answer is not None:
             return controls | self._done(answer)
-        return controls | {self.status: message("This has not been measured yet: press Measure to begin.", "note")}
+        return controls | {self.run.status: message("This has not been measured yet: press Measure to begin.", "note")}
 
     def _filled(self, model: str, revision: str | None, corpus: str, tokens: int, preset: str) -> dict[Any, Any]:
         kind = DATASET if corpus.startswith("hub:") else corpus
@@ -222,19 +209,8 @@ class MeasureTab:
             self.text.preset: preset,
         }
 
-    def _running(self, status: str) -> dict[Any, Any]:
-        return {
-            self.status: status,
-            self.start: gr.update(interactive=False),
-            self.stop: gr.update(visible=True),
-            self.result: gr.update(visible=False),
-        }
-
-    def _ended(self, status: str) -> dict[Any, Any]:
-        return {self.status: status, self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
-
     def _failed(self, why: str) -> dict[Any, Any]:
-        return {**self._ended(message(why)), self.result: gr.update(visible=False), self.answer: None}
+        return {**self.run.failed(why), self.answer: None}
 
     def _done(self, answer: Answer) -> dict[Any, Any]:
         from .charts import STRATA, strata_frame, token_frame
@@ -245,8 +221,7 @@ class MeasureTab:
         strata, tokens = strata_frame(report), token_frame(report)
         bins = list(strata[STRATA[0]])
         return {
-            **self._ended(""),
-            self.result: gr.update(visible=True),
+            **self.run.done(),
             self.verdict: verdict_card(answer),
             self.downloads: download_links(report, figure=False),
             self.metrics: metric_table(answer),
