@@ -19,6 +19,7 @@ from timing import machine, ratio_of_seconds, seconds_of
 from transformers.utils.logging import disable_progress_bar
 
 from nc_hf.collect import collect
+from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks
 from nc_hf.metrics import compute_metrics
 from nc_hf.study.estimate import forward_flops
@@ -115,8 +116,11 @@ def measure_rates(study: Study, cell: Cell, device: str) -> Rates:
         found.agreement(leave_one_out=False, centres=centres)
         wait()
 
+    def measured() -> Collection:
+        return collect(model, text.measured, batch_size=batch, agreement_tokens=0, outcomes=False, progress=False)
+
     def passed() -> None:
-        collect(model, text.measured, batch_size=batch, agreement_tokens=0, progress=False)
+        measured()
         wait()
 
     training = compare(
@@ -127,9 +131,12 @@ def measure_rates(study: Study, cell: Cell, device: str) -> Rates:
         "forward and backward",
     )
     everything = text.validation.num_labels
-    forward = lambda: seconds_of(lambda: forward_only(model, text.train, batch))  # noqa: E731
+
+    def forward() -> float:
+        return seconds_of(lambda: forward_only(model, text.train, batch))
+
     measuring = compare("measuring NC1-NC3", lambda: seconds_of(passed), forward, STEPS, "forward")
-    collection = collect(model, text.measured, batch_size=batch, agreement_tokens=0, progress=False)
+    collection = measured()
     centres = collection.statistics
     deciding = compare("measuring NC4 and the loss", lambda: seconds_of(decided), forward, STEPS, "forward")
     took = seconds_of(lambda: compute_metrics(centres, collection.head, "full", 1, None))

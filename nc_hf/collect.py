@@ -36,6 +36,7 @@ def collect(
     covariance: bool = False,
     agreement_tokens: int = 16_384,
     groups: int = 1,
+    outcomes: bool = True,
     checkpoint: str | Path | None = None,
     save_every: int = 200,
     progress: bool | Listener = True,
@@ -53,6 +54,8 @@ def collect(
         covariance: keep the (D, D) moment that ``nc1_pinv`` needs.
         agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
         groups: groups of blocks kept apart for the standard errors.
+        outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
+            that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
         checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
         save_every: batches between two saves.
         progress: show a progress bar on stderr, or call this with the tokens of this process after every batch.
@@ -74,8 +77,8 @@ def collect(
     )
     saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, model, blocks, batch_size, process)
     done = saver.resume() if saver else 0
-    tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=True)
-    device, options = next(model.parameters()).device, _without_cache(model)
+    tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
+    device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
     targets = blocks.input_ids.shape[1] - 1
     total, before = len(rows) * targets, min(done * batch_size, len(rows)) * targets
     bar = tqdm(
@@ -92,6 +95,7 @@ def collect(
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]
             if len(chosen):
+                options = _frugal(model, logits=needs_logits or collection.head is None)
                 model(input_ids=blocks.input_ids[chosen].to(device), **options)
                 batch = tap.take()
                 if batch is None:
@@ -141,10 +145,11 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _without_cache(model: nn.Module) -> dict[str, Any]:
-    """The key-value cache is of no use here and costs memory; not every model has the switch."""
-    forward = getattr(model, "_orig_mod", model).forward
-    return {"use_cache": False} if "use_cache" in inspect.signature(forward).parameters else {}
+def _frugal(model: nn.Module, *, logits: bool) -> dict[str, Any]:
+    """Arguments that spare a model what is of no use here: the key-value cache, and logits that nobody reads."""
+    wanted = {"use_cache": False} if logits else {"use_cache": False, "logits_to_keep": 1}
+    known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters  # not every model has them
+    return {name: value for name, value in wanted.items() if name in known}
 
 
 class _Saver:

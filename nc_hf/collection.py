@@ -13,7 +13,7 @@ from nc_hf.head import ClassifierHead
 from nc_hf.metrics import AgreementCounts, compute_metrics
 from nc_hf.metrics.agreement import Decisions
 from nc_hf.sample import TokenSample
-from nc_hf.statistics import ClassStatistics, Process
+from nc_hf.statistics import ClassStatistics, Process, all_finite
 from nc_hf.tap import TapBatch
 
 # Room in a token's place for its position in the row; rows stay apart up to sequences of a million tokens.
@@ -238,8 +238,7 @@ class Collection:
     @staticmethod
     def _check_finite(batch: TapBatch, batch_number: int) -> None:
         for name, features in batch.features.items():
-            # A sum is the cheap test; it may overflow where all is finite, so it only calls for the full one.
-            if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
+            if not all_finite(features):
                 raise FeatureError(
                     f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
                     "it in float32."

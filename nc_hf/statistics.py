@@ -267,8 +267,7 @@ class ClassStatistics:
         labels = labels.to(self.device, torch.int64)
         if bool((labels < 0).any()):
             features, labels = features[labels >= 0], labels[labels >= 0]
-        # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
-        if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
+        if not all_finite(features):
             raise FeatureError("the features hold NaN or Inf: look for a diverged model or a half-precision overflow.")
         return features, labels
 
@@ -281,6 +280,12 @@ class ClassStatistics:
 
         mine = self.provenance if self.provenance or self.num_tokens else other.provenance
         return merge_provenance(mine, other.provenance) if mine is not other.provenance else dict(mine)
+
+
+def all_finite(features: Tensor) -> bool:
+    """Whether there is no NaN or Inf among the features."""
+    # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
+    return bool(torch.isfinite(features.sum()) or torch.isfinite(features).all())
 
 
 def _grown(tensor: Tensor, rows: int) -> Tensor:

@@ -110,6 +110,7 @@ def measure_state(
         text.measured,
         batch_size=batch_size,
         agreement_tokens=0,
+        outcomes=False,
         checkpoint=scratch / "train",
         progress=False,
     )

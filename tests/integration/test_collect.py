@@ -49,6 +49,24 @@ class TestValues:
         wanted = by_hand(model, examples(10, seed=3), "full")
         assert collection.metrics("full", 10) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
 
+    def test_without_outcomes_the_head_sees_the_first_batch_and_the_statistics_are_the_same(self) -> None:
+        model, lengths = tiny_model(), []
+        whole = quietly(model, batch_size=4, agreement_tokens=0)
+        model.get_output_embeddings().register_forward_hook(lambda *seen: lengths.append(seen[2].shape[1]))
+        bare = quietly(model, batch_size=4, agreement_tokens=0, outcomes=False)
+        assert lengths == [token_rows(10, 3).shape[1], 1, 1]
+        assert bare.tokens == whole.tokens
+        assert bare.head_error == whole.head_error > 0
+        assert bare.loss_sum == 0 < whole.loss_sum
+        states = bare.statistics.state_dict(), whole.statistics.state_dict()
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+    def test_decisions_need_logits_without_outcomes_too(self) -> None:
+        model = tiny_model()
+        kept = quietly(model, batch_size=4, outcomes=False)
+        assert kept.correct == quietly(model, batch_size=4).correct > 0
+        assert kept.agreement() == quietly(model, batch_size=4).agreement()
+
     def test_loss_and_accuracy(self) -> None:
         model, ids = tiny_model().eval(), token_rows(10, 3)
         collection = quietly(model, batch_size=3)
