@@ -70,15 +70,18 @@ def value_and_error(metric: MetricValue) -> tuple[str, str]:
     >>> from nc_hf.report import MetricValue
     >>> value_and_error(MetricValue(0.123456, 0.00321)), value_and_error(MetricValue(0.123456))
     (('0.1235', '0.0032'), ('0.1235', ''))
+    >>> value_and_error(MetricValue(2.107, 138.2))
+    ('2', '140')
     """
     if metric.stderr is None:
         return number(metric.value), ""
     if not math.isfinite(metric.value) or not math.isfinite(metric.stderr) or metric.stderr <= 0:
         return number(metric.value), number(metric.stderr, 2)
     decimals = 1 - math.floor(math.log10(metric.stderr))
-    if not 0 <= decimals <= 8 or abs(metric.value) >= 1e6:
+    if decimals > 8 or max(abs(metric.value), metric.stderr) >= 1e6:
         return number(metric.value), number(metric.stderr, 2)
-    return f"{metric.value:z.{decimals}f}", f"{metric.stderr:.{decimals}f}"
+    shown = max(decimals, 0)
+    return f"{metric.value:z.{shown}f}", f"{round(metric.stderr, decimals):.{shown}f}"
 
 
 def circumstances(report: Report) -> list[tuple[str, str]]:
