@@ -92,7 +92,7 @@ def _answer_sentence(fault: HfHubHTTPError, name: str) -> str:
     if status == 429:
         seconds = fault.response.headers.get("Retry-After", "")
         pause = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
-        return f"The Hub limits the rate of requests, less so for readers who log in: wait {pause} and try again."
+        return f"The Hub limits the rate of requests: wait {pause}, or log in for more, and try again."
     if status in (401, 403):
         return f"The Hub refuses the token for {name}: make a new one at {constants.ENDPOINT}/settings/tokens."
     return f"The Hub answered {status} for {name}: try again later, or check HF_ENDPOINT ({constants.ENDPOINT})."

@@ -547,6 +547,11 @@ class TestComingAndGoing:
 
     def test_blocks_longer_than_the_context(self, tmp_path: Path, tokenizer: Any) -> None:
         callback = NeuralCollapseCallback("builtin", block_size=65)
-        trainer = make_trainer(tmp_path, callback, processing_class=tokenizer)
+        trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
         with pytest.raises(InputError, match="block_size"):
+            trainer.evaluate()
+
+    def test_a_tokenizer_of_another_model(self, tmp_path: Path, tokenizer: Any) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback("builtin"), processing_class=tokenizer)
+        with pytest.raises(TokenizerError, match=r"token 511 .* vocabulary of 64"):
             trainer.evaluate()
