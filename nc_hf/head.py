@@ -211,8 +211,7 @@ class ClassifierHead:
 
     def _fitted(self, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
         """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""
-        linear = self.logits(features).double()
-        target = logits.to(linear)
+        linear, target = self.logits(features).cpu().double(), logits.cpu().double()
         forms = [replace(self, scale=s, softcap=c) for s, c in _candidates(linear, target, softcaps)]
         errors = [(form._transform(linear) - target).square().mean().item() for form in forms]
         rounding = torch.finfo(_precision(features, self.weight, logits)).eps ** 2 * target.square().mean().item()

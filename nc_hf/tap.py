@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Self
 
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
 from nc_hf.anatomy import causal_lm, find_blocks, find_decoder, first_tensor, model_logits
@@ -241,7 +242,9 @@ class FeatureTap:
             if self._token_losses:
                 nll = token_losses(logits, index, labels)
             sample = (features["final"][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
-        return TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
+        batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
+        # Apple's GPUs have no float64, in which all that follows is computed.
+        return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch
 
 
 class _Slot:

@@ -167,7 +167,7 @@ class MetricInputs:
                 f"the head reads features of width {weight.shape[1]} and the statistics hold width {self.stats.dim}: "
                 "take both from the same model and layer."
             )
-        return weight[view.class_ids.to(weight.device)].to(view.means.device, torch.float64)
+        return weight[view.class_ids.to(weight.device)].to(view.means.device).double()
 
     def _kernel(self, kind: str, of_type: type[K]) -> K:
         if kind not in self._kernels:
