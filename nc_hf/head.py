@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from nc_hf.anatomy import causal_lm, find_decoder, first_tensor, model_logits
 from nc_hf.decisions import argmax_with_ties
 from nc_hf.errors import FeatureError, HeadError, InputError
+from nc_hf.precision import matmul_dtypes
 
 VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time
 FEATURE_ROWS = 256  # positions whose logits are held at a time when only the decision is wanted
 PROBE_TOKENS = 8
 # Largest error, relative to the largest logit, that rounding explains. A wrong form is off by far more.
 TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-MATMUL_DTYPE = {"highest": torch.float32, "high": torch.float16, "medium": torch.bfloat16}  # as precise as TF32, bf16
 AMBIGUITY = 2.0  # a richer form must fit this many times better (rms) than a plainer one to be believed
 
 
@@ -266,7 +266,7 @@ def _precision(*tensors: Tensor) -> torch.dtype:
     for half in (torch.float16, torch.bfloat16):
         if torch.equal(logits.to(half).to(logits.dtype), logits):
             at_work.add(half)
-    at_work.add(MATMUL_DTYPE[torch.get_float32_matmul_precision()])
+    at_work |= matmul_dtypes()
     return max(at_work, key=lambda dtype: TOLERANCE[dtype])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from nc_hf.precision import full_float32
 from nc_hf.statistics import ClassStatistics
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def decide(
     chunk = max(1, _CHUNK_ELEMENTS // max(1, len(centres)))
     for rows in torch.split(torch.arange(len(labels), device=device), chunk):
         tokens = (features[rows].double() - origin.to(device)).to(dtype)
-        scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
+        with full_float32():
+            scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
         if leave_one_out:
             _leave_out_own(scores, tokens, labels[rows], class_ids, counts)
         best = scores.argmin(dim=1)

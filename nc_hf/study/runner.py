@@ -18,6 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 from nc_hf.collect import collect, perplexity
 from nc_hf.corpus import TokenBlocks
 from nc_hf.metrics import AgreementCounts, compute_metrics
+from nc_hf.precision import full_float32
 from nc_hf.study.checkpoints import CellFolder, state_name
 from nc_hf.study.estimate import training_share
 from nc_hf.study.grid import Cell, Study
@@ -83,7 +84,8 @@ def _measured_row(study: Study, cell: Cell, text: StudyText, folder: CellFolder,
         "vocab_size": text.vocab_size,
     }
     scratch = folder.path / f"measuring-{state_name(state)}-{process.num_processes}"
-    row |= measure_state(study, model, text, process_batch(study, cell), scratch)
+    with full_float32():  # a compiled training leaves TF32 on
+        row |= measure_state(study, model, text, process_batch(study, cell), scratch)
     row["measure_seconds"] = time.monotonic() - began
     if process.is_main_process:
         folder.save_row(state, row)
