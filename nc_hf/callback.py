@@ -156,7 +156,7 @@ class NeuralCollapseCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
-        prefix = _evaluation_prefix(logs)
+        prefix = _evaluation_prefix(logs, self._batches > 0)
         if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
             return
         known = any(f"{prefix}_{self.label}{name}" in logs for name in self.names)
@@ -229,6 +229,7 @@ class NeuralCollapseCallback(TrainerCallback):
             batch_size=self.batch_size or args.eval_batch_size,
             covariance="nc1_pinv" in self.names,
             agreement_tokens=self.agreement_tokens,
+            compiled=False,  # or the training step would be compiled anew after every pass
             progress=not args.disable_tqdm,
         )
         loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
@@ -261,7 +262,10 @@ class NeuralCollapseCallback(TrainerCallback):
             self._handler.on_log(args, state, control, logs)
 
 
-def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:
-    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves."""
+def _evaluation_prefix(logs: dict[str, Any] | None, evaluated: bool) -> str | None:
+    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves.
+
+    So does the end of training, as ``train``; it is an evaluation's prefix too if a batch was evaluated just before.
+    """
     timed = [key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second")]
-    return next((prefix for prefix in timed if prefix != "train"), None)
+    return next((prefix for prefix in timed if prefix != "train" or evaluated), None)

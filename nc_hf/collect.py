@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def collect(
     agreement_tokens: int = 16_384,
     groups: int = 1,
     outcomes: bool = True,
+    compiled: bool = True,
     checkpoint: str | Path | None = None,
     save_every: int = 200,
     progress: bool | Listener = True,
@@ -56,6 +57,8 @@ def collect(
         groups: groups of blocks kept apart for the standard errors.
         outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
             that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
+        compiled: whether a model may run what ``torch.compile`` makes of it. False runs it eagerly and leaves what was
+            compiled for others alone; True has it compiled anew, with the tap, and again for those afterwards.
         checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
         save_every: batches between two saves.
         progress: show a progress bar on stderr, or call this with the tokens of this process after every batch.
@@ -90,7 +93,8 @@ def collect(
         disable=progress is not True or not process.is_main_process,
     )
     meter = Meter(progress if callable(progress) else None, "measuring", total, before)
-    with tap, bar, _evaluating(model), torch.no_grad():
+    stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
+    with stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]

@@ -105,6 +105,7 @@ class FeatureTap:
             raise InputError(f"labels={labels!r} is not known; use 'labels' or 'input_ids'.")
         self.model = causal_lm(model)
         self.unlabelled = 0
+        self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
         self._keep_rows = keep_rows
         self._final = _Slot(find_decoder(self.model))
@@ -121,14 +122,18 @@ class FeatureTap:
         self._capture: TapBatch | TapError | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
-    def attach(self) -> Self:
+    def attach(self, *, reset: bool = True) -> Self:
         """Register the hooks; a second call does nothing.
 
         Code that ``torch.compile`` made before is forgotten, because it would never call a hook that it did not see
         when it was made; what is still needed is compiled anew at its next call.
+
+        Args:
+            reset: False keeps that code, for passes that are made without it.
         """
         if not self._handles:
-            torch.compiler.reset()
+            if reset:
+                torch.compiler.reset()
             uncompiled: Callable[[Callable[..., None]], Callable[..., None]] = torch.compiler.disable
             self._handles = [
                 self.model.register_forward_pre_hook(_Hook(uncompiled(self._before)), with_kwargs=True),
@@ -165,7 +170,7 @@ class FeatureTap:
         if isinstance(capture, TapError):
             raise capture
         if capture is not None:
-            self.unlabelled = 0
+            self.unlabelled, self._hidden = 0, len(capture.labels) == 0
         return capture
 
     def silence(self) -> TapError:
@@ -177,6 +182,8 @@ class FeatureTap:
                 f"Evaluation called the model without labels, {self.unlabelled} times in a row (label smoothing and "
                 "compute_loss_func take them away)"
             )
+        elif self._hidden:
+            why = "Every label of the evaluation is -100, or at a position that the attention mask hides"
         else:
             why = "No evaluation batch went through the model that the tap listens to"
         return TapError(f"{why}; name a held-out corpus (corpus=...), so that a pass of its own is made.")
@@ -191,6 +198,12 @@ class FeatureTap:
         """Turn what the hooks saw into a batch, while the logits are still there."""
         try:
             if module.training:
+                return
+            if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
+                self._capture = TapError(
+                    "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; "
+                    "start it with accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
+                )
                 return
             targets = self._targets()
             if targets is None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.utils import counters
 from transformers import EarlyStoppingCallback, Trainer
 
 from nc_hf import NeuralCollapseCallback
@@ -348,6 +349,16 @@ class TestSettings:
         wanted = by_hand(trainer.model, examples(8, seed=3) if corpus else HELD_OUT)
         assert evaluated(last) == close(wanted)
 
+    def test_a_pass_of_its_own_leaves_the_compiled_training_step(self, tmp_path: Path) -> None:
+        graphs = []
+        for callbacks in ([], [NeuralCollapseCallback(token_blocks(8, 3), every=1)]):
+            torch.compiler.reset()
+            counters.clear()
+            trainer = make_trainer(tmp_path, *callbacks, torch_compile=True, torch_compile_backend="eager", max_steps=4)
+            trainer.train()
+            graphs.append(counters["stats"]["unique_graphs"])
+        assert graphs[1] == graphs[0] > 0
+
     def test_no_decisions_without_an_nc4_name(self, tmp_path: Path) -> None:
         callback = NeuralCollapseCallback(preset=["nc1_cdnv"])
         trainer = make_trainer(tmp_path, callback)
@@ -549,6 +560,18 @@ class TestComingAndGoing:
         callback = NeuralCollapseCallback("builtin", block_size=65)
         trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
         with pytest.raises(InputError, match="block_size"):
+            trainer.evaluate()
+
+    def test_evaluating_the_training_text(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=2))
+        trainer.train()
+        assert not any(key.startswith("train_nc") for row in trainer.state.log_history for key in row)
+        assert trainer.evaluate(metric_key_prefix="train")["train_nc1_cdnv"] == trainer.evaluate()["eval_nc1_cdnv"]
+
+    def test_labels_that_are_all_masked(self, tmp_path: Path) -> None:
+        masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(8, seed=3)]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=masked)
+        with pytest.raises(TapError, match="Every label of the evaluation is -100"):
             trainer.evaluate()
 
     def test_a_tokenizer_of_another_model(self, tmp_path: Path, tokenizer: Any) -> None:

@@ -259,6 +259,15 @@ class TestMisfits:
                 tap.take()
             assert tap.take() is None
 
+    def test_replicas_of_data_parallel_are_refused(self, model: PreTrainedModel) -> None:
+        replica = model._replicate_for_data_parallel()  # as nn.DataParallel makes one for each GPU
+        for name, child in model._modules.items():
+            replica._modules[name] = child
+        with FeatureTap(model, labels="input_ids") as tap, torch.no_grad():
+            replica(input_ids=tokens())
+            with pytest.raises(TapError, match=r"several GPUs.*accelerate launch"):
+                tap.take()
+
     def test_virtual_tokens(self, model: PreTrainedModel) -> None:
         plain = model.forward
 
