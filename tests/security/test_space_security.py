@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("gradio")
 
 from gradio_client import Client
+from huggingface_hub import RepoCard
 from itsdangerous import TimestampSigner
 
 from tests.hub.fixtures import STAND_IN
@@ -41,7 +42,7 @@ def logged_in_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]
         "SPACE_HOST": "127.0.0.1",
         "OAUTH_CLIENT_ID": "client",
         "OAUTH_CLIENT_SECRET": "shared",
-        "OAUTH_SCOPES": "openid profile gated-repos",
+        "OAUTH_SCOPES": " ".join(["openid", "profile", *asked_scopes()]),
         "OPENID_PROVIDER_URL": STAND_IN.url,
     }
     folder = tmp_path_factory.mktemp("space")
@@ -55,6 +56,12 @@ def logged_in_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]
     running.close()
 
 
+def asked_scopes() -> list[str]:
+    """What the page's header asks of a visitor, beside the two scopes that the Hub always adds."""
+    card = RepoCard.load(ROOT / "spaces" / "collapse_meter" / "README.md", repo_type="space")
+    return list(card.data["hf_oauth_scopes"])
+
+
 def cookie(token: str) -> dict[str, str]:
     """The session that Gradio gives a browser whose visitor has logged in with this token."""
     info = {
@@ -66,6 +73,11 @@ def cookie(token: str) -> dict[str, str]:
     key = hashlib.sha256(b"shared-v4").hexdigest()
     signed = TimestampSigner(key).sign(base64.b64encode(json.dumps({"oauth_info": info}).encode())).decode()
     return {"cookie": f"session={signed}"}
+
+
+def test_a_visitor_is_asked_for_gated_repositories_and_no_more() -> None:
+    """By the Hub's documents this scope reads what the visitor was granted, and no private repository."""
+    assert asked_scopes() == ["gated-repos"]
 
 
 def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
