@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,9 @@ from nc_hf.errors import CancelledError, InputError
 
 if TYPE_CHECKING:
     from nc_hf.hub.publishing import FileChange, Publication
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # with these a README could steer the terminal
 
 
 def publish_command(
@@ -33,10 +37,11 @@ def publish_command(
     if as_json and not (yes or dry_run):
         raise InputError("--json prints only JSON and so cannot ask: add --yes or --dry-run.")
 
-    from nc_hf.hub.publishing import check_token, prepare, publish
+    from nc_hf.hub.publishing import check_report, check_token, prepare, publish
     from nc_hf.report import Report
 
     measured = Report.load(report)
+    check_report(measured)
     if not dry_run:
         check_token()
     publication = prepare(measured, to)
@@ -55,27 +60,22 @@ def publish_command(
 
 def _preview(publication: Publication) -> None:
     """Show the pull request: its title, and what would change."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console()
-    console.print(Text(f"A pull request to {publication.repository}: {publication.title}", style="bold"))
+    typer.secho(f"A pull request to {publication.repository}: {publication.title}", bold=True)
     for change in publication.changes:
-        console.print(_shown(change))
+        _show(change)
+        typer.echo()
 
 
-def _shown(change: FileChange) -> object:
-    """Return the lines that change, in colour; of the report, which is long and of one piece, its size."""
-    from rich.text import Text
-
+def _show(change: FileChange) -> None:
+    """Print the lines that change, as they are; of the report, which is long and of one piece, its size."""
     from nc_hf.hub.publishing import REPORT
 
     if change.path == REPORT:
         size = f"{len(change.after.encode()):,} bytes"
-        return Text(f"{change.path}: {'a new file' if change.before is None else 'replaced'}, {size}\n", style="bold")
-    styles = {"+": "green", "-": "red", "@": "cyan"}
-    lines = change.diff().splitlines()
-    return Text("\n").join([*(Text(line, style=styles.get(line[:1], "")) for line in lines), Text()])
+        typer.secho(f"{change.path}: {'a new file' if change.before is None else 'replaced'}, {size}", bold=True)
+        return
+    for line in change.diff().splitlines():
+        typer.secho(_UNSEEN.sub("\N{REPLACEMENT CHARACTER}", line), fg=_COLOURS.get(line[:1]))
 
 
 def _ask(publication: Publication) -> None:

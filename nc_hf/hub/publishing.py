@@ -79,13 +79,7 @@ def prepare(report: Report, repository: str | None = None, *, token: str | bool 
         HubError: the repository cannot be read, or does not have the commit that was measured.
         FileError: the head of its README cannot be read.
     """
-    commit = report.model.commit
-    if commit is None or not _COMMIT.fullmatch(commit):
-        raise InputError(
-            f"The report is of {report.model.id}, which is not on the Hub: upload the model and measure it there."
-        )
-    if report.corpus.shard:
-        raise InputError(f"The report is of the shard {report.corpus.shard} of its corpus: publish one of the whole.")
+    commit = check_report(report)
     asked = parse_reference(repository or report.model.id)
     if asked.revision:
         raise InputError(f"{asked} names a revision: give the id alone, since a pull request is made for main.")
@@ -130,6 +124,25 @@ def publish(publication: Publication, *, token: str | bool | None = None) -> str
             parent_commit=publication.base,
         )
     return str(done.pr_url)
+
+
+def check_report(report: Report) -> str:
+    """Refuse a report that is of no model on the Hub, or of a part of a corpus, before anything else is asked for.
+
+    Returns:
+        The commit of the model that was measured.
+
+    Raises:
+        InputError: it is one of these.
+    """
+    commit = report.model.commit
+    if commit is None or not _COMMIT.fullmatch(commit):
+        raise InputError(
+            f"The report is of {report.model.id}, which is not on the Hub: upload the model and measure it there."
+        )
+    if report.corpus.shard:
+        raise InputError(f"The report is of the shard {report.corpus.shard} of its corpus: publish one of the whole.")
+    return commit
 
 
 def check_token(token: str | bool | None = None) -> None:

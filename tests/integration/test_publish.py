@@ -167,6 +167,16 @@ def test_what_would_be_written_is_shown_and_asked_for(hub: StandIn, repository: 
     assert list(repository.pulls) == ["refs/pr/1"]
 
 
+def test_lines_of_the_diff_are_neither_wrapped_nor_obeyed(repository: Repository, path: Path) -> None:
+    repository.commit({"README.md": f"---\nlicense: mit\n---\n\x1b[2J[bold]{'long ' * 60}\n"})
+    dry = run(path, "--dry-run")
+    assert dry.exit_code == 0
+    lines = dry.stdout.splitlines()
+    assert f" \N{REPLACEMENT CHARACTER}[2J[bold]{'long ' * 60}" in lines
+    assert "+    source:" in lines
+    assert "\x1b" not in dry.stdout
+
+
 def test_json_says_what_was_done(hub: StandIn, repository: Repository, path: Path) -> None:
     asked = run(path, "--json")
     assert asked.exit_code == 2
@@ -238,6 +248,19 @@ def test_a_copy_with_the_commit_is_published_to_by_name(hub: StandIn, repository
 def test_a_local_model_is_not_published(report: Report, change: dict[str, str | None], said: str) -> None:
     with pytest.raises(InputError, match=said):
         prepare(replace(report, model=replace(report.model, **change)))
+
+
+def test_a_report_that_cannot_be_published_is_refused_before_a_token_is_asked_for(
+    hub: StandIn, report: Report, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    replace(report, model=replace(report.model, commit=None)).save(path)
+    hub.requests.clear()
+    result = run(path, "--yes")
+    assert result.exit_code == 2
+    assert "is not on the Hub: upload the model" in result.stderr
+    assert "token" not in result.stderr
+    assert not hub.requests
 
 
 def test_a_part_of_a_corpus_and_a_revision_are_refused(report: Report) -> None:
