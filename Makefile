@@ -3,7 +3,6 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 
 BIN := .venv/bin
-CORES := $(shell getconf _NPROCESSORS_ONLN)
 STAMP := .venv/.installed
 
 # The fast tests by default; in CI the slow ones too.
@@ -20,8 +19,7 @@ help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: $(STAMP)  ## The study in its smallest form, on the built-in corpus: a table and a figure
-	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --num_cpu_threads_per_process $(CORES) \
-		--mixed_precision no --dynamo_backend no recipes/tinystories_grid.py $(ARGS)
+	$(BIN)/python recipes/tinystories_grid.py $(ARGS)
 
 test: $(STAMP)  ## The tests; with CI=true the slow ones too; ARGS goes to pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(SELECTION) $(ARGS)

@@ -68,6 +68,7 @@ def collect(
         CorpusError: there is no block.
         HeadError: the head does not reproduce the model's logits.
         LabelError: a token beyond the head.
+        InputError: a batch does not fit into the device's memory.
         FileError: the checkpoint is of another measurement.
     """
     if batch_size < 1 or save_every < 1:
@@ -100,7 +101,13 @@ def collect(
             chosen = rows[number * batch_size : (number + 1) * batch_size]
             if len(chosen):
                 options = _frugal(model, logits=needs_logits or collection.head is None)
-                model(input_ids=blocks.input_ids[chosen].to(device), **options)
+                try:
+                    model(input_ids=blocks.input_ids[chosen].to(device), **options)
+                except torch.OutOfMemoryError as error:
+                    raise InputError(
+                        f"{batch_size} blocks of {targets + 1} tokens do not fit into the memory of {device}: pass a "
+                        "smaller batch_size or block_size."
+                    ) from error
                 batch = tap.take()
                 if batch is None:
                     raise tap.silence()

@@ -109,6 +109,7 @@ class Corpus:
         *,
         packing: str = "documents",
         max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
         """Tokenise the documents and cut them into blocks: see `nc_hf.packing.pack_texts`, also for the errors."""
         return pack_texts(
@@ -119,6 +120,7 @@ class Corpus:
             max_tokens=max_tokens,
             source=self.name,
             split=self.split,
+            progress=progress,
         )
 
     def pack_for(
@@ -129,6 +131,7 @@ class Corpus:
         *,
         packing: str = "documents",
         max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
         """Cut the text into blocks that fit a model; by default as long as its context, at most ``DEFAULT_BLOCK``.
 
@@ -150,7 +153,7 @@ class Corpus:
         if block_size is not None and not 2 <= block_size <= context:
             raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
         size = block_size or min(context, DEFAULT_BLOCK)
-        return self.pack(tokenizer, size, packing=packing, max_tokens=max_tokens)
+        return self.pack(tokenizer, size, packing=packing, max_tokens=max_tokens, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,14 @@ class PackedOnce(Corpus):
         *,
         packing: str = "documents",
         max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
         """Pack as `Corpus.pack` does, or return the blocks that the same call gave before."""
         key = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, block_size, packing, max_tokens)
         if key not in self.packed:
-            self.packed[key] = super().pack(tokenizer, block_size, packing=packing, max_tokens=max_tokens)
+            self.packed[key] = super().pack(
+                tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=progress
+            )
         return self.packed[key]
 
 

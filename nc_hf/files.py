@@ -101,12 +101,29 @@ def load_statistics(path: str | Path, device: str | torch.device) -> ClassStatis
     tensors, metadata = load_tensors(path, _FORMAT)
     if metadata.get("version") != str(_VERSION):
         raise FileError(f"{path} has version {metadata.get('version')}: read it with the nc_hf that wrote it.")
-    if not tensors.keys() >= _REQUIRED or len({len(tensors[name]) for name in _REQUIRED}) != 1:
+    if not _fit_together(tensors):
         raise FileError(f"{path} lacks a part of the statistics: write it again.")
-    stats = ClassStatistics(int(metadata["dim"]), device, covariance="moment" in tensors)
+    try:
+        dim, provenance = int(metadata["dim"]), dict(json.loads(metadata["provenance"]))
+    except (KeyError, ValueError, TypeError):
+        raise FileError(f"{path} does not say what its statistics are of: write it again.") from None
+    if dim != tensors["sums"].shape[1]:
+        raise FileError(f"{path} says width {dim} and holds width {tensors['sums'].shape[1]}: write it again.")
+    stats = ClassStatistics(dim, device, covariance="moment" in tensors)
     stats.load_state_dict(tensors)
-    stats.provenance = json.loads(metadata["provenance"])
+    stats.provenance = provenance
     return stats
+
+
+def _fit_together(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the parts of a state are there, of one length and width."""
+    if not tensors.keys() >= _REQUIRED or tensors["sums"].dim() != 2:
+        return False
+    classes, dim = tensors["sums"].shape
+    wanted = {name: (classes,) for name in _REQUIRED} | {"sums": (classes, dim)}
+    wanted |= {"pivot": (dim,)} if classes or "pivot" in tensors else {}
+    wanted |= {"moment": (dim, dim)} if "moment" in tensors else {}
+    return all(name in tensors and tuple(tensors[name].shape) == shape for name, shape in wanted.items())
 
 
 def _write_beside(target: Path, write: Callable[[Path], None]) -> None:

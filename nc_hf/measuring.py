@@ -15,7 +15,7 @@ from torch import nn
 from nc_hf.collect import collect
 from nc_hf.collection import Collection
 from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
-from nc_hf.errors import TokenizerError
+from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.metrics import metric_names
 from nc_hf.packing import tokenizer_hash
@@ -72,7 +72,7 @@ def measure(
         layers: ``final``, or ``all`` to add the statistics-only metrics of every block's output.
         dtype: of the weights; default: the checkpoint's own.
         device: default: a GPU if there is one.
-        shard: (i, n) reads the i-th of n parts of the blocks, whose statistics files can be merged.
+        shard: (i, n), i from 0, reads one of n parts of the blocks, whose statistics files can be merged.
         statistics_path: where to save the statistics.
         checkpoint_path: folder to save the unfinished pass to, and to go on from.
         save_every: batches between two saves.
@@ -89,6 +89,7 @@ def measure(
     started = time.monotonic()
     names = metric_names(preset)
     listener = progress if callable(progress) else None
+    _check_device(device)
     on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
     process = PartialState(cpu=on_cpu)  # said now, since several processes on CPU do not find each other otherwise
     if isinstance(model, nn.Module):
@@ -106,9 +107,11 @@ def measure(
         if tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
             tokenizer = None  # it would spell other tokens
     else:
-        Meter(listener, "packing")
+        meter = Meter(listener, "packing", max_tokens or 0)
         opened = open_corpus(corpus, split, allow_local=allow_local, token=token) if isinstance(corpus, str) else corpus
-        blocks = opened.pack_for(network, tokenizer, block_size, packing=packing, max_tokens=max_tokens)
+        blocks = opened.pack_for(
+            network, tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=meter.advance
+        )
     part = blocks if shard is None else blocks.shard(*shard)
     collection = collect(
         network,
@@ -126,6 +129,15 @@ def measure(
         _save_statistics(collection, record, blocks, shard, statistics_path)
     Meter(listener, "computing")
     return report_of(collection, record, _corpus_record(part, shard), preset, min_count, tokenizer, started)
+
+
+def _check_device(device: str | torch.device | None) -> None:
+    try:
+        there = device is None or torch.device(device).type != "cuda" or torch.cuda.is_available()
+    except RuntimeError:
+        raise InputError(f"{device!r} is no device: use cpu, or cuda.") from None
+    if not there:
+        raise InputError("there is no CUDA device here: use the device cpu.")
 
 
 def _load(
@@ -169,7 +181,7 @@ def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRe
         blocks=len(part),
         documents=part.num_documents,
         tokenizer_hash=part.tokenizer_hash,
-        shard=None if shard is None else f"{shard[0]}/{shard[1]}",
+        shard=None if shard is None else _shard_name(*shard),
     )
 
 
@@ -179,16 +191,20 @@ def _save_statistics(
     """Save the final statistics with what made them, so that only shards of one measurement merge."""
     assert collection.head is not None
     stats = collection.statistics
-    index, count = shard or (0, 1)
     stats.provenance = {
         "model": model.id,
         "commit": model.commit or _weight_hash(collection.head.weight),
         "corpus": blocks.fingerprint,
         "packing": blocks.packing,
         "dtype": model.dtype,
-        "shards": f"{index}/{count}",
+        "shards": _shard_name(*(shard or (0, 1))),
     }
     stats.save(path)
+
+
+def _shard_name(index: int, count: int) -> str:
+    """Return i/n as people count, from 1."""
+    return f"{index + 1}/{count}"
 
 
 def _weight_hash(weight: torch.Tensor) -> str:

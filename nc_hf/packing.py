@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -97,6 +97,7 @@ def pack_texts(
     max_tokens: int | None = None,
     source: str = "texts",
     split: str = "all",
+    progress: Callable[[int], None] | None = None,
 ) -> TokenBlocks:
     """Tokenise texts and cut them into blocks; nothing is padded and nothing is cut off but the last tokens.
 
@@ -121,10 +122,12 @@ def pack_texts(
             None takes everything.
         source: recorded in the blocks.
         split: recorded in the blocks.
+        progress: called with the tokens of each group of texts; what it raises ends the packing.
 
     Raises:
         InputError: an argument that cannot be meant.
-        TokenizerError: packing "documents" with a tokenizer that has no way to mark a document's end.
+        TokenizerError: packing "documents" with a tokenizer that has no way to mark a document's end, or one that
+            breaks down on the text.
         CorpusError: no text, or fewer tokens than a block.
     """
     _check_arguments(block_size, packing, max_tokens)
@@ -136,6 +139,8 @@ def pack_texts(
     total = kept = 0
     for tokens in _token_groups(texts, tokenizer, group, eot_id, keep_blank=packing == "paper"):
         total += tokens.shape[1]
+        if progress is not None:
+            progress(tokens.shape[1])
         sequence = np.concatenate([rest, tokens], axis=1) if packing == "documents" else tokens
         whole = sequence.shape[1] // block_size * block_size
         cut.append(sequence[:, :whole])
@@ -217,6 +222,10 @@ def _tokenise(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list
         encoded = tokenizer(texts, padding=False, truncation=False, return_attention_mask=False, verbose=False)
     except (TypeError, UnicodeError) as error:  # what tokenizers make of None, numbers and lone surrogates
         raise CorpusError("The corpus holds something that is not Unicode text: clean or drop that row.") from error
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":  # what Rust raises in Python is no Exception
+            raise
+        raise TokenizerError("The tokenizer broke down on the text: name another tokenizer or text.") from panic
     ids: list[list[int]] = encoded["input_ids"]
     return ids
 

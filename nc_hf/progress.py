@@ -16,7 +16,7 @@ class Progress:
 
     Attributes:
         stage: what is being done.
-        done: bytes of a download, or tokens of a measurement; 0 in the other stages.
+        done: bytes of a download, or tokens packed or measured; 0 in the other stages.
         total: of which there are so many; 0 where that is not known.
         seconds: since the stage began.
 
@@ -38,7 +38,7 @@ class Progress:
     @property
     def remaining(self) -> float | None:
         """Seconds to the end of the stage at this rate; None where nothing can be said."""
-        return (self.total - self.done) / self.rate if self.total and self.rate else None
+        return max(0, self.total - self.done) / self.rate if self.total and self.rate else None
 
 
 Listener = Callable[[Progress], None]

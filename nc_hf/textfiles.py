@@ -45,6 +45,10 @@ def open_texts(path: Path, split: str) -> tuple[str, Read]:
         CorpusError: if nothing there can be read. What is wrong within a file is found when it is read.
     """
     if path.is_file():
+        if split not in {ALL, *_SPLITS}:  # a file has no parts; its name may say which part it is
+            raise CorpusError(
+                f"{str(path)!r} has no split {split!r}: leave the split out, or name a folder that has it."
+            )
         return _split_of(path) or ALL, partial(_read_files, [_readable(path)])
     if not path.is_dir():
         raise CorpusError(

@@ -233,6 +233,10 @@ def main(
         if process.is_main_process:
             print(f"tinystories_grid: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        if process.is_main_process:
+            print("\ntinystories_grid: interrupted; the same command goes on from here.", file=sys.stderr)
+        raise SystemExit(130) from None
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

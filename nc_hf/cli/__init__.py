@@ -43,6 +43,11 @@ class Commands(TyperGroup):
         except NCError as error:
             typer.echo(f"nc-hf: {error}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo(
+                "\nnc-hf: interrupted: nothing is half-written, and the same command can be given again.", err=True
+            )
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -104,17 +104,17 @@ def takes_measure_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def parse_shard(shard: str | None) -> tuple[int, int] | None:
-    """Return (i, n) of ``i/n``, part i of n counted from 0.
+    """Return the place of a part from 0, and n, of ``i/n``: part i of n counted from 1.
 
-    >>> parse_shard("0/4")
+    >>> parse_shard("1/4")
     (0, 4)
     """
     if shard is None:
         return None
     part, _, parts = shard.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-        raise InputError(f"{shard!r} is no shard: write i/n with i from 0 to n - 1, such as 0/4.")
-    return int(part), int(parts)
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise InputError(f"{shard!r} is no shard: write i/n with i from 1 to n, such as 1/4.")
+    return int(part) - 1, int(parts)
 
 
 def parse_names(metrics: str | None) -> tuple[str, ...]:
@@ -139,8 +139,13 @@ def check_writable(*paths: Path | None) -> None:
         if path.is_dir():
             raise FileError(f"{path} is a directory: name a file in it.")
         parent = next(folder for folder in path.absolute().parents if folder.exists())
-        if not parent.is_dir() or not os.access(parent, os.W_OK):
-            raise FileError(f"{path} cannot be written because {parent} is not a directory open to you: name another.")
+        try:
+            with tempfile.TemporaryFile(dir=parent):
+                pass
+        except OSError:
+            raise FileError(
+                f"{path} cannot be written because {parent} is not a directory open to you: name another."
+            ) from None
 
 
 def start_process(options: MeasureOptions) -> PartialState:

@@ -34,7 +34,7 @@ def measure_command(
     ] = "final",
     shard: Annotated[
         str | None,
-        typer.Option(metavar="i/n", help="Read only part i of n, from 0; join with nc-hf merge.", rich_help_panel=HOW),
+        typer.Option(metavar="i/n", help="Read only part i of n, from 1; join with nc-hf merge.", rich_help_panel=HOW),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep progress here, and go on from it.", rich_help_panel=HOW)

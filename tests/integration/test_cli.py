@@ -182,7 +182,9 @@ class TestErrors:
             raise KeyboardInterrupt
 
         assert isinstance(CliRunner().invoke(commands, ["broken"]).exception, ZeroDivisionError)
-        assert CliRunner().invoke(commands, ["slow"]).exit_code == 130
+        interrupted = CliRunner().invoke(commands, ["slow"])
+        assert interrupted.exit_code == 130
+        assert interrupted.stderr.strip().startswith("nc-hf: interrupted: ")
 
     def test_installed_command_leaves_without_a_traceback(self, tmp_path: Path) -> None:
         command = [SCRIPT, "compare", tmp_path / "no.json", tmp_path / "no.json"]
@@ -196,7 +198,7 @@ class TestErrors:
 
 
 class TestMeasureArguments:
-    @pytest.mark.parametrize("shard", ["4/4", "a/b", "1", "-1/4", "1/0", "1/2/3"])
+    @pytest.mark.parametrize("shard", ["0/4", "5/4", "a/b", "1", "-1/4", "1/0", "1/2/3"])
     def test_shard(self, shard: str) -> None:
         assert "write i/n" in refusal("measure", "gpt2", "--shard", shard, code=2)
 

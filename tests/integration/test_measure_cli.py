@@ -109,13 +109,13 @@ class TestRealModel:
         whole = json.loads(done(*quick, tmp_path / "whole"))
         parts = [tmp_path / f"part{part}" for part in range(2)]
         for part, path in enumerate(parts):
-            report = json.loads(done(*quick, path, "--shard", f"{part}/2"))
-            assert report["corpus"]["shard"] == f"{part}/2"
+            report = json.loads(done(*quick, path, "--shard", f"{part + 1}/2"))
+            assert report["corpus"]["shard"] == f"{part + 1}/2"
         merge = ["merge", *parts, "--output", tmp_path / "all", "--min-count", 2, "--model", real[1], "--json"]
         merged = json.loads(done(*merge))
         stats = ClassStatistics.load(tmp_path / "all")
         assert torch.equal(stats.counts, ClassStatistics.load(tmp_path / "whole").counts)
-        assert merged["provenance"]["shards"] == "0/2 1/2"
+        assert merged["provenance"]["shards"] == "1/2 2/2"
         assert "nc3_cos_mean_centred" in merged["metrics"]
         for name, value in merged["metrics"].items():
             assert value == pytest.approx(whole["metrics"][name]["value"], rel=1e-6), name
@@ -206,6 +206,8 @@ class TestRefusals:
             (also("--metrics", "nc9_collapse"), 2, "nc9_collapse"),
             (also("--block-size", 100_000), 2, "block_size"),
             (also("--shard", "5000/5001"), 3, "block"),
+            (also("--split", "nope"), 3, "has no split 'nope'"),
+            (also("--device", "cuda"), 2, "use the device cpu"),
         ],
     )
     def test_one_line_and_nothing_written(

@@ -9,7 +9,7 @@ from itertools import chain, islice, repeat
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch.utils.data import DataLoader
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
@@ -253,3 +253,23 @@ def test_groups_that_fill_no_block_are_refused() -> None:
 def test_what_is_not_text_is_refused(bad) -> None:
     with pytest.raises(CorpusError, match="not Unicode text"):
         pack_texts(["a b", bad], letters(), 2)
+
+
+def test_a_tokenizer_that_panics_is_refused() -> None:
+    tokenizer = letters()
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(x+x+)+y"), "isolated")
+    with pytest.raises(TokenizerError, match="broke down on the text"):
+        pack_texts(["x" * 400], tokenizer, 2)
+
+
+def test_packing_tells_of_every_group_and_can_be_called_off() -> None:
+    counts: list[int] = []
+    pack_texts(repeat("a b c", 600), letters(), 4, progress=counts.append)
+    assert len(counts) == 3
+    assert sum(counts) == 600 * 3 + 599
+
+    def call_off(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack_texts(repeat("a b c"), letters(), 4, progress=call_off)

@@ -11,7 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import FeatureError, FileError, InputError, LabelError, MergeError
@@ -269,6 +271,36 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     for name in ("text", "model.safetensors", "absent", "."):
         with pytest.raises(FileError):
             ClassStatistics.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "why"),
+    [
+        ({}, {"dim": "8"}, "says width 8"),
+        ({}, {"dim": None}, "what its statistics are of"),
+        ({}, {"provenance": "{"}, "what its statistics are of"),
+        ({"pivot": None}, {}, "lacks a part"),
+        ({"pivot": torch.zeros(5, dtype=torch.float64)}, {}, "lacks a part"),
+        ({"counts": torch.ones(2, dtype=torch.int64)}, {}, "lacks a part"),
+        ({"sums": torch.zeros(3, dtype=torch.float64)}, {}, "lacks a part"),
+    ],
+)
+def test_a_file_whose_parts_do_not_fit_is_refused(
+    tmp_path: Path, tensors: dict[str, Tensor | None], metadata: dict[str, str | None], why: str
+) -> None:
+    path, stats = tmp_path / "run.safetensors", ClassStatistics(4)
+    stats.update(torch.ones(6, 4), torch.arange(6) % 3)
+    stats.save(path)
+    with safe_open(path, framework="pt") as file:
+        said = {**file.metadata(), **metadata}
+    kept = {**stats.state_dict(), **tensors}
+    save_file(
+        {name: tensor for name, tensor in kept.items() if tensor is not None},
+        path,
+        metadata={name: text for name, text in said.items() if text is not None},
+    )
+    with pytest.raises(FileError, match=why):
+        ClassStatistics.load(path)
 
 
 SAVE_ON_A_FULL_DISK = """
