@@ -199,7 +199,8 @@ def open_corpus(
         spec: the name.
         split: which part, where the corpus is divided; "val" and "valid" mean "validation".
         max_documents: read so many documents at the most.
-        allow_local: whether ``spec`` may be a path; False for whatever came over a network.
+        allow_local: whether ``spec``, or the settings of a data set, may name files of this machine; False for whatever
+            came over a network.
         token: for data sets of the Hub, the reader's own; default: the one the client finds; False for none.
 
     Returns:
@@ -223,6 +224,10 @@ def open_corpus(
         max_documents = max_documents or BUILTIN_DOCUMENTS[split]
         read = partial(stories, BUILTIN_SEEDS[split])
     elif parsed.path is None:
+        if not allow_local:
+            from nc_hf.hub.datacards import check_inside
+
+            check_inside(str(parsed.dataset), token)
         split, read = _open_hub(parsed, parsed.split or split, token)
     elif allow_local:
         split, read = open_texts(parsed.path, split)

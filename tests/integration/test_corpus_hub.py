@@ -47,6 +47,25 @@ def test_configuration_split_and_column_can_be_named(hub: StandIn) -> None:
             open_corpus(spec)
 
 
+@pytest.mark.parametrize(
+    "path", ["/etc/hostname", "/tmp/**/*.txt", "../*.txt", "file:///etc/hostname", "https://127.0.0.1/x.txt", "~/x.txt"]
+)
+@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
+@pytest.mark.parametrize("form", ["[{{split: validation, path: '{}'}}]", "'{}'", "{{validation: ['{}']}}"])
+def test_a_data_set_leads_no_stranger_out_of_its_repository(hub: StandIn, path: str, file: str, form: str) -> None:
+    settings = f"note: 'a --- b'\nconfigs:\n- config_name: default\n  data_files: {form.format(path)}\n"
+    text = f"---\n{settings}---\n" if file == "README.md" else settings
+    hub.add("a/b", {file: text, "validation.jsonl": jsonl("x")}, kind="dataset")
+    with pytest.raises(CorpusError, match=r"^The data set a/b names files outside its repository: "):
+        open_corpus("hub:a/b", allow_local=False)
+
+
+def test_a_data_set_that_keeps_to_itself_is_open_to_strangers(hub: StandIn) -> None:
+    readme = "---\nconfigs:\n- config_name: default\n  data_files: [{split: validation, path: 'data/v*.jsonl'}]\n---\n"
+    hub.add("a/b", {"README.md": readme, "data/v.jsonl": jsonl("x")}, kind="dataset")
+    assert list(open_corpus("hub:a/b", allow_local=False).texts) == ["x"]
+
+
 def test_missing_private_and_empty_data_sets_are_told_apart(hub: StandIn) -> None:
     hub.add("a/private", {"train.jsonl": jsonl("x")}, kind="dataset", private=True)
     hub.add("a/gated", {"train.jsonl": jsonl("x")}, kind="dataset", gated="manual")
