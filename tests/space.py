@@ -18,8 +18,50 @@ from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
 
+ROOT = Path(__file__).resolve().parents[1]
 STORIES = "karpathy/stories260K"
 START_SECONDS = 280
+
+
+ZERO_GPU = '''
+"""The Hub's module of this name, as far as visitors notice it: what crosses to the process with the GPU is pickled, and
+of an error only the name of its kind comes back. (By the wrapper of generators in spaces 0.51.)
+"""
+
+import functools
+import pickle
+
+import gradio as gr
+
+
+def GPU(duration):
+    def decorate(task):
+        print("A function waits for the GPU", flush=True)
+
+        @functools.wraps(task)
+        def run(*args):
+            print("The GPU is taken", flush=True)
+            steps = task(*pickle.loads(pickle.dumps(args)))
+            try:
+                while True:
+                    try:
+                        step = pickle.dumps(next(steps))
+                    except StopIteration:
+                        return
+                    except Exception as fault:
+                        raise gr.Error(type(fault).__name__) from None
+                    yield pickle.loads(step)
+            finally:
+                steps.close()
+
+        return run
+
+    return decorate
+
+
+gradio_auto_wrap = lambda function: function
+'''
+"""Written beside ``app.py`` as ``spaces.py``."""
 
 
 class Space:
@@ -110,6 +152,14 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     running = Space(tmp_path_factory.mktemp("space"), STAND_IN)
     yield running
     running.close()
+
+
+def start_on_zero_gpu(folder: Path, **environment: str) -> Space:
+    """Start a copy of the Space's repository as the Hub does on ZeroGPU."""
+    repository = folder / "repository"
+    shutil.copytree(ROOT / "spaces" / "collapse_meter", repository)
+    (repository / "spaces.py").write_text(ZERO_GPU)
+    return Space(folder, STAND_IN, repository / "app.py", SPACES_ZERO_GPU="true", **environment)
 
 
 def stories_files(shared_data: Path) -> dict[str, Content]:

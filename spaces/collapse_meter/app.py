@@ -11,6 +11,9 @@ try:
 except ImportError:
     pass
 
+if os.environ.get("SPACES_ZERO_GPU"):  # it looks for the function that needs a GPU when the page starts
+    import meter.work  # noqa: F401
+
 from meter.page import serve
 from meter.settings import Settings
 

@@ -15,17 +15,22 @@ import pytest
 pytest.importorskip("gradio")
 
 from meter.controls import chosen, take_upload
+from meter.desk import Answer, Desk
+from meter.faults import UnforeseenError
+from meter.html import sentence
 from meter.limits import UPLOAD
 from meter.places import REFERENCE, places, published_share
 from meter.question import Question, ask, read_upload
-from meter.store import Store, identify
+from meter.settings import Settings
+from meter.store import Kept, Store, identify
 from meter.suggestions import suggest_models, suggest_revisions
 from meter.tables import metric_table, result_table, verdict_card
-from meter.turns import Turns
+from meter.turns import Turns, Waiting
 from meter.verdict import verdict
+from meter.work import Work, measure_in_steps
 
 from nc_hf import measure
-from nc_hf.errors import CorpusError, HubError, InputError, NCError
+from nc_hf.errors import CorpusError, HubError, InputError, NCError, TokenizerError
 from nc_hf.hub.deployment import deploy_space
 from nc_hf.report import MetricValue, Report
 from tests.hub.models import gpt2_files
@@ -199,6 +204,60 @@ def test_a_result_is_found_by_commit_text_and_options_alone(hub: StandIn, tmp_pa
     assert identify(asked, False).key != key
 
 
+def test_a_newer_nc_hf_measures_anew(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("a/b", gpt2_files())
+    key = identify(question(), False).key
+    monkeypatch.setattr("nc_hf.__version__", "9.9.9")
+    assert identify(question(), False).key != key
+
+
+@pytest.mark.slow
+def test_a_branch_that_moves_while_a_question_waits_is_measured_where_it_was(hub: StandIn, tmp_path: Path) -> None:
+    repository = hub.add("a/b", gpt2_files(0))
+    desk = Desk(Settings(tmp_path, None, LIMIT, 10**9, 10**9, 8))
+    before = desk._turns.enter()
+    steps = desk.answer(question("a/b", "main"), False)
+    assert next(steps) == Waiting(1)
+    asked_for = repository.branches["main"]
+    moved_to = repository.commit(gpt2_files(5))
+    desk._turns.leave(before)
+    *_, answer = steps
+    assert isinstance(answer, Answer)
+    assert (answer.report.model.commit, answer.report.model.revision) == (asked_for, "main")
+    assert identify(question("a/b", asked_for), False).key == answer.key
+    assert identify(question("a/b", moved_to), False).key != answer.key
+    *_, again = desk.answer(question("a/b", asked_for), False)
+    assert isinstance(again, Answer)
+    assert again.kept
+    assert again.report.metrics == answer.report.metrics
+    *_, newer = desk.answer(question("a/b", "main"), False)
+    assert isinstance(newer, Answer)
+    assert newer.report.model.commit == moved_to
+    assert not newer.kept
+    assert newer.report.metrics != answer.report.metrics
+
+
+@pytest.mark.slow
+def test_a_data_set_that_moves_meanwhile_is_not_kept_under_its_old_commit(hub: StandIn, tmp_path: Path) -> None:
+    hub.add("a/b", gpt2_files())
+    rows = [json.dumps({"text": f"The cat sat on the mat and looked at {count} moons."}) for count in range(200)]
+    dataset = hub.add("c/d", {"validation.jsonl": "\n".join(rows)}, kind="dataset")
+    desk = Desk(Settings(tmp_path, None, LIMIT, 10**9, 10**9, 8))
+    asked = question(corpus="hub:c/d")
+    before = desk._turns.enter()
+    steps = desk.answer(asked, False)
+    assert next(steps) == Waiting(1)
+    dataset.commit({"README.md": "changed"})
+    desk._turns.leave(before)
+    *_, moved = steps
+    assert isinstance(moved, Answer)
+    assert moved.key == ""
+    assert desk.store.all() == []
+    *_, still = desk.answer(asked, False)
+    assert isinstance(still, Answer)
+    assert [kept.key for kept in desk.store.all()] == [still.key]
+
+
 def test_only_what_everybody_may_read_may_be_kept(hub: StandIn) -> None:
     hub.users["hf_friend"] = "friend"
     hub.add("a/b", gpt2_files())
@@ -277,9 +336,6 @@ def test_suggestions_come_from_the_hub_and_never_fail(hub: StandIn) -> None:
 
 
 def test_markup_in_names_is_shown_not_obeyed(hub: StandIn, tmp_path: Path, report: Report) -> None:
-    from meter.desk import Answer
-    from meter.store import Kept
-
     evil = "<script>alert(1)</script>"
     marked = dataclasses.replace(
         report,
@@ -330,10 +386,37 @@ def test_the_page_stands_before_anything_heavy_is_loaded() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_panic_that_is_no_exception_ends_an_analysis_with_a_sentence() -> None:
+    class PanicException(BaseException):
+        """As pyo3 raises where the Rust beneath a tokenizer panics."""
+
+    def panic(work: Work) -> Report:
+        raise PanicException("index out of bounds")
+
+    with pytest.raises(UnforeseenError) as fault:
+        list(Work(panic).steps())
+    assert sentence(fault.value) == (
+        "Something failed that should not (PanicException): try another model, or again later."
+    )
+
+
+@pytest.mark.slow
+def test_a_tokenizer_that_panics_leaves_the_next_question_alone(hub: StandIn) -> None:
+    files = gpt2_files()
+    tokenizer = json.loads(as_bytes(files["tokenizer.json"]))
+    split = {"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}
+    tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, tokenizer["pre_tokenizer"]]}
+    hub.add("evil/tokenizer", {**files, "tokenizer.json": json.dumps(tokenizer)})
+    hub.add("a/b", files)
+    asked = question("evil/tokenizer", corpus=UPLOAD, text="x" * 400 + " word" * 500)
+    with pytest.raises(TokenizerError):
+        list(measure_in_steps(asked, False, 10**9, 10**9))
+    *_, report = measure_in_steps(question("a/b"), False, 10**9, 10**9)
+    assert isinstance(report, Report)
+
+
 @pytest.mark.slow
 def test_an_upload_gives_the_digits_of_the_same_file(hub: StandIn, tmp_path: Path) -> None:
-    from meter.work import measure_in_steps
-
     hub.add("a/b", gpt2_files())
     text = "The cat sat on the mat and looked at the moon.\n<|endoftext|>A dog barked at the cat.\n" * 60
     (tmp_path / "mine.txt").write_text(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +23,7 @@ from itsdangerous import TimestampSigner
 from tests.hub.fixtures import STAND_IN
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
-from tests.space import Space
+from tests.space import Space, start_on_zero_gpu
 from tests.space import space as space
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -45,13 +44,7 @@ def logged_in_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]
         "OAUTH_SCOPES": " ".join(["openid", "profile", *asked_scopes()]),
         "OPENID_PROVIDER_URL": STAND_IN.url,
     }
-    folder = tmp_path_factory.mktemp("space")
-    shutil.copytree(ROOT / "spaces" / "collapse_meter", folder / "repository")
-    # The Hub's own module of that name, which marks what needs a GPU, does nothing where there is none.
-    (folder / "repository" / "spaces.py").write_text(
-        "GPU = lambda duration: lambda function: function\ngradio_auto_wrap = lambda function: function\n"
-    )
-    running = Space(folder, STAND_IN, folder / "repository" / "app.py", HF_TOKEN=OWNER_TOKEN, **oauth)
+    running = start_on_zero_gpu(tmp_path_factory.mktemp("space"), HF_TOKEN=OWNER_TOKEN, **oauth)
     yield running
     running.close()
 

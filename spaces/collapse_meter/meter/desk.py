@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from nc_hf.errors import FileError, InputError
+from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.progress import Progress
 from nc_hf.report import Report
 
@@ -15,7 +15,7 @@ from .limits import MAX_COMPARED
 from .places import Place, places
 from .question import Question, ask
 from .settings import Settings
-from .store import Kept, Store, identify
+from .store import Identity, Kept, Store, identify
 from .turns import Turns, Waiting
 from .verdict import Verdict, verdict
 from .work import PAUSE, measure_in_steps
@@ -68,8 +68,7 @@ class Desk:
 
     def read(self, kept: Kept, question: Question) -> Answer:
         """Return what is kept as the answer to a question, which may name the same commit by another revision."""
-        report = replace(kept.report, model=replace(kept.report.model, revision=question.revision))
-        return self._answer(kept.key, question, report, kept=True)
+        return self._answer(kept.key, question, _as_asked(kept.report, question), kept=True)
 
     def answer(self, question: Question, token: str | bool) -> Iterator[Waiting | Progress | Answer]:
         """Yield how far it is, and at the end the answer; closing the iterator calls the work off.
@@ -93,12 +92,13 @@ class Desk:
             if kept := self.store.find(identity.key):  # someone before us asked the same
                 yield self.read(kept, question)
                 return
-            limits = self.settings.max_bytes, self.settings.cache_bytes
-            for step in measure_in_steps(question, token, *limits):
+            pinned = replace(question, revision=identity.commit)  # its branch may have moved while it waited
+            for step in measure_in_steps(pinned, token, self.settings.max_bytes, self.settings.cache_bytes):
                 if isinstance(step, Progress):
                     yield step
                 else:
-                    yield self._measured(identity.key, question, step, identity.public)
+                    public = identity.public and _unmoved(identity, pinned, token)
+                    yield self._measured(identity.key, question, _as_asked(step, question), public)
         finally:
             self._turns.leave(place)
 
@@ -130,3 +130,16 @@ class Desk:
     def _answer(self, key: str, question: Question, report: Report, *, kept: bool) -> Answer:
         like = self.store.like(question, report.model.commit)
         return Answer(key, question, report, verdict(report), places(report, like), kept)
+
+
+def _as_asked(report: Report, question: Question) -> Report:
+    """Return a report of the commit under the revision that was asked for."""
+    return replace(report, model=replace(report.model, revision=question.revision))
+
+
+def _unmoved(identity: Identity, pinned: Question, token: str | bool) -> bool:
+    """Whether the data set still is what the key says; it is read by name, so it may have moved before it was read."""
+    try:
+        return identify(pinned, token) == identity
+    except NCError:
+        return False

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from html import escape
 
 from nc_hf.errors import NCError
 from nc_hf.progress import Progress
 
+from .faults import told
 from .turns import Waiting
 
-_LOG = logging.getLogger("nc_hf.space")
 _STAGES = {
     "resolving": "Looking the model up",
     "downloading": "Fetching the weights",
@@ -23,10 +22,10 @@ _STAGES = {
 
 def sentence(fault: BaseException) -> str:
     """Return what to tell a visitor; what was not foreseen goes to the log instead."""
-    if isinstance(fault, NCError):
-        return str(fault)
-    _LOG.error("An analysis failed", exc_info=fault)
-    return f"Something failed that should not ({type(fault).__name__}): try another model, or again later."
+    known = told(fault)
+    if isinstance(known, NCError):
+        return str(known)
+    return f"Something failed that should not ({known}): try another model, or again later."
 
 
 def message(text: str, kind: str = "error") -> str:

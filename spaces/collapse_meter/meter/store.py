@@ -15,6 +15,7 @@ from pathlib import Path
 from huggingface_hub import CommitScheduler, HfApi, constants, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
+import nc_hf
 from nc_hf.corpus import CorpusSpec
 from nc_hf.errors import FileError, NCError
 from nc_hf.files import write_text
@@ -35,11 +36,13 @@ class Identity:
     """What a question means at this moment.
 
     Attributes:
-        key: equal means the same weights, the same text and the same options.
+        key: equal means the same weights, the same text, the same options and the same version of nc_hf.
+        commit: of the model, 40 hexadecimal digits: the one to measure, whatever its branch names by then.
         public: whether everybody may read the model and the text, so that the answer may be kept for others.
     """
 
     key: str
+    commit: str
     public: bool
 
 
@@ -61,17 +64,18 @@ def identify(question: Question, token: str | bool) -> Identity:
     api = HfApi(token=token)
     with hub_faults(question.model, question.revision, token):
         model = api.model_info(question.model, revision=question.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    parts = [question.model, model.sha, question.corpus, question.max_tokens, question.preset]
+    commit = str(model.sha)
+    parts = [nc_hf.__version__, question.model, commit, question.corpus, question.max_tokens, question.preset]
     public = not model.private and not model.gated
     if question.corpus == UPLOAD:
-        return Identity(_key([*parts, question.text]), public=False)
+        return Identity(_key([*parts, question.text]), commit, public=False)
     dataset = CorpusSpec.parse(question.corpus).dataset
     if dataset is not None:
         with hub_faults(dataset, None, token):
             text = api.dataset_info(dataset, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         parts.append(text.sha)
         public = public and not text.private and not text.gated
-    return Identity(_key(parts), public)
+    return Identity(_key(parts), commit, public)
 
 
 class Store:
