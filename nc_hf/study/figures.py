@@ -37,7 +37,7 @@ from nc_hf.style import (
 )
 
 PANELS = (
-    ("nc1_cdnv", "nc1_cdnv_paper", "nc1_trace_ratio"),
+    ("nc1_cdnv_paper", "nc1_cdnv", "nc1_trace_ratio"),
     ("gnc2_log_std", "gnc2_log_std_ratio", "gnc2_log_cov_paper"),
     ("unc3_cos_cov_paper", "unc3_cos_std"),
     ("nc4_agreement",),
