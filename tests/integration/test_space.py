@@ -126,6 +126,14 @@ def test_uploads_that_are_no_text_are_refused(content: bytes, said: str) -> None
         read_upload(content)
 
 
+def test_a_text_through_the_api_is_held_to_the_size_of_a_file() -> None:
+    assert question(corpus=UPLOAD, text="é" * 2_500_000).text
+    with pytest.raises(CorpusError, match="The text has 5,000,002 bytes: choose one of 5,000,000 at the most"):
+        question(corpus=UPLOAD, text="é" * 2_500_001)
+    with pytest.raises(CorpusError, match="The file has 5,000,001 bytes: choose one of 5,000,000 at the most"):
+        read_upload(b"a" * 5_000_001)
+
+
 # --- reading a result
 
 

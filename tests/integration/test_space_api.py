@@ -130,6 +130,7 @@ def test_models_are_compared(client: Client, hub: StandIn) -> None:
         ({"model": "/etc/passwd"}, "is not the id of a model"),
         ({"model": "tiny/fine", "corpus": "/etc/passwd"}, "names no corpus"),
         ({"model": "tiny/fine", "corpus": "upload", "text": ""}, "text is empty"),
+        ({"model": "tiny/fine", "corpus": "upload", "text": "a" * 5_000_001}, "The text has 5,000,001 bytes"),
         ({"model": "tiny/fine", "max_tokens": 0}, "out of range"),
         ({"model": "tiny/fine", "max_tokens": 10**12}, "out of range"),
         ({"model": "tiny/fine", "ticket": "short"}, "ticket has 16"),

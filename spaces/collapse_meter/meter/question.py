@@ -75,7 +75,7 @@ def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, p
 
     Raises:
         InputError: the model, revision, budget or preset cannot be meant.
-        CorpusError: the corpus cannot be meant, or the text is empty.
+        CorpusError: the corpus cannot be meant, or the text is empty or too long.
     """
     if not model.strip():
         raise InputError("No model is named: write its id, such as EleutherAI/pythia-70m.")
@@ -84,6 +84,7 @@ def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, p
         raise InputError(f"There is no preset {preset[:40]!r}: choose {', '.join(PRESETS)}.")
     named = corpus_name(corpus)
     if named == UPLOAD:
+        check_size("text", len(text.encode(errors="replace")))
         documents(text)
     elif text:
         raise InputError(
@@ -139,14 +140,23 @@ def documents(text: str) -> list[str]:
     return found
 
 
+def check_size(kind: str, size: int) -> None:
+    """Refuse a text of more bytes than are read.
+
+    Raises:
+        CorpusError: it has.
+    """
+    if size > MAX_TEXT_BYTES:
+        raise CorpusError(f"The {kind} has {size:,} bytes: choose one of {MAX_TEXT_BYTES:,} at the most.")
+
+
 def read_upload(content: bytes) -> str:
     """Read the bytes of an uploaded text.
 
     Raises:
         CorpusError: they are not text in UTF-8, none, or too many.
     """
-    if len(content) > MAX_TEXT_BYTES:
-        raise CorpusError(f"The file has {len(content):,} bytes: choose one of {MAX_TEXT_BYTES:,} at the most.")
+    check_size("file", len(content))
     try:
         text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError:
