@@ -1,4 +1,4 @@
-"""``nc-hf space``: the collapse meter on this machine, or as a Space on the Hub."""
+"""``nc-hf space``: the collapse meter on this machine, or it or the measurement's page as a Space on the Hub."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from nc_hf.errors import FileError, InputError
 
 _PACKAGE = Path(__file__).parents[1]
-_FOLDERS = (_PACKAGE / "spaces" / "collapse_meter", _PACKAGE.parent / "spaces" / "collapse_meter")
+_FOLDERS = (_PACKAGE / "spaces", _PACKAGE.parent / "spaces")
+Page = Literal["collapse_meter", "neural_collapse"]
 
 
 def space_command(
@@ -24,28 +25,33 @@ def space_command(
         str | None,
         typer.Option(metavar="OWNER/NAME", help="Create or update this Space on the Hub instead of starting here."),
     ] = None,
+    page: Annotated[
+        Page, typer.Option(help="With --deploy: the collapse meter, or the page of the evaluate measurement.")
+    ] = "collapse_meter",
     private: Annotated[bool, typer.Option("--private", help="With --deploy: for you alone.")] = False,
 ) -> None:
     """Ask the question on a page: the collapse meter, here or as a Space on the Hub.
 
     Results are kept in NC_HF_SPACE_FOLDER; see docs/space.md for the other settings.
     """
-    folder = space_folder()
+    folder = space_folder(page)
     if deploy is not None:
         from nc_hf.hub.deployment import deploy_space
 
         typer.echo(deploy_space(deploy, folder, private=private))
         return
+    if page != "collapse_meter":
+        raise InputError(f"Here only the collapse meter is started: add --deploy OWNER/NAME to the page {page}.")
     start(folder, host, port, browser)
 
 
-def space_folder() -> Path:
-    """Find the page's files: within the installed package, or beside it in a checkout.
+def space_folder(page: Page) -> Path:
+    """Find a page's files: within the installed package, or beside it in a checkout.
 
     Raises:
         FileError: they are in neither place.
     """
-    for folder in _FOLDERS:
+    for folder in (place / page for place in _FOLDERS):
         if (folder / "app.py").is_file():
             return folder
     raise FileError("The files of the page are missing: install nc_hf anew, with pip install 'nc_hf[space]'.")

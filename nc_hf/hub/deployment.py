@@ -13,7 +13,7 @@ from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.reference import parse_reference
 
 _PACKAGE = Path(__file__).parents[1]
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "spaces")
+_CACHES = (".*", "__pycache__", "*.pyc")
 
 
 def deploy_space(name: str, folder: Path, *, private: bool = False) -> str:
@@ -21,7 +21,7 @@ def deploy_space(name: str, folder: Path, *, private: bool = False) -> str:
 
     Args:
         name: ``OWNER/NAME`` of the Space.
-        folder: with ``app.py``, ``README.md`` and ``requirements.txt``.
+        folder: with ``app.py``, ``README.md`` and ``requirements.txt``; caches and hidden entries stay behind.
         private: whether only the owner may see it; an existing Space stays as it is.
 
     Returns:
@@ -38,14 +38,14 @@ def deploy_space(name: str, folder: Path, *, private: bool = False) -> str:
         )
     api = HfApi()
     with tempfile.TemporaryDirectory(prefix="nc_hf_space_") as place, hub_faults(name):
-        shutil.copytree(folder, place, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
-        shutil.copytree(_PACKAGE, Path(place) / "nc_hf", ignore=_LEFT_OUT)
+        shutil.copytree(folder, place, ignore=shutil.ignore_patterns(*_CACHES), dirs_exist_ok=True)
+        shutil.copytree(_PACKAGE, Path(place) / "nc_hf", ignore=shutil.ignore_patterns(*_CACHES, "spaces"))
         api.create_repo(name, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True)
         api.upload_folder(
             repo_id=name,
             repo_type="space",
             folder_path=place,
-            commit_message="Collapse meter of nc_hf",
+            commit_message=f"{folder.name} of nc_hf",
             delete_patterns=["nc_hf/**", "meter/**"],
         )
     return f"{constants.ENDPOINT}/spaces/{name}"
