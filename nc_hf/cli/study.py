@@ -78,18 +78,23 @@ def analyze_command(
 
 @app.command("compare")
 def compare_command(results: Results, published: Published = None, as_json: AsJson = False) -> None:
-    """Set each cell beside the published model of the same settings, with the spread among seeds as tolerance."""
+    """Set each cell beside the published model of its size, training length, state and weight decay.
+
+    The tolerance is the spread among seeds. Settings that differ from the published ones, or that the table does not
+    tell, are named below.
+    """
     require_extra()
     from nc_hf.study import render
-    from nc_hf.study.compare import compare
+    from nc_hf.study.compare import compare, setup_note
     from nc_hf.study.published import load_published
     from nc_hf.study.results import read_results
 
-    table = compare(read_results(results), load_published(published))
+    frame, models = read_results(results), load_published(published)
+    table = compare(frame, models)
     table = table.assign(cell=render.cell_names(table))
     inside = f"{int(table['within'].sum())} of {len(table)} values lie within two seed spreads of the published ones."
-    title = "Beside the published models (every class counted: preset paper)"
-    show({"comparison": (title, table, render.COMPARISON)}, as_json, [inside])
+    title = "Beside the published models of the same size, training length, state and weight decay"
+    show({"comparison": (title, table, render.COMPARISON)}, as_json, [inside, setup_note(frame, models)])
 
 
 @app.command("published")
@@ -154,7 +159,7 @@ def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
     """Print tables and lines for a reader, or all of it as JSON."""
     from rich.console import Console
 
-    from nc_hf.study.render import to_records, to_table
+    from nc_hf.study.render import to_records, to_table, to_text
 
     if as_json:
         content = {key: to_records(frame) for key, (_, frame, _) in tables.items()} | {"notes": list(lines)}
@@ -162,9 +167,13 @@ def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
         return
     console = Console()
     for title, frame, columns in tables.values():
-        console.print(to_table(title, frame, columns), "")
+        table = to_table(title, frame, columns)
+        if console.is_terminal:
+            console.print(table, "")
+        else:  # a file has no width that a name would have to fit into
+            typer.echo(f"{to_text(table)}\n")
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 def save(drawings: Mapping[str, Figure], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A user's own cells beside the published models of the same settings."""
+"""A user's own cells beside the published models of their size, training length, state and weight decay."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.study.published import TABLE_1
+from nc_hf.study.published import SETUP, TABLE_1
 from nc_hf.study.results import CELL, OUTCOMES
 from nc_hf.study.seeds import seed_cell, seed_spread
+from nc_hf.study.settings import batch_of
 
 COMPARED = (*OUTCOMES, *TABLE_1, "nc1_cdnv_scale_free")
-"""What is defined alike on both sides: the preset ``paper`` counts every class, as the published analysis did."""
+"""What is defined alike on both sides, where every class counts (``min_count`` 1, as in the preset ``paper``)."""
 
 WITHIN = 2.0
 """Spreads that a repetition from another seed stays within about 19 times in 20."""
 
 
 def compare(results: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Set each row of a study against the published model, or models, of its settings.
+    """Set each row of a study against the published model, or models, of its ``CELL``.
+
+    What else decides the numbers is not looked at: ``setup_note`` says how it differs.
 
     The tolerance is the seed spread of the one architecture that was published from 21 seeds, as a share of the value:
     a difference within it is what another seed alone would do.
 
     Args:
-        results: A results table whose metrics count every class (``min_count`` 1), as the preset ``paper`` does.
+        results: A results table.
         published: What ``load_published`` returned.
 
     Returns:
@@ -34,7 +37,7 @@ def compare(results: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         deviations that seeds would give it) and ``within`` (at most two of them).
 
     Raises:
-        StudyError: If no row has the settings of a published model, or no quantity can be compared.
+        StudyError: If no row has the ``CELL`` of a published model, or no quantity can be compared.
     """
     names = [name for name in COMPARED if name in results and name in published]
     if not set(names) - set(OUTCOMES):
@@ -43,7 +46,7 @@ def compare(results: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     cells = {settings_key(row): rows for row, rows in published.groupby(list(CELL))}
     lines = []
     for _, row in results.iterrows():
-        twins = cells.get(settings_key(tuple(row[name] for name in CELL)))
+        twins = cells.get(cell_key(row))
         if twins is None:
             continue
         for name in (name for name in names if pd.notna(row[name])):
@@ -64,8 +67,58 @@ def compare(results: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     if not lines:
-        raise StudyError(f"no row has the settings of a published model: {published_grid(published)}.")
+        raise StudyError(
+            f"no row has the size, training and weight decay of a published model: {published_grid(published)}."
+        )
     return pd.DataFrame(lines)
+
+
+def setup_note(results: pd.DataFrame, published: pd.DataFrame) -> str:
+    """Say in one line which other settings of the compared rows differ from the published ones, or are not known.
+
+    Args:
+        results: A results table; a column that it lacks, and an empty field, is unknown.
+        published: What ``load_published`` returned.
+    """
+    cells = {settings_key(row) for row, _ in published.groupby(list(CELL))}
+    rows = [row for _, row in results.iterrows() if cell_key(row) in cells]
+    differing, unknown = [], []
+    for name, setup in SETUP.items():
+        pairs = [(row.get(name), published_setting(setup, row)) for row in rows]
+        others = [(plain(own), plain(theirs)) for own, theirs in pairs if pd.notna(own) and plain(own) != plain(theirs)]
+        if others:
+            owns, expected = (", ".join(dict.fromkeys(values)) for values in zip(*others, strict=True))
+            differing.append(f"{name} {owns} (published: {expected})")
+        if any(pd.isna(own) for own, _ in pairs):
+            unknown.append(name)
+    said = [
+        *([f"Not as published: {'; '.join(differing)}."] if differing else []),
+        *([f"Unknown, since the table does not tell: {', '.join(unknown)}."] if unknown else []),
+    ]
+    return " ".join(said) or "Every other setting is as published."
+
+
+def published_setting(setup: object, row: pd.Series[float]) -> object:
+    """Return a setting of the published model of a row's size."""
+    return batch_of(setup, int(row["width"]), int(row["depth"])) if isinstance(setup, dict) else setup
+
+
+def plain(value: object) -> str:
+    """Write a setting the same way however a CSV wrote it.
+
+    >>> plain("5e-05"), plain(50257.0), plain("tinystories")
+    ('5e-05', '50,257', 'tinystories')
+    """
+    try:
+        number = float(str(value))
+    except ValueError:
+        return str(value)
+    return f"{int(number):,}" if number.is_integer() else f"{number:g}"
+
+
+def cell_key(row: pd.Series[float]) -> tuple[str, ...]:
+    """Return what a row has in common with its published model."""
+    return settings_key(tuple(row[name] for name in CELL))
 
 
 def settings_key(values: tuple[object, ...]) -> tuple[str, ...]:

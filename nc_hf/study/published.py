@@ -33,6 +33,28 @@ WEIGHT_DECAY = {"d": 5e-4, "L": 0.1}
 SEED_CELL = {"width": 768, "depth": 2, "epochs": 1, "weight_decay": 5e-4, "saved_epoch": 0}
 """The architecture that was trained from 20 further seeds."""
 
+SETUP: dict[str, object] = {
+    "train_tokens": 469_514_249,
+    "measured_tokens": 469_514_249,
+    "corpus": "tinystories",
+    "tokenizer": "EleutherAI/gpt-neo-125M",
+    "vocab_size": 50_257,
+    "packing": "paper",
+    "block_size": 2048,
+    "heads": 16,
+    "window": 256,
+    "dropout": 0.0,
+    "optimizer": "adamw_torch",
+    "learning_rate": 5e-5,
+    "lr_scheduler": "linear",
+    "warmup_steps": 0,
+    "batch_size": {"02x1024": 8, "01x*": 16, "02x*": 16, "04x*": 8, "08x0064": 8, "08x0128": 8, "08x0256": 8, "*": 4},
+    "min_count": 1,
+    "agreement_tokens": "all",
+}
+"""What all published models have in common, by the columns of a results table; the preset ``paper`` tells its sources.
+Batches go by model, as a preset writes them; tokens are next tokens."""
+
 TABLE_1 = (
     "nc1_cdnv_paper",
     "nc2_log_norm_cov_paper",

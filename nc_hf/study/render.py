@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+GROUP = "group"
+"""In place of a format: equal values stand once, over their rows."""
+
+WIDEST = 10_000
+"""Characters a line where there is no terminal: more than any table has."""
 
 Columns = Mapping[str, tuple[str, str]]
-"""Column of a frame -> its heading and the format of its values."""
+"""Column of a frame -> its heading and the format of its values, or ``GROUP``."""
 
 CORRELATIONS: Columns = {
     "metric": ("metric", ""),
@@ -54,7 +63,7 @@ SPREAD: Columns = {
     "cov": ("std / mean", ".1%"),
 }
 COMPARISON: Columns = {
-    "cell": ("cell", ""),
+    "cell": ("cell", GROUP),
     "metric": ("quantity", ""),
     "value": ("yours", ".5g"),
     "published": ("published", ".5g"),
@@ -70,11 +79,25 @@ ALL_MODELS: Columns = {name: CORRELATIONS[name] for name in ("metric", "n", "pea
 def to_table(title: str, frame: pd.DataFrame, columns: Columns) -> Table:
     """Show a frame, with the interval of a value behind it where the frame has one."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for heading, form in columns.values():
-        table.add_column(heading, justify="right" if form else "left", overflow="fold")
+    own = {name: column for name, column in columns.items() if column[1] != GROUP}
+    for name, (heading, form) in own.items():
+        table.add_column(heading, justify="right" if form else "left", overflow="fold", no_wrap=name == "metric")
+    group = next((name for name in columns if name not in own), None)
+    headed = None
     for row in plain_rows(frame).to_dict("records"):
-        table.add_row(*(show(row, str(name), form) for name, (_, form) in columns.items()))
+        first, *others = (show(row, str(name), form) for name, (_, form) in own.items())
+        if group is not None and row[group] != headed:
+            headed = row[group]
+            table.add_row(Text(str(headed), style="bold"))
+        table.add_row(first if group is None else f"  {first}", *others)
     return table
+
+
+def to_text(table: Table) -> str:
+    """Write a table as wide as it is, for a file or a pipe."""
+    text = io.StringIO()
+    Console(file=text, width=WIDEST, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def show(row: Mapping[Any, Any], name: str, form: str) -> str:

@@ -35,19 +35,21 @@ def read_results(path: str | Path) -> pd.DataFrame:
     Raises:
         StudyError: If the file cannot be read, is no such table, has no row or no metric, or holds text for a number.
     """
-    try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise StudyError(f"{path} cannot be read as a table ({error}): give the results.csv of a study.") from error
+    frame = _read_csv(path)
     missing = [name for name in (*SETTINGS, *OUTCOMES) if name not in frame]
     if missing:
         raise StudyError(f"{path} lacks {', '.join(missing)}: give the results.csv of a study, with its header.")
     metrics = metric_columns(frame)
     for name in (*SETTINGS, *OUTCOMES, *metrics):
-        try:
-            frame[name] = pd.to_numeric(frame[name])
-        except (TypeError, ValueError) as error:
-            raise StudyError(f"column {name} of {path} holds text ({error}): put a number or nothing there.") from error
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        wrong = numbers.isna() & frame[name].notna()
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            raise StudyError(
+                f"column {name} of {path} holds text on line {row + 2} ({str(frame[name][row])[:40]!r}): put a number "
+                "or nothing there."
+            )
+        frame[name] = numbers
     for name in (*CELL, "val_loss"):
         if frame[name].isna().any():
             row = int(frame[name].isna().to_numpy().argmax()) + 2
@@ -55,6 +57,25 @@ def read_results(path: str | Path) -> pd.DataFrame:
     if frame.empty:
         raise StudyError(f"{path} has no rows: run the study until one cell is finished.")
     return frame.assign(trained_epochs=frame["saved_epoch"] + 1)
+
+
+def _read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a CSV file, and say in plain words why one cannot be read."""
+    hint = "give the results.csv of a study."
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise StudyError(f"there is no file {path}: {hint}") from None
+    except IsADirectoryError:
+        raise StudyError(f"{path} is a folder: {hint}") from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read ({error.strerror}): {hint}") from error
+    except pd.errors.EmptyDataError:
+        raise StudyError(f"{path} is empty: {hint}") from None
+    except UnicodeDecodeError:
+        raise StudyError(f"{path} is not text in UTF-8: {hint}") from None
+    except ValueError as error:  # pandas' words go over two lines and name its parser
+        raise StudyError(f"{path} is not a table in CSV: {hint}") from error
 
 
 def metric_columns(frame: pd.DataFrame, wanted: Sequence[str] | None = None) -> list[str]:

@@ -29,6 +29,15 @@ from nc_hf.study.training import Listener, process_batch, train_cell
 DECIDED_TOKENS = 262_144
 """Tokens whose features are held at a time where NC4 is decided on all: 1 GiB at width 1,024."""
 
+RECORDED = (
+    "corpus", "tokenizer", "packing", "block_size", "heads", "window", "dropout", "optimizer", "learning_rate",
+    "lr_scheduler", "warmup_steps", "min_count",
+)  # fmt: skip
+"""Settings of the whole study that its numbers depend on: each row tells them, so that tables can be compared."""
+
+ALL = "all"
+"""In place of a number of tokens: no bound. An empty field of a table means that nothing is known."""
+
 
 def run_cell(
     study: Study, cell: Cell, text: StudyText, folder: Path, *, quiet: bool = False, listen: Listener | None = None
@@ -45,8 +54,8 @@ def run_cell(
         listen: told the share of the work that is done, on the main process.
 
     Returns:
-        A row for each state: the cell's settings, ``saved_epoch``, the model's and the text's size, the outcomes, the
-        metrics, and in ``train_seconds`` and ``measure_seconds`` what it took.
+        A row for each state: the cell's settings, ``saved_epoch``, the model's size, the study's settings, the
+        outcomes, the metrics, and in ``train_seconds`` and ``measure_seconds`` what it took.
 
     Raises:
         StudyError: the batch does not divide among the processes, or training diverged.
@@ -77,11 +86,10 @@ def _measured_row(study: Study, cell: Cell, text: StudyText, folder: CellFolder,
         **asdict(cell),
         "saved_epoch": state,
         "parameters": model.num_parameters(),
-        "heads": study.heads,
-        "block_size": study.block_size,
         "batch_size": study.batch_of(cell),
-        "learning_rate": study.learning_rate,
         "vocab_size": text.vocab_size,
+        **{name: getattr(study, name) for name in RECORDED},
+        "agreement_tokens": study.agreement_tokens or ALL,
     }
     scratch = folder.path / f"measuring-{state_name(state)}-{process.num_processes}"
     with full_float32():  # a compiled training leaves TF32 on

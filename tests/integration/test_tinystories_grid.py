@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from nc_hf.study.runner import RECORDED
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "tinystories_grid.py"
 TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
@@ -28,6 +31,9 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     assert frame["saved_epoch"].tolist() == [-1, 0]
     assert frame["val_loss"].is_monotonic_decreasing
     assert frame[["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean", "nc4_agreement"]].notna().all(axis=None)
+    study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    told = {name: study[name] for name in RECORDED} | {"agreement_tokens": study["agreement_tokens"] or "all"}
+    assert (frame[list(told)] == pd.Series(told)).all(axis=None)
     assert (tmp_path / "collapse_vs_loss.png").stat().st_size > 10_000
     before = (tmp_path / "results.csv").read_bytes()
     again = run(*TINY, "--output", str(tmp_path))

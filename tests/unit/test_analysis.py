@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 from nc_hf.cli.study import app
 from nc_hf.errors import StudyError
 from nc_hf.study.analysis import analyze
-from nc_hf.study.compare import compare
+from nc_hf.study.compare import compare, setup_note
 from nc_hf.study.correlation import correlations, pearson, with_interval
 from nc_hf.study.partial import partial_correlations
+from nc_hf.study.published import SETUP
 from nc_hf.study.results import read_results, trained
 from nc_hf.study.seeds import benjamini_hochberg, holm, permutation_p, seed_cell, seed_spread, seed_test
 from nc_hf.study.trends import trends
@@ -317,8 +318,8 @@ def test_models_at_initialisation_can_be_left_out(tmp_path: Path) -> None:
     [
         (lambda rows: rows.drop(columns=["val_loss", "seed"]), "lacks seed, val_loss"),
         (lambda rows: rows.drop(columns="nc1_cdnv"), "hold no metric"),
-        (lambda rows: rows.assign(nc1_cdnv="high"), "column nc1_cdnv .* holds text"),
-        (lambda rows: rows.assign(width="wide"), "column width .* holds text"),
+        (lambda rows: rows.assign(nc1_cdnv="high"), "column nc1_cdnv .* holds text on line 2 \\('high'\\): put"),
+        (lambda rows: rows.assign(width="wide"), "column width .* holds text on line 2"),
         (lambda rows: rows.assign(val_loss=[1.0, np.nan, 2.0]), "no val_loss on line 3"),
         (lambda rows: rows[:0], "no rows"),
     ],
@@ -330,13 +331,28 @@ def test_tables_that_cannot_be_analysed(tmp_path: Path, change: object, message:
         read_results(tmp_path / "results.csv")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x89PNG\x00\xff"])
-def test_files_that_are_no_table(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no file {path}: "),
+        (b"", "{path} is empty: "),
+        (b"\x89PNG\x00\xff", "{path} is not text in UTF-8: "),
+        (b"width,depth\n64,2\n64,2,3\n", "{path} is not a table in CSV: "),
+    ],
+)
+def test_files_that_are_no_table(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "results.csv"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(StudyError, match=r"give the results\.csv of a study"):
+    with pytest.raises(StudyError) as caught:
         read_results(path)
+    assert str(caught.value) == said.format(path=path) + "give the results.csv of a study."
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        read_results(tmp_path)
+    assert str(caught.value) == f"{tmp_path} is a folder: give the results.csv of a study."
 
 
 def test_a_metric_that_the_table_lacks_is_named() -> None:
@@ -365,6 +381,19 @@ def test_cells_are_held_against_those_of_the_same_settings() -> None:
     assert cdnv["deviation"].tolist() == pytest.approx(expected)
     assert cdnv["within"].tolist() == [False, True]
     assert rows.loc[(64, "val_loss"), "deviation"] == pytest.approx(0)
+
+
+def test_what_else_differs_from_the_published_setup_is_named() -> None:
+    same = {name: 16 if isinstance(value, dict) else value for name, value in SETUP.items()}
+    mine, published = table(2, nc1_cdnv_paper=13.0, **same), published_like()
+    assert setup_note(mine, published) == "Every other setting is as published."
+    other = mine.assign(heads=[4, 16], block_size=256.0, batch_size=4, corpus="stories/a.txt", min_count=[np.nan, 1])
+    beside = table(1, width=96, nc1_cdnv_paper=1.0, window=7)  # a cell that was not published
+    assert setup_note(pd.concat([other, beside]).drop(columns="packing"), published) == (
+        "Not as published: corpus stories/a.txt (published: tinystories); block_size 256 (published: 2,048); "
+        "heads 4 (published: 16); batch_size 4 (published: 16). "
+        "Unknown, since the table does not tell: packing, min_count."
+    )
 
 
 def test_nothing_to_compare_is_said() -> None:
@@ -405,9 +434,14 @@ def test_analyze_prints_tables_and_draws(tmp_path: Path) -> None:
     frame = grid().assign(nc1_cdnv=lambda rows: np.exp(rows["val_loss"]))
     frame.to_csv(tmp_path / "results.csv", index=False)
     run = CliRunner().invoke(
-        app, ["analyze", str(tmp_path / "results.csv"), "--resamples", "0", "--figures", str(tmp_path / "drawn")]
+        app,
+        ["analyze", str(tmp_path / "results.csv"), "--resamples", "50", "--figures", str(tmp_path / "drawn")],
+        env={"COLUMNS": "30"},
     )
     assert run.exit_code == 0, run.output
+    assert run.stdout.splitlines()[1].split() == ["metric", "n", "Pearson", "Spearman", "R²", "R²", "(log)"]
+    assert run.stdout.splitlines()[2].startswith("nc1_cdnv  36  +")
+    assert all(line == line.rstrip() for line in run.stdout.splitlines())
     assert "Along one setting" in run.stdout
     assert "three seeds" in run.stdout
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
@@ -424,6 +458,13 @@ def test_compare_and_published_print_tables(shared_data: Path, tmp_path: Path) -
     row = next(row for row in json.loads(run.stdout)["comparison"] if row["metric"] == "nc1_cdnv_paper")
     assert row["published"] == pytest.approx(0.2170268595218658)
     assert row["cell"] == "1 x 64, 1@0, decay 0.1, seed 0"
+    run = CliRunner().invoke(app, ["compare", str(tmp_path / "results.csv"), *folder], env={"COLUMNS": "20"})
+    lines = run.stdout.splitlines()
+    assert lines.count("1 x 64, 1@0, decay 0.1, seed 0") == 1
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [
+        "val_loss", "val_accuracy", "perplexity", "nc1_cdnv_paper"
+    ]  # fmt: skip
+    assert lines[-1].startswith("Unknown, since the table does not tell: train_tokens, measured_tokens, corpus")
     run = CliRunner().invoke(app, ["published", *folder, "--permutations", "100"], env={"COLUMNS": "120"})
     assert run.exit_code == 0, run.output
     assert "0.490278" in run.stdout

@@ -9,7 +9,8 @@ import pytest
 
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.models import count_parameters
-from nc_hf.study.published import WEIGHT_DECAY, load_published
+from nc_hf.study.published import SETUP, WEIGHT_DECAY, load_published
+from nc_hf.study.runner import ALL, RECORDED
 
 PAPER = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "paper.yaml"
 LETTERS = {decay: letter for letter, decay in WEIGHT_DECAY.items()}
@@ -52,3 +53,14 @@ def test_batches_and_text_are_the_published_ones(paper: Study) -> None:
     assert by_depth == {1: [16] * 6, 2: [16] * 5 + [8], 8: [8] * 3 + [4] * 3}
     assert paper.expected_blocks is not None
     assert paper.expected_blocks[0] * (paper.block_size - 1) == 469_514_249
+
+
+def test_the_setup_that_tables_are_held_against_is_that_of_the_preset(paper: Study) -> None:
+    of_preset = {name: paper.to_dict()[name] for name in SETUP if name not in ("train_tokens", "measured_tokens")}
+    assert SETUP == {
+        "train_tokens": 469_514_249,
+        "measured_tokens": 469_514_249,
+        **of_preset,
+        "agreement_tokens": paper.agreement_tokens or ALL,
+    }
+    assert set(RECORDED) <= set(SETUP)
