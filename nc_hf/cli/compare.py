@@ -64,9 +64,11 @@ def compare_command(
 def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:
     """Measure each model once, on a text that is read once."""
     from nc_hf.corpus import PackedOnce, open_corpus
-    from nc_hf.hub import parse_reference
+    from nc_hf.hub import parse_reference, resolve
     from nc_hf.measuring import measure
 
     asked = {name: parse_reference(name, allow_local=True) for name in models}
+    for each in asked.values():  # what is not there is said before anything is measured
+        resolve(each.id, each.revision, allow_local=True)
     text = PackedOnce.of(open_corpus(corpus, options["split"]))
     return {name: measure(each.id, text, revision=each.revision, **options) for name, each in asked.items()}
