@@ -27,7 +27,9 @@ from tests.space import STORIES, Space, add_real_data
 from tests.space import space as space
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-TOOLS = {"suggest_models", "suggest_revisions", "measure", "cancel", "compare", "results", "open_result", "figure"}
+TOOLS = {
+    "suggest_models", "suggest_revisions", "measure", "cancel", "compare", "results", "open_result", "figure", "export",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -122,6 +124,52 @@ def test_models_are_compared(client: Client, hub: StandIn) -> None:
     assert set(found["metrics"]["nc4_agreement"]["values"]) == set(found["names"])
     with pytest.raises(Exception, match="2 to 6 different models"):
         client.predict(["tiny/compared"], api_name="/compare")
+
+
+def test_models_are_compared_on_a_text_and_called_off_by_a_ticket(client: Client, hub: StandIn, tmp_path: Path) -> None:
+    for seed in (0, 5):
+        hub.add(f"tiny/own{seed}", gpt2_files(seed))
+    models = ["tiny/own0", "tiny/own5"]
+    text = "The cat sat on the mat and looked at the moon.\n<|endoftext|>A dog barked at the cat.\n" * 60
+    own = {"corpus": "upload", "text": text, "max_tokens": 2_000}
+    found = client.submit(models, **own, api_name="/compare").result()
+    (tmp_path / "mine.txt").write_text(text)
+    expected = [measure(model, str(tmp_path / "mine.txt"), max_tokens=2_000, progress=False) for model in models]
+    values = found["metrics"]["nc4_agreement"]["values"]
+    assert [values[model]["value"] for model in models] == [each.metrics["nc4_agreement"].value for each in expected]
+    assert not [entry for entry in client.predict("tiny/own", api_name="/results")]
+    ticket = "a-long-random-ticket-0003"
+    job = client.submit(models, corpus="builtin", max_tokens=900_000, ticket=ticket, api_name="/compare")
+    while not any(step.get("stage") == "measuring" and step["done"] for step in job.outputs()):
+        assert not job.done(), job.outputs()
+        time.sleep(0.2)
+    assert client.predict(ticket, api_name="/cancel") is True
+    with pytest.raises(Exception, match="was cancelled"):
+        job.result()
+
+
+def test_results_are_exported_as_the_command_line_writes_them(client: Client, hub: StandIn) -> None:
+    hub.add("tiny/exported", gpt2_files())
+    answer = ask(client, "tiny/exported")
+    report = Report.from_dict(answer["report"])
+    key = answer["key"]
+    assert client.predict(key, api_name="/export") == report.to_markdown()
+    assert client.predict(key, "csv", api_name="/export") == report.to_csv()
+    assert client.predict(key, "json", api_name="/export") == report.to_json()
+    passed = json.dumps(answer["report"])
+    assert client.predict(form="csv", report=passed, api_name="/export") == report.to_csv()
+    for arguments, said in (
+        ({}, "One result is exported"),
+        ({"key": key, "report": passed}, "One result is exported"),
+        ({"key": "0" * 32}, "No result is kept under this key"),
+        ({"report": "{"}, "not a report"),
+        ({"report": "[" * 100_000}, "not a report"),
+        ({"report": "a" * 5_000_001}, "The report has 5,000,001 bytes"),
+    ):
+        with pytest.raises(Exception, match=said):
+            client.predict(**arguments, api_name="/export")
+    with pytest.raises(Exception, match="No result is kept under this key"):
+        client.predict("../../etc/passwd", api_name="/open_result")
 
 
 @pytest.mark.parametrize(

@@ -6,59 +6,28 @@ What measures is imported by the functions that need it (see `office`).
 from __future__ import annotations
 
 import base64
-import re
-import threading
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from nc_hf.errors import CancelledError, InputError
+from nc_hf.errors import InputError
 from nc_hf.progress import Progress
 
 from .html import sentence
-from .limits import DEFAULT_TOKENS, Figure
+from .limits import DEFAULT_TOKENS, Figure, Form
 from .office import Office
+from .tickets import Tickets
 from .turns import Waiting
 
 if TYPE_CHECKING:
+    from nc_hf.report import Report
+
     from .desk import Answer
     from .store import Kept
-
-_TICKET = re.compile(r"[\w-]{16,64}", re.ASCII)
-
-
-class Tickets:
-    """Work that can be called off by the ticket it was started with."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._under_way: dict[str, threading.Event] = {}
-
-    def open(self, ticket: str) -> threading.Event:
-        """Return the event that `call_off` sets for this ticket.
-
-        Raises:
-            InputError: the ticket is too easy to guess, or in use.
-        """
-        if ticket and not _TICKET.fullmatch(ticket):
-            raise InputError("A ticket has 16 to 64 letters, digits, - and _: choose a long random one.")
-        stop = threading.Event()
-        if ticket and self._under_way.setdefault(ticket, stop) is not stop:
-            raise InputError("This ticket is in use: choose another one.")
-        return stop
-
-    def close(self, ticket: str) -> None:
-        """Forget a ticket."""
-        self._under_way.pop(ticket, None)
-
-    def call_off(self, ticket: str) -> bool:
-        """Call the work off; False if there is none with this ticket."""
-        stop = self._under_way.get(ticket)
-        if stop is not None:
-            stop.set()
-        return stop is not None
 
 
 class Api:
@@ -81,6 +50,7 @@ class Api:
         gr.api(self.results, api_name="results", **quick)
         gr.api(self.open_result, api_name="open_result", **quick)
         gr.api(self.figure, api_name="figure", **quick)
+        gr.api(self.export, api_name="export", **quick)
 
     def suggest_models(self, text: str) -> list[str]:
         """Find causal language models on the Hub by a part of their name.
@@ -136,30 +106,20 @@ class Api:
         Returns:
             First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
         """
-        stop = None
-        try:
-            stop = self._tickets.open(ticket)
+        with _told_to_visitors(), self._tickets.held(ticket) as held:
             question = self._office.desk().question(model, revision, corpus, text, max_tokens, preset)
             for step in self._office.desk().answer(question, token(oauth_token)):
-                if stop.is_set():
-                    raise CancelledError("The analysis was cancelled: start it again when you like.")
+                held.check()
                 yield _step(step)
-        except GeneratorExit:
-            raise
-        except Exception as fault:
-            raise gr.Error(sentence(fault), print_exception=False) from fault
-        finally:
-            if stop is not None:
-                self._tickets.close(ticket)
 
     def cancel(self, ticket: str) -> bool:
-        """Call a running measurement off.
+        """Call a running measurement or comparison off.
 
         Args:
-            ticket: that `measure` was called with.
+            ticket: that `measure` or `compare` was called with.
 
         Returns:
-            Whether a measurement with this ticket was under way.
+            Whether something with this ticket was under way.
         """
         return self._tickets.call_off(ticket)
 
@@ -169,15 +129,19 @@ class Api:
         corpus: str = "tinystories",
         max_tokens: int = DEFAULT_TOKENS,
         preset: str = "core",
+        text: str = "",
+        ticket: str = "",
         oauth_token: gr.OAuthToken | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Compare two to six models or revisions on the same text.
 
         Args:
             models: ids, each with its revision after an @ where one is meant, such as "EleutherAI/pythia-70m@step1000".
-            corpus: "tinystories", "builtin" or "hub:OWNER/NAME[:config][:split][:column]".
+            corpus: "tinystories", "builtin", "hub:OWNER/NAME[:config][:split][:column]", or "upload" for a text.
             max_tokens: tokens to read at the most, 1,000 or more.
             preset: "core", "paper" or "full".
+            text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
+            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
@@ -186,19 +150,16 @@ class Api:
         """
         from nc_hf.report import compare
 
-        try:
+        with _told_to_visitors(), self._tickets.held(ticket) as held:
             reports = []
-            for question in self._office.desk().compared(models, corpus, "", max_tokens, preset):
+            for question in self._office.desk().compared(models, corpus, text, max_tokens, preset):
                 for step in self._office.desk().answer(question, token(oauth_token)):
+                    held.check()
                     if isinstance(step, Waiting | Progress):
                         yield {"model": question.name, **_step(step)}
                     else:
                         reports.append(step.report)
             yield compare(reports).to_dict()
-        except GeneratorExit:
-            raise
-        except Exception as fault:
-            raise gr.Error(sentence(fault), print_exception=False) from fault
 
     def results(self, model: str = "") -> list[dict[str, Any]]:
         """List the results that are kept.
@@ -227,8 +188,9 @@ class Api:
         Returns:
             key, verdict, places and report.
         """
-        kept = self._kept(key)
-        return _step(self._office.desk().read(kept, kept.question))
+        with _told_to_visitors():
+            kept = self._kept(key)
+            return _step(self._office.desk().read(kept, kept.question))
 
     def figure(self, key: str, name: Figure = "variability") -> str:
         """Draw a result that is kept.
@@ -243,17 +205,66 @@ class Api:
         """
         from .exports import as_png
 
-        try:
+        with _told_to_visitors():
             drawn = as_png(self._kept(key).report, [name])
-        except InputError as fault:
-            raise gr.Error(str(fault), print_exception=False) from fault
         return "data:image/png;base64," + base64.b64encode(drawn).decode()
 
+    def export(self, key: str = "", form: Form = "markdown", report: str = "") -> str:
+        """Return a result as a file to keep: what the page's download buttons give.
+
+        Args:
+            key: as `results` or `measure` gave it; empty where a report is passed.
+            form: "markdown" for a model card, "csv" for one row of a table, or "json" as `nc-hf measure` writes it.
+            report: a report as JSON text, for a result that is not kept.
+
+        Returns:
+            The content of the file.
+        """
+        from .exports import as_text
+
+        with _told_to_visitors():
+            if bool(key) == bool(report):
+                raise InputError("One result is exported: pass the key of a kept one, or a report.")
+            return as_text(_read_report(report) if report else self._kept(key).report, form)
+
     def _kept(self, key: str) -> Kept:
+        """Return a result.
+
+        Raises:
+            InputError: none is kept under this key.
+        """
         kept = self._office.desk().store.find(key)
         if kept is None:
-            raise gr.Error("No result is kept under this key: ask `results` for the keys.", print_exception=False)
+            raise InputError("No result is kept under this key: ask `results` for the keys.")
         return kept
+
+
+@contextmanager
+def _told_to_visitors() -> Iterator[None]:
+    """Turn whatever goes wrong into Gradio's error, with a sentence on what to do."""
+    try:
+        yield
+    except Exception as fault:
+        raise gr.Error(sentence(fault), print_exception=False) from fault
+
+
+def _read_report(text: str) -> Report:
+    """Read a report that a visitor passes.
+
+    Raises:
+        CorpusError: it is too long.
+        FileError: it is none.
+    """
+    from nc_hf.report import Report
+
+    from .question import check_size
+
+    check_size("report", len(text.encode(errors="replace")))
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    return Report.from_dict(document)
 
 
 def token(oauth_token: gr.OAuthToken | None) -> str | bool:
