@@ -18,6 +18,12 @@ from nc_hf.style import Palette, family, label, log_axis, spans_decades, styled
 
 _ACROSS = 3
 _MOST_NAMES = 12
+_SIGNED = frozenset({
+    "nc1_cdnv_log_mean", "nc2_log_norm_cov_paper", "nc2_cos_cov_paper", "nc2_cos_mean", "nc2_max_cos",
+    "nc2_max_cos_gap", "gnc2_log_mean", "gnc2_log_cov_paper", "gnc2_riesz_mean", "nc3_cos_mean", "nc3_cos_mean_centred",
+    "unc3_cos_cov_paper",
+})  # fmt: skip
+"""Logarithms, cosines, and quotients by a mean of either. No other metric can be negative."""
 
 
 class Point(Protocol):
@@ -92,7 +98,9 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, c
         values = np.array([point.report.loss for point in points])
         errors = np.full(len(values), math.nan)
     colour = colours.accent if name else colours.ink
-    axes.fill_between(places, values - errors, values + errors, color=colour, alpha=0.25, lw=0)
+    lowest = -math.inf if name in _SIGNED else np.minimum(values, 0.0)  # what cannot be negative has no band there
+    low = np.maximum(values - errors, lowest)
+    axes.fill_between(places, low, values + errors, color=colour, alpha=0.25, lw=0)
     axes.plot(places, values, color=colour, lw=1.6, marker="o", ms=3.5)
     axes.set_ylabel(label(name) if name else "loss\n(nats per token)", fontsize=9)
     axes.set_title(family(name).partition("  ")[0] if name else "", fontsize=10)
@@ -102,7 +110,7 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, c
         # One error beyond all others, as heavy tails give, must not flatten the course: it runs out of the frame.
         room = max(np.nanmax(values) - np.nanmin(values), 6 * float(np.nanmedian(errors))) / 2
         if (errors > room).any() and room > 0:
-            axes.set_ylim(np.nanmin(values) - room, np.nanmax(values) + room)
+            axes.set_ylim(max(np.nanmin(values) - room, np.nanmin(low) - room / 20), np.nanmax(values) + room)
 
 
 def step_axis(axes: Axes, steps: Floats) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -15,14 +15,20 @@ from nc_hf.report.table import arrow, curves, pairs, section
 from nc_hf.report.words import ARROWS, LEGEND, direction, number, value_and_error
 
 if TYPE_CHECKING:
+    from nc_hf.report.record import MetricValue
     from nc_hf.report.trajectory import Trajectory
 
 _GAP = 2  # characters between two columns
 _BESIDE_CURVE = 55  # characters that name, direction, first and last value take
+_BARE = "Standard errors are left out for want of room: Markdown, CSV and JSON hold them."
+_MARKED = "? its standard error exceeds it"
 
 
 class CourseTable:
-    """Renders a trajectory: every value where all revisions fit side by side, else a curve from first to last."""
+    """Renders a trajectory: every value where all revisions fit side by side, else a curve from first to last.
+
+    Standard errors are shown where they fit too; elsewhere the values that they exceed are marked or named.
+    """
 
     def __init__(self, trajectory: Trajectory) -> None:
         """Keep what is to be shown."""
@@ -32,17 +38,31 @@ class CourseTable:
         """Yield the course, then what stands in the way of reading it as one."""
         trajectory = self.trajectory
         yield Text(f"Neural collapse of {trajectory.model} over {len(trajectory.points)} revisions\n", style="bold")
-        lines = _cells(trajectory)
-        widths = [max(map(len, column)) + _GAP for column in zip(*lines, strict=True)]
-        fits = sum(widths) <= options.max_width
-        body = _table(lines) if fits else curves(_thinned(trajectory.values, options.max_width - _BESIDE_CURVE))
         if trajectory.points:
-            yield section("Course", Group(body, Text(), Text(LEGEND, style="dim")))
+            body, notes = self._course(options.max_width)
+            yield section("Course", Group(body, Text(), *(Text(note, style="dim") for note in (LEGEND, *notes))))
         if trajectory.warnings:
             yield section("Not comparable as they are", pairs([("!", warning) for warning in trajectory.warnings]))
         if trajectory.failures:
             reasons = [(failure.revision, failure.reason) for failure in trajectory.failures]
             yield section("Not measured", pairs(reasons))
+
+    def _course(self, width: int) -> tuple[RenderableType, list[str]]:
+        """Return the fullest view that the width has room for, and notes on it."""
+        trajectory = self.trajectory
+        whole, bare = _cells(trajectory, _with_error), _cells(trajectory, _marked)
+        if _width(whole) <= width:
+            return _table(whole), ["± one standard error"]
+        doubtful = {
+            name: sum(_is_doubtful(point.report.metrics.get(name)) for point in trajectory.points)
+            for name in trajectory.metric_names
+        }
+        if _width(bare) <= width:
+            return _table(bare), [_MARKED, _BARE] if any(doubtful.values()) else [_BARE]
+        count = len(trajectory.points)
+        named = [f"{name} at {times} of {count} revisions" for name, times in doubtful.items() if times]
+        body = curves(_thinned(trajectory.values, width - _BESIDE_CURVE))
+        return body, [f"The standard error exceeds the value: {', '.join(named)}.", _BARE] if named else [_BARE]
 
 
 def markdown_course(trajectory: Trajectory) -> str:
@@ -52,8 +72,7 @@ def markdown_course(trajectory: Trajectory) -> str:
     for point in trajectory.points:
         cells = [code(point.revision), code(point.commit[:7]), f"{point.report.tokens:,}", f"{point.report.loss:.4f}"]
         for name in names:
-            value, error = value_and_error(point.report.metrics[name]) if name in point.report.metrics else ("", "")
-            cells.append(f"{value} ± {error}" if error else value)
+            cells.append(_with_error(point.report.metrics[name]) if name in point.report.metrics else "")
         rows.append(cells)
     headings = [f"{code(name)} {ARROWS[direction(name)]}" for name in names]
     parts = [f"## Neural collapse of {code(trajectory.model)} by revision"]
@@ -67,14 +86,34 @@ def markdown_course(trajectory: Trajectory) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(trajectory: Trajectory) -> list[list[str]]:
+def _cells(trajectory: Trajectory, write: Callable[[MetricValue], str]) -> list[list[str]]:
     """Lay the values out: a line of headings, then one line a metric."""
-    by_revision = trajectory.values
-    lines = [["metric", "", *by_revision]]
-    for name in ("loss", *trajectory.metric_names):
-        values = (entries.get(name) for entries in by_revision.values())
-        lines.append([name, ARROWS[direction(name)], *("" if value is None else number(value) for value in values)])
+    points = trajectory.points
+    lines = [["metric", "", *(point.revision for point in points)]]
+    lines.append(["loss", ARROWS[direction("loss")], *(number(point.report.loss) for point in points)])
+    for name in trajectory.metric_names:
+        metrics = (point.report.metrics.get(name) for point in points)
+        lines.append([name, ARROWS[direction(name)], *("" if metric is None else write(metric) for metric in metrics)])
     return lines
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Return how many characters a table takes."""
+    return sum(max(map(len, column)) + _GAP for column in zip(*lines, strict=True))
+
+
+def _with_error(metric: MetricValue) -> str:
+    value, error = value_and_error(metric)
+    return f"{value} ± {error}" if error else value
+
+
+def _marked(metric: MetricValue) -> str:
+    return f"{number(metric.value)}{' ?' if _is_doubtful(metric) else ''}"
+
+
+def _is_doubtful(metric: MetricValue | None) -> bool:
+    """Whether the standard error exceeds the value."""
+    return metric is not None and metric.stderr is not None and metric.stderr > abs(metric.value)
 
 
 def _thinned(values: dict[str, dict[str, float]], most: int) -> dict[str, dict[str, float]]:

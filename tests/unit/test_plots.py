@@ -198,6 +198,16 @@ class TestTrajectory:
         assert corners[:, 1].max() == pytest.approx(1.01)
         assert corners[:, 1].min() == pytest.approx(0.49)
 
+    @pytest.mark.parametrize(("name", "lowest"), [("nc1_cdnv", 0.0), ("nc4_agreement", 0.0), ("gnc2_log_mean", -0.5)])
+    def test_band_ends_where_a_quantity_does(self, report: Report, name: str, lowest: float) -> None:
+        course = trajectory(report, ["step1", "step2"])
+        points = [
+            replace(each, report=replace(each.report, metrics={name: MetricValue(0.5, 1.0)})) for each in course.points
+        ]
+        axes = panel(trajectory_figure(replace(course, points=points)), name)
+        heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == (lowest, 1.5)
+
     def test_steps_over_decades_are_logarithmic_and_keep_zero(self, report: Report) -> None:
         steps = [0, 1, 10, 100, 1000]
         axes = panel(trajectory_figure(trajectory(report, [f"step{step}" for step in steps])), "nc4_agreement")

@@ -113,6 +113,24 @@ def test_the_terminal_shows_every_value_where_they_fit_and_curves_where_not(cour
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_the_terminal_shows_standard_errors_or_marks_values_that_they_exceed(course: Trajectory) -> None:
+    last = course.points[1].report
+    wild = replace(last, metrics={**last.metrics, "nc1_cdnv": MetricValue(2.107, 138.2)})
+
+    def line(points: int, columns: int, begin: str) -> str:
+        several = [replace(course.points[1], revision=f"step{step}", report=wild) for step in range(points)]
+        text = shown(replace(course, points=several, failures=[]), columns)
+        return next(" ".join(line.split()) for line in text.splitlines() if line.strip().startswith(begin))
+
+    assert line(2, 80, "nc1_cdnv ") == "nc1_cdnv ↓ 2 ± 140 2 ± 140"
+    assert line(2, 80, "±") == "± one standard error"
+    assert line(3, 70, "nc1_cdnv ") == "nc1_cdnv ↓ 2.107 ? 2.107 ? 2.107 ?"
+    assert "?" not in line(3, 70, "nc2_cos_std ")
+    assert line(3, 70, "?") == "? its standard error exceeds it"
+    assert line(30, 80, "The standard") == "The standard error exceeds the value: nc1_cdnv at 30 of 30 revisions."
+    assert line(30, 80, "Standard errors are left out")
+
+
 def test_points_on_different_text_are_not_one_course(course: Trajectory) -> None:
     assert course.warnings == ()
     other = course.points[1].report
