@@ -10,7 +10,8 @@ from .html import message
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 QUICK: dict[str, Any] = {**QUIET, "concurrency_id": "quick", "concurrency_limit": 8}
-SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 16}
+# The button is disabled while it works; "once" would also ignore the first press after a cancel.
+SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 16, "trigger_mode": "multiple"}
 
 
 class RunControls:
