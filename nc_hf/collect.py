@@ -61,7 +61,7 @@ def collect(
             compiled for others alone; True has it compiled anew, with the tap, and again for those afterwards.
         checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
         save_every: batches between two saves.
-        progress: show a progress bar on stderr, or call this with the tokens of this process after every batch.
+        progress: show a progress bar on stderr, or call this after every batch (see ``nc_hf.progress``).
 
     Raises:
         FeatureError: NaN or Inf among the features, named by batch and layer.

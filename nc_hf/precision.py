@@ -25,7 +25,7 @@ def matmul_dtypes() -> set[torch.dtype]:
 def full_float32() -> Iterator[None]:
     """Multiply float32 matrices in float32 within the block, whatever is set outside."""
     before = _read()
-    _write(["ieee"] * len(before) if len(before) > 1 else ["highest"])
+    _write(["ieee" if _backends() else "highest"] * len(before))
     try:
         yield
     finally:
@@ -34,8 +34,10 @@ def full_float32() -> Iterator[None]:
 
 def _backends() -> list[Any]:
     """What has the newer interface: one setting for NVIDIA's GPUs and one for CPUs; nothing before torch 2.9."""
-    both = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
-    return both if hasattr(both[0], "fp32_precision") else []
+    backends: Any = torch.backends  # the newer attributes are not declared
+    if not hasattr(backends.cuda.matmul, "fp32_precision"):
+        return []
+    return [backends.cuda.matmul, backends.mkldnn.matmul]
 
 
 def _read() -> list[str]:

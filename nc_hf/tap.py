@@ -10,19 +10,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Self
 
 import torch
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from nc_hf.anatomy import causal_lm, find_blocks, find_decoder, first_tensor, model_logits
+from nc_hf.anatomy import causal_lm, find_blocks, find_decoder, model_logits
 from nc_hf.decisions import argmax_with_ties, token_losses
 from nc_hf.errors import InputError, TapError
+from nc_hf.hooks import Hook, Slot
 
 IGNORED = -100  # the label that transformers' losses skip
 SAMPLE_POSITIONS = 8  # as many as a check of the head needs
+_REPLICAS = (
+    "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; start it with "
+    "accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,11 @@ class FeatureTap:
         self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
         self._keep_rows = keep_rows
-        self._final = _Slot(find_decoder(self.model))
+        self._final = Slot(find_decoder(self.model))
         self._slots = {"final": self._final}
         if layers == "all":
             blocks = find_blocks(self.model)
-            self._slots = {f"layer.{depth}": _Slot(block) for depth, block in enumerate(blocks)} | self._slots
+            self._slots = {f"layer.{depth}": Slot(block) for depth, block in enumerate(blocks)} | self._slots
         self._positional = [
             name
             for name, parameter in inspect.signature(self.model.forward).parameters.items()
@@ -131,15 +135,16 @@ class FeatureTap:
         Args:
             reset: False keeps that code, for passes that are made without it.
         """
-        if not self._handles:
-            if reset:
-                torch.compiler.reset()
-            uncompiled: Callable[[Callable[..., None]], Callable[..., None]] = torch.compiler.disable
-            self._handles = [
-                self.model.register_forward_pre_hook(_Hook(uncompiled(self._before)), with_kwargs=True),
-                *(slot.module.register_forward_hook(_Hook(slot.record)) for slot in self._slots.values()),
-                self.model.register_forward_hook(_Hook(uncompiled(self._after))),
-            ]
+        if self._handles:
+            return self
+        if reset:
+            torch.compiler.reset()
+        uncompiled: Callable[[Callable[..., None]], Callable[..., None]] = torch.compiler.disable
+        self._handles = [
+            self.model.register_forward_pre_hook(Hook(uncompiled(self._before)), with_kwargs=True),
+            *(slot.module.register_forward_hook(Hook(slot.record)) for slot in self._slots.values()),
+            self.model.register_forward_hook(Hook(uncompiled(self._after))),
+        ]
         return self
 
     def detach(self) -> None:
@@ -200,10 +205,7 @@ class FeatureTap:
             if module.training:
                 return
             if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
-                self._capture = TapError(
-                    "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; "
-                    "start it with accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
-                )
+                self._capture = TapError(_REPLICAS)
                 return
             targets = self._targets()
             if targets is None:
@@ -258,49 +260,3 @@ class FeatureTap:
         batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
         # Apple's GPUs have no float64, in which all that follows is computed.
         return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch
-
-
-class _Slot:
-    """What the hook of one module saw in the forward pass under way."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.hidden: Tensor | None = None
-        self.calls = 0
-
-    def record(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """Keep the hidden states. Compiled code runs this too: nothing here may depend on what is in the tensors."""
-        if not module.training:
-            self.hidden = first_tensor(output).detach()
-            self.calls += 1
-
-    def seen(self, name: str, shape: torch.Size) -> Tensor:
-        """The hidden states (B, L, D), if the module ran once and gave one for every label."""
-        if self.hidden is None:
-            raise TapError(
-                f"The model ran and its {name!r} features were not seen, because compiled code of another model was "
-                "used for it; call torch.compiler.reset() after the tap is attached."
-            )
-        if self.calls > 1:
-            raise TapError(
-                f"The module that gives the {name!r} features ran {self.calls} times in one forward pass, so features "
-                "and labels cannot be paired; measure the model by itself, outside this loss."
-            )
-        if self.hidden.dim() != 3 or self.hidden.shape[:2] != shape:
-            way_out = "one position for each label (no virtual tokens)" if name == "final" else "layers='final'"
-            raise TapError(
-                f"The {name!r} features have shape {tuple(self.hidden.shape)} and the labels {tuple(shape)}, so they "
-                f"cannot be paired; use {way_out}."
-            )
-        return self.hidden
-
-
-class _Hook(partial[None]):
-    """A hook that stays behind: a copy of the model, or its pickle, carries one that does nothing."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Hook, (_ignore,)
-
-
-def _ignore(*_: Any) -> None:
-    """Hear nothing."""

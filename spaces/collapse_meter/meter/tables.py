@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from nc_hf.metrics import METRICS
-from nc_hf.report import Comparison, Report
+from nc_hf.report import Comparison, MetricValue, Report
 from nc_hf.report.detail import TokenRecord
 from nc_hf.report.words import (
     ARROWS,
@@ -162,8 +162,8 @@ def _name(name: str) -> str:
     )
 
 
-def _value(metric: object) -> str:
-    value, error = value_and_error(metric)  # type: ignore[arg-type]
+def _value(metric: MetricValue) -> str:
+    value, error = value_and_error(metric)
     return f"<b>{value}</b>{f' <i>± {error}</i>' if error else ''}"
 
 

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from nc_hf.errors import CancelledError, InputError
 
+CANCELLED = "The analysis was cancelled: start it again when you like."
 _TICKET = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 
 class Held:
-    """A ticket while its work is under way."""
+    """Work under way, as what can be called off."""
 
     def __init__(self) -> None:
         """Begin with work that goes on."""
@@ -30,7 +31,7 @@ class Held:
             CancelledError: it was.
         """
         if self._called_off.is_set():
-            raise CancelledError("The analysis was cancelled: start it again when you like.")
+            raise CancelledError(CANCELLED)
 
 
 class Tickets:

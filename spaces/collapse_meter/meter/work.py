@@ -22,6 +22,7 @@ from nc_hf.report import Report
 from .disk import tidied
 from .faults import UnforeseenError, told
 from .question import Question
+from .tickets import CANCELLED, Held
 
 try:
     from spaces import GPU  # on ZeroGPU; a folder of that name here has no such thing in it
@@ -33,7 +34,6 @@ PAUSE = 0.25
 
 GPU_SECONDS = int(os.environ.get("NC_HF_SPACE_GPU_SECONDS", "120"))
 _AT_WORK = threading.Lock()  # also for work that was called off and has not ended yet: one model in memory at a time
-_CANCELLED = "The analysis was cancelled: start it again when you like."
 
 
 class Work:
@@ -46,7 +46,7 @@ class Work:
     def __init__(self, job: Callable[[Work], Report]) -> None:
         """Start it."""
         self._job = job
-        self._stop = threading.Event()
+        self._held = Held()
         self._latest: Progress | None = None
         self._report: Report | None = None
         self._fault: NCError | UnforeseenError | None = None
@@ -69,12 +69,12 @@ class Work:
                 shown = latest
                 yield latest
         if self._report is None:
-            raise self._fault or CancelledError(_CANCELLED)
+            raise self._fault or CancelledError(CANCELLED)
         yield self._report
 
     def stop(self) -> None:
         """Call it off; it ends at its next step."""
-        self._stop.set()
+        self._held.call_off()
 
     def check(self) -> None:
         """End the job if it was called off.
@@ -82,8 +82,7 @@ class Work:
         Raises:
             CancelledError: it was.
         """
-        if self._stop.is_set():
-            raise CancelledError(_CANCELLED)
+        self._held.check()
 
     def listen(self, progress: Progress) -> None:
         """Take note of how far the job is, and end it if it was called off."""
@@ -171,7 +170,7 @@ def _measure_on_gpu(question: Question, token: str | bool, max_bytes: int, work:
             f"The Hub gave no GPU, or took it back ({why}): ask for fewer tokens, or try again later."
         ) from fault
     if report is None:
-        raise CancelledError(_CANCELLED)
+        raise CancelledError(CANCELLED)
     return report
 
 
