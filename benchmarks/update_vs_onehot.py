@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import torch
 from timing import machine, ratio
-from torch.nn.functional import one_hot
 
-from nc_hf import ClassStatistics
+from nc_hf import ClassStatistics, accumulation
 
 TOKENS, DIM, CLASSES, REPEATS = 2048, 768, 29_233, 20
 
@@ -17,33 +18,35 @@ def main() -> None:
     print(f"update of {TOKENS} x {DIM} over {CLASSES} classes; {machine()}")
     features = torch.randn(TOKENS, DIM)
     zipf = torch.multinomial(1 / torch.arange(1.0, CLASSES + 1), TOKENS, replacement=True)
-    for name, labels in (("Zipf", zipf), ("uniform", torch.randint(CLASSES, (TOKENS,)))):
-        stats = ClassStatistics(DIM)
-        stats.update(torch.zeros(CLASSES, DIM), torch.arange(CLASSES))
+    uniform = torch.randint(CLASSES, (TOKENS,))
+    loops = {"numba": accumulation.fused_loop(), "torch": None}
+    if loops["numba"] is None:
+        print("numba is not installed (pip install 'nc_hf[fast]'): the loop of torch alone")
+        del loops["numba"]
+    for labels_are, labels in (("Zipf", zipf), ("uniform", uniform)):
         for dtype in (torch.float64, torch.float32):
-            onehot = torch.zeros(TOKENS, CLASSES, dtype=dtype)
-            onehot[torch.arange(TOKENS), labels] = 1
-            product = features.to(dtype)
+            for name, loop in loops.items():
+                with patch.object(accumulation, "fused_loop", lambda loop=loop: loop):
+                    compare(f"{labels_are} labels, loop of {name}", features, labels, dtype)
 
-            def update(stats: ClassStatistics = stats, labels: torch.Tensor = labels) -> None:
-                for _ in range(REPEATS):
-                    stats.update(features, labels)
 
-            def multiply(onehot: torch.Tensor = onehot, product: torch.Tensor = product) -> torch.Tensor:
-                return onehot.T @ product
+def compare(what: str, features: torch.Tensor, labels: torch.Tensor, dtype: torch.dtype) -> None:
+    """Print how many times as long as update() the product of this precision takes."""
+    stats = ClassStatistics(DIM)
+    stats.update(torch.zeros(CLASSES, DIM), torch.arange(CLASSES))
+    onehot = torch.zeros(TOKENS, CLASSES, dtype=dtype)
+    onehot[torch.arange(TOKENS), labels] = 1
+    factor = features.to(dtype)
 
-            def make_and_multiply(
-                labels: torch.Tensor = labels, product: torch.Tensor = product, dtype: torch.dtype = dtype
-            ) -> torch.Tensor:
-                return one_hot(labels, CLASSES).to(dtype).T @ product
+    def update() -> None:
+        for _ in range(REPEATS):
+            stats.update(features, labels)
 
-            for what, work in (("the product alone", multiply), ("with the one-hot made", make_and_multiply)):
-                times, slow, fast = ratio(work, update, pairs=7)
-                print(
-                    f"{name} labels, onehot.T @ features in {str(dtype).removeprefix('torch.')}, {what}: "
-                    f"{slow * 1e3:.0f} ms; update() (float64 sums and scatter): {fast / REPEATS * 1e3:.2f} ms; "
-                    f"{times * REPEATS:.0f} x"
-                )
+    times, slow, fast = ratio(lambda: onehot.T @ factor, update, pairs=7)
+    print(
+        f"{what}: onehot.T @ features in {str(dtype).removeprefix('torch.')} {slow * 1e3:.0f} ms; "
+        f"update(), float64 sums and scatter, {fast / REPEATS * 1e3:.2f} ms; {times * REPEATS:.0f} x"
+    )
 
 
 if __name__ == "__main__":

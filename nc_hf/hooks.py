@@ -16,6 +16,7 @@ class Slot:
     """What the hook of one module saw in the forward pass under way."""
 
     def __init__(self, module: nn.Module) -> None:
+        """Wait for the next forward pass."""
         self.module = module
         self.hidden: Tensor | None = None
         self.calls = 0
@@ -51,6 +52,7 @@ class Hook(partial[None]):
     """A hook that stays behind: a copy of the model, or its pickle, carries one that does nothing."""
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the function behind."""
         return Hook, (_ignore,)
 
 

@@ -17,10 +17,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from nc_hf.accumulation import add_rows
 from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
-
-# Rows converted to float64 at a time: small enough that a chunk stays in the cache between the three reads of it.
-_CHUNK_ELEMENTS = 1 << 18
 
 
 class Process(Protocol):
@@ -79,17 +77,7 @@ class ClassStatistics:
         if self._pivot is None:
             self._pivot = features.mean(dim=0, dtype=torch.float64)
         slots = self._slots_of(labels)
-        distances = torch.empty(len(labels), dtype=torch.float64, device=self.device)
-        rows = max(1, _CHUNK_ELEMENTS // self.dim)
-        buffer = torch.empty(min(rows, len(labels)), self.dim, dtype=torch.float64, device=self.device)
-        for start in range(0, len(labels), rows):
-            part = slice(start, min(start + rows, len(labels)))
-            shifted = buffer[: part.stop - start].copy_(features[part]).sub_(self._pivot)
-            self._sums.index_add_(0, slots[part], shifted)
-            torch.linalg.vector_norm(shifted, dim=1, out=distances[part])
-            if self._moment is not None:
-                self._moment.addmm_(shifted.T, shifted)
-        self._squares.index_add_(0, slots, distances.square_())
+        add_rows(features, slots, self._pivot, self._sums, self._squares, self._moment)
         self._counts.index_add_(0, slots, torch.ones_like(slots))
 
     def merge(self, other: ClassStatistics) -> ClassStatistics:
