@@ -162,6 +162,12 @@ def log_axis(axes: Axes, which: str) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def hide_rest(figure: Figure, used: int) -> None:
+    """Leave the panels of the grid beyond those that are used empty."""
+    for axes in figure.axes[used:]:
+        axes.set_visible(False)
+
+
 def level_ticks(axes: Axes, levels: NDArray[np.float64]) -> None:
     """Put the ticks of an x axis at the settings themselves; one too close to the next goes without its number."""
     places = np.log(levels) if levels[0] > 0 else levels  # initialisation is at 0, where there is no log

@@ -24,8 +24,8 @@ from rich.table import Table
 
 from nc_hf.errors import NCError, StudyError
 from nc_hf.files import write_text
+from nc_hf.study.against_loss import loss_figure
 from nc_hf.study.estimate import shard
-from nc_hf.study.figures import loss_figure
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import run_local

@@ -108,7 +108,8 @@ def published_command(
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
     require_extra()
     from nc_hf.study import render
-    from nc_hf.study.figures import loss_figure, seed_figure, trend_figure
+    from nc_hf.study.against_loss import loss_figure
+    from nc_hf.study.figures import seed_figure, trend_figure
     from nc_hf.study.published import load_published
     from nc_hf.study.reproduction import reproduce
     from nc_hf.study.seeds import seed_cell

@@ -1,4 +1,4 @@
-"""The figures of a study: metrics against loss, trends along one setting, seeds, and a run in progress."""
+"""The figures of a study but the main one: trends along one setting, seeds, and a run in progress."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics import METRICS
+from nc_hf.study.against_loss import loss_figure, panel_metrics
 from nc_hf.study.analysis import Analysis
-from nc_hf.study.correlation import correlations
 from nc_hf.study.published import TABLE_1
 from nc_hf.study.results import metric_columns
 from nc_hf.study.trends import comparable_groups, rank_sign
 from nc_hf.style import (
     ACCENT,
     INK,
-    MARKERS,
     SHADE,
-    SIZES,
-    family,
+    hide_rest,
     label,
     level_ticks,
     log_axis,
@@ -36,97 +32,7 @@ from nc_hf.style import (
     styled,
 )
 
-PANELS = (
-    ("nc1_cdnv_paper", "nc1_cdnv", "nc1_trace_ratio"),
-    ("gnc2_log_std", "gnc2_log_std_ratio", "gnc2_log_cov_paper"),
-    ("unc3_cos_cov_paper", "unc3_cos_std"),
-    ("nc4_agreement",),
-)
-"""What the four panels show, NC1, GNC2, UNC3 and NC4: of each the first that a table has."""
-
-_FEWEST = 3  # points that make a panel
 _SEED_METRICS = 7  # an eighth panel shows the tests
-
-
-def panel_metrics(frame: pd.DataFrame) -> list[str]:
-    """Choose the metrics of the four panels; a property with fewer than three values has none.
-
-    Raises:
-        StudyError: If it lacks all four.
-    """
-    drawable = [name for name in frame if frame[name].count() >= _FEWEST]
-    chosen = [next((name for name in names if name in drawable), "") for names in PANELS]
-    if not any(chosen):
-        raise StudyError("the results hold none of NC1, GNC2, UNC3 and NC4: measure with the preset core or full.")
-    return [name for name in chosen if name]
-
-
-@styled
-def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Figure:
-    """Draw metrics against validation loss, one point a model: colour its size, shape its depth.
-
-    Args:
-        frame: A results table. ``parameters`` gives the size; without it, 12 x depth x width^2, the blocks.
-        metrics: Names of metrics; None for NC1, GNC2, UNC3 and NC4.
-
-    Returns:
-        A figure of one panel per metric, each with its line of least squares and its R^2 with a 95 % interval.
-
-    Raises:
-        StudyError: If the table lacks the metrics, or has fewer than three rows.
-    """
-    names = metric_columns(frame, metrics) if metrics else panel_metrics(frame)
-    counted = "parameters" in frame
-    size = frame["parameters"] if counted else 12 * frame["depth"] * frame["width"] ** 2
-    norm = LogNorm(size.min(), max(size.max(), size.min() * 1.01))
-    rows = -(-len(names) // 2)
-    figure = Figure(figsize=(9.2, 0.7 + 3.4 * rows), layout="constrained")
-    panels = figure.subplots(rows, 2, sharex=True, squeeze=False).flat
-    depths = sorted(frame["depth"].unique())
-    for axes, name in zip(panels, names, strict=False):
-        for depth, marker in zip(depths, MARKERS * len(depths), strict=False):
-            at = frame["depth"] == depth
-            colour = SIZES(norm(size[at]))
-            axes.scatter(
-                frame["val_loss"][at], frame[name][at], s=34, c=colour, marker=marker, lw=0.5, ec="white", alpha=0.9
-            )
-        describe_fit(axes, frame, name)
-        axes.set_ylabel(label(name))
-        axes.xaxis.set_tick_params(labelbottom=True)
-    hide_rest(figure, len(names))
-    for axes in figure.axes[max(0, len(names) - 2) : len(names)]:
-        axes.set_xlabel(label("val_loss"))
-    meaning = "parameters" if counted else "parameters of the blocks (12 x depth x width²)"
-    bar = figure.colorbar(ScalarMappable(norm, SIZES), ax=figure.axes, label=meaning, aspect=40, pad=0.02)
-    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    bar.ax.yaxis.set_major_formatter(EngFormatter(sep=""))
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    shapes = [
-        Line2D([], [], marker=marker, color=INK, ls="", label=f"{depth:g}")
-        for depth, marker in zip(depths, MARKERS * len(depths), strict=False)
-    ]
-    figure.legend(handles=shapes, title="layers", loc="outside lower center", ncols=len(shapes))
-    return figure
-
-
-def describe_fit(axes: Axes, frame: pd.DataFrame, name: str) -> None:
-    """Choose the scale of a panel's metric, draw the line of least squares on it, and put R^2 in the title."""
-    known = frame[["val_loss", name]].dropna().astype(np.float64)
-    if len(known) < _FEWEST:
-        axes.set_title(f"{family(name)}\nfewer than three values")
-        return
-    logs = spans_decades(known[name], 30.0)
-    row = correlations(known.rename(columns={name: "x"}), ["x"]).loc["x"]
-    key = "r2_log" if logs else "r2"
-    interval = f"  [{row[f'{key}_low']:.2f}, {row[f'{key}_high']:.2f}]" if np.isfinite(row[f"{key}_low"]) else ""
-    axes.set_title(f"{family(name)}\n$R^2$ = {row[key]:.2f}{interval}{' on the log' if logs else ''}")
-    values = np.log(known[name]) if logs else known[name]
-    slope, start = np.polyfit(known["val_loss"], values, 1)
-    ends = np.array([known["val_loss"].min(), known["val_loss"].max()])
-    line = start + slope * ends
-    axes.plot(ends, np.exp(line) if logs else line, color=INK, lw=1.2, ls=(0, (5, 3)), zorder=1)
-    if logs:
-        log_axis(axes, "y")
 
 
 @styled
@@ -287,9 +193,3 @@ def analysis_figures(analysis: Analysis) -> dict[str, Figure]:
     if analysis.seeds:
         figures["seeds"] = seed_figure(analysis.seeds.cell, analysis.seeds.test)
     return figures
-
-
-def hide_rest(figure: Figure, used: int) -> None:
-    """Leave the panels of the grid beyond those that are used empty."""
-    for axes in figure.axes[used:]:
-        axes.set_visible(False)

@@ -18,11 +18,10 @@ from typer.testing import CliRunner
 
 from nc_hf.cli.study import app
 from nc_hf.errors import StudyError
+from nc_hf.study.against_loss import loss_figure, panel_metrics
 from nc_hf.study.analysis import analyze
 from nc_hf.study.figures import (
     analysis_figures,
-    loss_figure,
-    panel_metrics,
     seed_figure,
     training_figure,
     trend_figure,
@@ -86,6 +85,18 @@ def test_the_four_panels_give_the_r2_of_the_table(frame: pd.DataFrame) -> None:
     assert panels[0].get_yscale() == "log"
     assert panels[1].get_yscale() == "linear"
     assert "12 x depth" in bar.get_ylabel()
+
+
+def test_models_at_initialisation_are_hollow_and_leave_the_fit_alone(frame: pd.DataFrame) -> None:
+    start = frame[frame["epochs"] == 1].assign(saved_epoch=-1, trained_epochs=0, val_loss=11.0, nc4_agreement=0.0)
+    both = loss_figure(pd.concat([frame, start], ignore_index=True))
+    alone = loss_figure(frame)
+    assert titles(both)[:4] == titles(alone)[:4]
+    drawn = visible(both)[0].collections
+    hollow = sum(len(points.get_offsets()) for points in drawn if not len(points.get_facecolor()))
+    assert (hollow, sum(len(points.get_offsets()) for points in drawn)) == (len(start), len(start) + len(frame))
+    words = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in (both, alone)]
+    assert words == [["1", "2", "hollow: at initialisation, not in the fit"], ["1", "2"]]
 
 
 def test_the_table_says_the_size_where_it_can(frame: pd.DataFrame) -> None:
