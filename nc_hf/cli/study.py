@@ -43,7 +43,10 @@ def analyze_command(
     permutations: Permutations = 1_000_000,
     seed: Seed = 0,
     require_seeds: Annotated[bool, typer.Option("--require-seeds", help="Fail if no cell has three seeds.")] = False,
-    initial: Annotated[bool, typer.Option("--initial", help="Count models at initialisation too.")] = False,
+    initial: Annotated[
+        bool,
+        typer.Option("--initial", help="Count models at initialisation in the tables too; no fit of a figure does."),
+    ] = False,
     as_json: AsJson = False,
     figures: Figures = None,
 ) -> None:

@@ -99,6 +99,13 @@ def test_models_at_initialisation_are_hollow_and_leave_the_fit_alone(frame: pd.D
     assert words == [["1", "2", "hollow: at initialisation, not in the fit"], ["1", "2"]]
 
 
+def test_two_trained_models_make_no_fit(frame: pd.DataFrame) -> None:
+    table = frame.head(4).assign(trained_epochs=[0, 0, 1, 3], saved_epoch=[-1, -1, 0, 2])
+    figure = loss_figure(table)
+    assert all(title.endswith("\nfewer than three trained models") for title in titles(figure)[:4])
+    assert not any(axes.lines for axes in visible(figure)[:4])
+
+
 def test_the_table_says_the_size_where_it_can(frame: pd.DataFrame) -> None:
     assert visible(loss_figure(frame.assign(parameters=10**6)))[-1].get_ylabel() == "parameters"
 
