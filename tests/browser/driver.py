@@ -17,7 +17,8 @@ PATIENCE = 120_000
 expect.set_options(timeout=60_000)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright runs, its thread has a running event loop, and asyncio.run is refused.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; where it is missing, tests are skipped on a desk and fail in CI."""
     if CHROMIUM is None:
