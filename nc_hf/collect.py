@@ -102,7 +102,7 @@ def collect(
             if len(chosen):
                 options = _frugal(model, logits=needs_logits or collection.head is None)
                 try:
-                    model(input_ids=blocks.input_ids[chosen].to(device), **options)
+                    model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
                 except torch.OutOfMemoryError as error:
                     raise InputError(
                         f"{batch_size} blocks of {targets + 1} tokens do not fit into the memory of {device}: pass a "

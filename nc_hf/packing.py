@@ -32,8 +32,8 @@ class TokenBlocks:
     """Blocks of tokens that a model reads one by one; also a map-style data set for a ``DataLoader``.
 
     Attributes:
-        input_ids: (B, L) int64.
-        document_ids: (B, L) int64, the number of the document of each token, from 0 in the corpus's own order and
+        input_ids: (B, L) int32; a block by its number, ``blocks[i]``, is int64, as models take it.
+        document_ids: (B, L) int32, the number of the document of each token, from 0 in the corpus's own order and
             never falling; an end-of-text token belongs to the document that it ends.
         fingerprint: sha256 of token ids, packing, block size and tokenizer, in hexadecimal. Of the whole: a shard
             keeps it.
@@ -59,7 +59,7 @@ class TokenBlocks:
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         """Return one block, ``input_ids`` (L,)."""
-        return {"input_ids": self.input_ids[row]}
+        return {"input_ids": self.input_ids[row].long()}
 
     @property
     def block_size(self) -> int:
@@ -150,10 +150,9 @@ def pack_texts(
             break
     if kept == 0:
         raise _too_short(total, block_size, packing, f"{source!r} ({split})")
-    ids, documents = torch.from_numpy(np.concatenate(cut, axis=1, dtype=np.int64)[:, :wanted]).view(2, -1, block_size)
+    ids, documents = torch.from_numpy(np.concatenate(cut, axis=1)[:, :wanted]).view(2, -1, block_size)
     belongs = tokenizer_hash(tokenizer)
-    fingerprint = _fingerprint(ids, packing, belongs)
-    return TokenBlocks(ids, documents, fingerprint, packing, source, split, belongs, eot_id)
+    return TokenBlocks(ids, documents, fingerprint(ids, packing, belongs), packing, source, split, belongs, eot_id)
 
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -244,8 +243,11 @@ def _too_short(total: int, block_size: int, packing: str, corpus: str) -> Corpus
     )
 
 
-def _fingerprint(input_ids: Tensor, packing: str, tokenizer: str) -> str:
-    """Hash the blocks with what made them; the ids as little-endian int32, some rows at a time."""
+def fingerprint(input_ids: Tensor, packing: str, tokenizer: str) -> str:
+    """Hash blocks (B, L) with what made them, a packing and a `tokenizer_hash`: sha256 in hexadecimal.
+
+    The ids count as little-endian int32, some rows at a time.
+    """
     blocks, block_size = input_ids.shape
     header = {"packing": packing, "blocks": blocks, "block_size": block_size, "tokenizer": tokenizer}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())

@@ -25,6 +25,9 @@ LOG = "log.json"
 SETTINGS = "study.json"
 TEXT = "text.json"
 TOKENIZER = "tokenizer.json"
+PACKED = "packed"
+TEXT_LOCK = ".text.lock"
+"""Held while what belongs to the text is written."""
 
 BEGUN = ("cells", "checkpoints", "failures", "results.csv")
 """What a study leaves once it has come to training."""
@@ -36,6 +39,7 @@ class Ledger:
     ============================  ==================================================================================
     ``study.json``                the settings; a folder in which others have trained anything is refused
     ``text.json``                 the fingerprints of the text, and ``tokenizer.json`` if it was trained on it
+    ``packed/``                   the text in blocks of tokens; made anew if it is removed
     ``cells/CELL.json``           the rows of a finished cell with their sha256, written in one atomic step
     ``timings/CELL.json``         how long each of its rows took
     ``logs/CELL.json``            its training log, with the callback's curve
@@ -158,6 +162,7 @@ class Ledger:
         """Remove what a start that came to nothing has left."""
         for name in (SETTINGS, TEXT, TOKENIZER):
             (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / PACKED, ignore_errors=True)
 
     def _entry(self, cell: Cell) -> list[dict[str, Any]]:
         entry = read_json(self._path("cells", cell))

@@ -19,10 +19,13 @@ from nc_hf.files import write_text
 from nc_hf.hub import open_tokenizer
 from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.study.grid import Study
-from nc_hf.study.ledger import TEXT, TOKENIZER, read_json
+from nc_hf.study.ledger import TEXT, TEXT_LOCK, TOKENIZER, read_json
+from nc_hf.study.packed import Packing, keep_packed, other_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+COUNTED_BLOCKS = 4096
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,19 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
 
     Args:
         study: names the corpus, the tokenizer and the packing.
-        folder: of the study; a tokenizer that is trained is kept there, with the fingerprint of the text, and another
-            text is refused. None keeps nothing.
+        folder: of the study; the blocks are kept there, with a tokenizer that is trained, and another text is refused.
+            None keeps nothing.
 
     Raises:
         StudyError: the text has less than a block for each process, too few classes to measure, or is not the one that
             the folder's cells had.
         CorpusError, TokenizerError, HubError: the corpus or the tokenizer cannot be read.
     """
+    folder = None if folder is None else Path(folder)
     corpora = {split: open_corpus(study.corpus, split) for split in ("train", "validation")}
-    tokenizer = _open_tokenizer(study, corpora["train"].texts, None if folder is None else Path(folder))
+    tokenizer = _open_tokenizer(study, corpora["train"].texts, folder)
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
-    blocks = {split: _pack(study, corpus, tokenizer, bounds[split]) for split, corpus in corpora.items()}
+    blocks = {split: _pack(study, corpus, tokenizer, bounds[split], folder) for split, corpus in corpora.items()}
     measured = _measured(study, blocks["train"])
     for part in (measured, blocks["validation"]):
         _check_classes(study, part)
@@ -66,12 +70,13 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
-        _check_fingerprints(Path(folder), blocks)
+        _check_fingerprints(folder, blocks)
     return StudyText(blocks["train"], blocks["validation"], len(tokenizer), measured)
 
 
-def _pack(study: Study, corpus: Corpus, tokenizer: Any, max_tokens: int | None) -> TokenBlocks:
-    blocks = corpus.pack(tokenizer, study.block_size, packing=study.packing, max_tokens=max_tokens)
+def _pack(study: Study, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None) -> TokenBlocks:
+    packing = Packing(study.block_size, study.packing, max_tokens)
+    blocks = packing.pack(corpus, tokenizer) if folder is None else keep_packed(corpus, tokenizer, packing, folder)
     processes = PartialState().num_processes
     if len(blocks) < processes:
         raise StudyError(
@@ -90,7 +95,10 @@ def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
 
 def _check_classes(study: Study, blocks: TokenBlocks) -> None:
     """Refuse a text on which no metric could be computed, before a model is trained for it."""
-    counts = torch.bincount(blocks.input_ids[:, 1:].flatten())
+    labels = blocks.input_ids[:, 1:]
+    counts = torch.zeros(1 + int(blocks.input_ids.max()), dtype=torch.int64)
+    for begin in range(0, len(labels), COUNTED_BLOCKS):  # some at a time: they are copied
+        counts += torch.bincount(labels[begin : begin + COUNTED_BLOCKS].flatten(), minlength=len(counts))
     usable = int((counts >= study.min_count).sum())
     if usable < 2:
         raise StudyError(
@@ -108,7 +116,7 @@ def _open_tokenizer(study: Study, texts: Iterable[str], folder: Path | None) -> 
         return train_tokenizer(texts, study.vocab_size)
     path = folder / TOKENIZER
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".text.lock"):  # the first process trains it, and all read the same file
+    with FileLock(folder / TEXT_LOCK):  # the first process trains it, and all read the same file
         if not path.exists():
             write_text(path, train_tokenizer(texts, study.vocab_size).backend_tokenizer.to_str())
     return _read_tokenizer(path)
@@ -129,11 +137,8 @@ def _check_fingerprints(folder: Path, blocks: dict[str, TokenBlocks]) -> None:
     """Note what the text is, or refuse another one than was noted."""
     found = {split: {"blocks": len(part), "fingerprint": part.fingerprint} for split, part in blocks.items()}
     path = folder / TEXT
-    with FileLock(folder / ".text.lock"):
+    with FileLock(folder / TEXT_LOCK):
         if not path.exists():
             write_text(path, json.dumps(found, indent=1) + "\n")
     if read_json(path) != found:
-        raise StudyError(
-            f"the text is not the one that {folder} was begun with: give the same corpus and tokenizer, or another "
-            "--output."
-        )
+        raise other_text(folder)

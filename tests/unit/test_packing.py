@@ -45,7 +45,8 @@ def test_one_end_of_text_stands_between_documents_and_the_tail_is_dropped() -> N
     assert blocks.document_ids.tolist() == [[0, 0, 0, 0], [1, 1, 2, 2]]
     assert (len(blocks), blocks.block_size, blocks.num_labels, blocks.num_documents) == (2, 4, 6, 3)
     assert blocks.eot_id == EOT
-    assert blocks.input_ids.dtype == blocks.document_ids.dtype == torch.int64
+    assert blocks.input_ids.dtype == blocks.document_ids.dtype == torch.int32
+    assert blocks[0]["input_ids"].dtype == torch.int64
 
 
 def test_no_end_of_text_follows_the_last_document() -> None:

@@ -1,0 +1,160 @@
+"""The packed text of a study, kept in its folder: tokenized by one process, once, and read by all from one file.
+
+TinyStories with the GPT-2 vocabulary is 470 million tokens: long to tokenize, and 3.8 GB. The file is mapped into
+memory, so that the processes of a machine share it and none holds it. A later start tokenizes nothing, but reads the
+text through: by its hash it is known to be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from torch import Tensor
+
+from nc_hf.corpus import Corpus
+from nc_hf.errors import FileError, StudyError
+from nc_hf.files import load_tensors, save_tensors
+from nc_hf.packing import TokenBlocks, fingerprint, tokenizer_hash
+from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_FORMAT = "nc_hf.blocks"
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a text is cut into blocks, as `nc_hf.corpus.Corpus.pack` takes it.
+
+    Attributes:
+        block_size: tokens a block.
+        packing: "documents" or "paper".
+        max_tokens: the most positions to keep; None keeps all, and reads the whole text.
+    """
+
+    block_size: int
+    packing: str
+    max_tokens: int | None
+
+    def pack(self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> TokenBlocks:
+        """Tokenize a text and cut it."""
+        return corpus.pack(tokenizer, **asdict(self))
+
+
+def keep_packed(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing, folder: Path) -> TokenBlocks:
+    """Return the blocks of a text from the study's folder, where the first process to come puts them.
+
+    A file that is damaged is made anew; so is one of another text, as long as the study was not begun with it.
+
+    Args:
+        corpus: the text.
+        tokenizer: of the study.
+        packing: how the text is cut.
+        folder: of the study.
+
+    Returns:
+        Blocks whose tensors are mapped from the file: to be read, not written.
+
+    Raises:
+        StudyError: the text or its tokenizer is not the one that the study was begun with.
+        CorpusError, TokenizerError: as `nc_hf.corpus.Corpus.pack`.
+    """
+    path = folder / PACKED / f"{corpus.split}.safetensors"
+    while True:
+        with FileLock(folder / TEXT_LOCK):
+            if not path.exists():
+                return _write(path, corpus, tokenizer, packing)
+            written = path.stat().st_mtime_ns
+        kept = _map_whole(path)
+        if kept is not None:
+            blocks, origin = kept
+            read = corpus.texts if packing.max_tokens is None else islice(corpus.texts, origin["documents"])
+            if origin == _origin(_Hashed(read).read_through(), tokenizer, packing):
+                return blocks
+            if (folder / TEXT).exists():
+                raise other_text(folder)
+        with FileLock(folder / TEXT_LOCK):
+            if path.exists() and path.stat().st_mtime_ns == written:  # else another process has made it anew
+                path.unlink()
+
+
+def other_text(folder: Path) -> StudyError:
+    """Say that the text is another one than the study's."""
+    return StudyError(
+        f"the text is not the one that {folder} was begun with: give the same corpus and tokenizer, or another "
+        "--output."
+    )
+
+
+def _write(path: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing) -> TokenBlocks:
+    texts = _Hashed(corpus.texts)
+    blocks = packing.pack(replace(corpus, texts=texts), tokenizer)
+    made = {
+        "blocks": {name: value for name, value in vars(blocks).items() if not isinstance(value, Tensor)},
+        "origin": _origin(texts, tokenizer, packing),
+        "hashes": _hashes(blocks),
+    }
+    tensors = {"input_ids": blocks.input_ids, "document_ids": blocks.document_ids}
+    save_tensors(path, tensors, {"format": _FORMAT, "made": json.dumps(made)})
+    return _map(path)[0]
+
+
+def _map(path: Path) -> tuple[TokenBlocks, dict[str, Any]]:
+    """Return the blocks of a file, and how they were made."""
+    tensors, metadata = load_tensors(path, _FORMAT)
+    made: dict[str, Any] = json.loads(metadata["made"])
+    return TokenBlocks(tensors["input_ids"], tensors["document_ids"], **made["blocks"]), made
+
+
+def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
+    """Return the blocks of a file and what they were made from; None if it was edited or cut short."""
+    try:
+        blocks, made = _map(path)
+        return (blocks, made["origin"]) if made["hashes"] == _hashes(blocks) else None
+    except (FileError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _hashes(blocks: TokenBlocks) -> list[str]:
+    parts = (blocks.input_ids, blocks.document_ids)
+    return [fingerprint(part, blocks.packing, blocks.tokenizer_hash) for part in parts]
+
+
+def _origin(texts: _Hashed, tokenizer: PreTrainedTokenizerBase, packing: Packing) -> dict[str, Any]:
+    """Describe what blocks depend on, once the texts are read."""
+    belongs = {"tokenizer": tokenizer_hash(tokenizer), "eos": tokenizer.eos_token_id}
+    return {**asdict(packing), **belongs, "documents": texts.count, "texts": texts.hexdigest()}
+
+
+class _Hashed:
+    """Texts that are counted and hashed as they are read."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = texts
+        self._digest = hashlib.sha256()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self._texts:
+            encoded = text.encode("utf-8", "surrogatepass")
+            self._digest.update(len(encoded).to_bytes(8, "little") + encoded)
+            self.count += 1
+            yield text
+
+    def read_through(self) -> _Hashed:
+        """Read all that is left."""
+        deque(self, maxlen=0)
+        return self
+
+    def hexdigest(self) -> str:
+        """Tell the hash of what was read."""
+        return self._digest.hexdigest()

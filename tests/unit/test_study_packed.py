@@ -1,0 +1,137 @@
+"""The packed text in a study's folder: tokenized once, mapped and not held, and never another text than the study's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+import nc_hf.packing
+from nc_hf.corpus import Corpus, TokenBlocks
+from nc_hf.errors import StudyError
+from nc_hf.stories import builtin_tokenizer, stories
+from nc_hf.study.ledger import PACKED, TEXT
+from nc_hf.study.packed import Packing, keep_packed
+
+PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
+BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
+STORIES = list(islice(stories(0), 300))
+
+Keep = Callable[..., TokenBlocks]
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Keep:
+    def call(texts: list[str] = STORIES, packing: Packing = PACKING, vocab_size: int = 400) -> TokenBlocks:
+        return keep_packed(Corpus("some", "train", texts), builtin_tokenizer(vocab_size), packing, tmp_path)
+
+    return call
+
+
+@pytest.fixture
+def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many texts each call of a tokenizer got, from now on."""
+    sizes, real = [], nc_hf.packing._tokenise
+
+    def counting(texts: list[str], tokenizer: object) -> list[list[int]]:
+        sizes.append(len(texts))
+        time.sleep(0.05)
+        return real(texts, tokenizer)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(nc_hf.packing, "_tokenise", counting)
+    return sizes
+
+
+def packed_file(folder: Path) -> Path:
+    return folder / PACKED / "train.safetensors"
+
+
+def equal(one: TokenBlocks, other: TokenBlocks) -> bool:
+    tensors = all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("input_ids", "document_ids"))
+    rest = ("fingerprint", "packing", "source", "split", "tokenizer_hash", "eot_id")
+    return tensors and all(getattr(one, name) == getattr(other, name) for name in rest)
+
+
+@pytest.mark.parametrize("packing", [PACKING, BOUNDED, Packing(32, "paper", None)])
+def test_a_second_start_has_the_same_blocks_and_tokenizes_nothing(
+    keep: Keep, tokenized: list[int], packing: Packing
+) -> None:
+    first = keep(packing=packing)
+    assert sum(tokenized) > 0
+    before = list(tokenized)
+    assert equal(keep(packing=packing), first)
+    assert tokenized == before
+    assert equal(packing.pack(Corpus("some", "train", STORIES), builtin_tokenizer(400)), first)
+
+
+def test_processes_that_come_at_once_tokenize_once(keep: Keep, tokenized: list[int]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: keep(), range(4)))
+    assert sum(tokenized) == len(STORIES)
+    assert all(equal(blocks, found[0]) for blocks in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux tells what is mapped")
+def test_the_blocks_are_mapped_from_the_file(keep: Keep, tmp_path: Path) -> None:
+    blocks = keep()
+    assert str(packed_file(tmp_path)) in Path("/proc/self/maps").read_text()
+    assert blocks.input_ids.dtype == torch.int32
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("harm", ["cut", "token", "document", "header", "foreign"])
+def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begun: bool) -> None:
+    first, path = keep(), packed_file(tmp_path)
+    wanted = first.input_ids.clone()
+    data = bytearray(path.read_bytes())
+    if begun:
+        (tmp_path / TEXT).write_text("{}")
+    header = 8 + int.from_bytes(data[:8], "little")
+    places = {"token": first.input_ids, "document": first.document_ids}
+    if harm in places:
+        data[data.index(places[harm].numpy().tobytes(), header)] ^= 1
+    spoilt = {"cut": data[: len(data) // 2], "foreign": b"no tensors", "header": data.replace(b"origin", b"0rigin")}
+    spoilt = bytes(spoilt.get(harm, data))
+    path.unlink()  # what is mapped stays as it is
+    path.write_bytes(spoilt)
+    again = keep()
+    assert torch.equal(again.input_ids, wanted)
+    assert path.read_bytes() != spoilt
+
+
+def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, tmp_path: Path) -> None:
+    first = keep()
+    (tmp_path / TEXT).write_text("{}")
+    kept = packed_file(tmp_path).read_bytes()
+    for other in (STORIES[1:], [*STORIES, "One more."], [*STORIES[:-1], STORIES[-1] + " "]):
+        with pytest.raises(StudyError, match="give the same corpus"):
+            keep(other)
+    with pytest.raises(StudyError, match="give the same corpus and tokenizer"):
+        keep(vocab_size=500)
+    assert packed_file(tmp_path).read_bytes() == kept
+    assert equal(keep(), first)
+
+
+def test_before_that_it_takes_the_place_of_the_old(keep: Keep) -> None:
+    first = keep()
+    other = keep(STORIES[1:])
+    assert other.fingerprint != first.fingerprint
+    assert equal(other, PACKING.pack(Corpus("some", "train", STORIES[1:]), builtin_tokenizer(400)))
+    assert keep(STORIES[1:], BOUNDED).num_labels == 310
+
+
+def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, tokenized: list[int]) -> None:
+    first = keep(packing=BOUNDED)
+    (tmp_path / TEXT).write_text("{}")
+    read = sum(tokenized)
+    assert read < len(STORIES)
+    assert equal(keep([*STORIES[:read], "Something else."], BOUNDED), first)
+    with pytest.raises(StudyError, match="not the one"):
+        keep([*STORIES[: read - 1], "Something else."], BOUNDED)
+    with pytest.raises(StudyError, match="not the one"):
+        keep(STORIES[: read - 1], BOUNDED)
