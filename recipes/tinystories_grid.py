@@ -140,7 +140,7 @@ def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
         tokens = "unknown" if plan.tokens is None else f"{plan.tokens / 1e6:,.1f}"
         time = "unknown" if plan.seconds is None else duration(plan.seconds)
         shape = (plan.cell.name, f"{plan.states}", f"{plan.batch_size}", f"{plan.parameters:,}")
-        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.1f}", time)
+        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.2f}", time)
     console.print(table)
     blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
     console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)
@@ -155,7 +155,8 @@ def machine() -> str:
     """Name what this process computes on."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
-    return f"{torch.get_num_threads()} CPU threads"
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' if threads > 1 else ''}"
 
 
 def five_wide(value: float) -> str:
