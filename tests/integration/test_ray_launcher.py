@@ -47,6 +47,8 @@ def start(output: Path, *arguments: str, **changes: str) -> subprocess.Popen[str
     return subprocess.Popen(
         [sys.executable, RECIPES / "tinystories_grid.py", *settings, *arguments, "--output", str(output)],
         stdout=log, stderr=subprocess.STDOUT, text=True, env=os.environ | ENVIRONMENT,
+        # What was started in the background ignores interrupts, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
