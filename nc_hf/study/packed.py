@@ -21,9 +21,9 @@ from torch import Tensor
 
 from nc_hf.corpus import Corpus
 from nc_hf.errors import FileError, StudyError
-from nc_hf.files import load_tensors, save_tensors
+from nc_hf.files import load_tensors, save_tensors, write_text
 from nc_hf.packing import TokenBlocks, fingerprint, tokenizer_hash
-from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK
+from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,16 +50,19 @@ class Packing:
         return corpus.pack(tokenizer, **asdict(self))
 
 
-def keep_packed(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing, folder: Path) -> TokenBlocks:
+def keep_packed(
+    folder: Path, role: str, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing
+) -> TokenBlocks:
     """Return the blocks of a text from the study's folder, where the first process to come puts them.
 
-    A file that is damaged is made anew; so is one of another text, as long as the study was not begun with it.
+    A file that is damaged is made anew, and so is one of another text, unless the study was begun with that.
 
     Args:
+        folder: of the study.
+        role: what the study does with the text, ``train`` or ``validation``.
         corpus: the text.
         tokenizer: of the study.
         packing: how the text is cut.
-        folder: of the study.
 
     Returns:
         Blocks whose tensors are mapped from the file: to be read, not written.
@@ -68,11 +71,11 @@ def keep_packed(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Pac
         StudyError: the text or its tokenizer is not the one that the study was begun with.
         CorpusError, TokenizerError: as `nc_hf.corpus.Corpus.pack`.
     """
-    path = folder / PACKED / f"{corpus.split}.safetensors"
+    path, begun_with = folder / PACKED / f"{role}.safetensors", _noted(folder, role)
     while True:
         with FileLock(folder / TEXT_LOCK):
             if not path.exists():
-                return _write(path, corpus, tokenizer, packing)
+                return _write(path, corpus, tokenizer, packing, begun_with)
             written = path.stat().st_mtime_ns
         kept = _map_whole(path)
         if kept is not None:
@@ -80,14 +83,38 @@ def keep_packed(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Pac
             read = corpus.texts if packing.max_tokens is None else islice(corpus.texts, origin["documents"])
             if origin == _origin(_Hashed(read).read_through(), tokenizer, packing):
                 return blocks
-            if (folder / TEXT).exists():
-                raise other_text(folder)
+            if blocks.fingerprint == begun_with:
+                raise _other_text(folder)
         with FileLock(folder / TEXT_LOCK):
             if path.exists() and path.stat().st_mtime_ns == written:  # else another process has made it anew
                 path.unlink()
 
 
-def other_text(folder: Path) -> StudyError:
+def note_texts(folder: Path, blocks: dict[str, TokenBlocks]) -> None:
+    """Note what the texts of a study are, by their roles, or refuse others than were noted.
+
+    Raises:
+        StudyError: the study was begun with others.
+    """
+    found = {role: {"blocks": len(part), "fingerprint": part.fingerprint} for role, part in blocks.items()}
+    path = folder / TEXT
+    with FileLock(folder / TEXT_LOCK):
+        if not path.exists():
+            write_text(path, json.dumps(found, indent=1) + "\n")
+    if read_json(path) != found:
+        raise _other_text(folder)
+
+
+def _noted(folder: Path, role: str) -> str | None:
+    """Return the fingerprint of the text that the study was begun with; None before it was."""
+    path = folder / TEXT
+    noted = read_json(path) if path.exists() else {}
+    if not isinstance(noted, dict) or (noted and not isinstance(noted.get(role), dict)):
+        raise _other_text(folder)
+    return str(noted[role].get("fingerprint")) if noted else None
+
+
+def _other_text(folder: Path) -> StudyError:
     """Say that the text is another one than the study's."""
     return StudyError(
         f"the text is not the one that {folder} was begun with: give the same corpus and tokenizer, or another "
@@ -95,9 +122,13 @@ def other_text(folder: Path) -> StudyError:
     )
 
 
-def _write(path: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing) -> TokenBlocks:
+def _write(
+    path: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing, begun_with: str | None
+) -> TokenBlocks:
     texts = _Hashed(corpus.texts)
     blocks = packing.pack(replace(corpus, texts=texts), tokenizer)
+    if begun_with not in (None, blocks.fingerprint):
+        raise _other_text(path.parent.parent)
     made = {
         "blocks": {name: value for name, value in vars(blocks).items() if not isinstance(value, Tensor)},
         "origin": _origin(texts, tokenizer, packing),

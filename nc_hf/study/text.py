@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,8 +18,8 @@ from nc_hf.files import write_text
 from nc_hf.hub import open_tokenizer
 from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.study.grid import Study
-from nc_hf.study.ledger import TEXT, TEXT_LOCK, TOKENIZER, read_json
-from nc_hf.study.packed import Packing, keep_packed, other_text
+from nc_hf.study.ledger import TEXT_LOCK, TOKENIZER
+from nc_hf.study.packed import Packing, keep_packed, note_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -54,15 +53,20 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
             None keeps nothing.
 
     Raises:
-        StudyError: the text has less than a block for each process, too few classes to measure, or is not the one that
-            the folder's cells had.
+        StudyError: the text is not divided into training and validation, has less than a block for each process or too
+            few classes to measure, or is not the one that the folder's cells had.
         CorpusError, TokenizerError, HubError: the corpus or the tokenizer cannot be read.
     """
     folder = None if folder is None else Path(folder)
-    corpora = {split: open_corpus(study.corpus, split) for split in ("train", "validation")}
+    corpora = {role: open_corpus(study.corpus, role) for role in ("train", "validation")}
+    if corpora["train"].split == corpora["validation"].split:
+        raise StudyError(
+            f"{study.corpus} is not divided, and a model is not validated on what it was trained on: give a folder "
+            "with a train and a validation file, or a data set with those splits."
+        )
     tokenizer = _open_tokenizer(study, corpora["train"].texts, folder)
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
-    blocks = {split: _pack(study, corpus, tokenizer, bounds[split], folder) for split, corpus in corpora.items()}
+    blocks = {role: _pack(study, role, corpus, tokenizer, bounds[role], folder) for role, corpus in corpora.items()}
     measured = _measured(study, blocks["train"])
     for part in (measured, blocks["validation"]):
         _check_classes(study, part)
@@ -70,13 +74,17 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
-        _check_fingerprints(folder, blocks)
+        note_texts(folder, blocks)
     return StudyText(blocks["train"], blocks["validation"], len(tokenizer), measured)
 
 
-def _pack(study: Study, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None) -> TokenBlocks:
+def _pack(
+    study: Study, role: str, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None
+) -> TokenBlocks:
     packing = Packing(study.block_size, study.packing, max_tokens)
-    blocks = packing.pack(corpus, tokenizer) if folder is None else keep_packed(corpus, tokenizer, packing, folder)
+    blocks = (
+        packing.pack(corpus, tokenizer) if folder is None else keep_packed(folder, role, corpus, tokenizer, packing)
+    )
     processes = PartialState().num_processes
     if len(blocks) < processes:
         raise StudyError(
@@ -131,14 +139,3 @@ def _read_tokenizer(path: Path) -> PreTrainedTokenizerFast:
         )
     except Exception as error:  # tokenizers raises Exception itself
         raise StudyError(f"{path} was edited or cut short: put it back, or give another --output.") from error
-
-
-def _check_fingerprints(folder: Path, blocks: dict[str, TokenBlocks]) -> None:
-    """Note what the text is, or refuse another one than was noted."""
-    found = {split: {"blocks": len(part), "fingerprint": part.fingerprint} for split, part in blocks.items()}
-    path = folder / TEXT
-    with FileLock(folder / TEXT_LOCK):
-        if not path.exists():
-            write_text(path, json.dumps(found, indent=1) + "\n")
-    if read_json(path) != found:
-        raise other_text(folder)

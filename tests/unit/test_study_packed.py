@@ -16,7 +16,7 @@ from nc_hf.corpus import Corpus, TokenBlocks
 from nc_hf.errors import StudyError
 from nc_hf.stories import builtin_tokenizer, stories
 from nc_hf.study.ledger import PACKED, TEXT
-from nc_hf.study.packed import Packing, keep_packed
+from nc_hf.study.packed import Packing, keep_packed, note_texts
 
 PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
 BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
@@ -28,7 +28,8 @@ Keep = Callable[..., TokenBlocks]
 @pytest.fixture
 def keep(tmp_path: Path) -> Keep:
     def call(texts: list[str] = STORIES, packing: Packing = PACKING, vocab_size: int = 400) -> TokenBlocks:
-        return keep_packed(Corpus("some", "train", texts), builtin_tokenizer(vocab_size), packing, tmp_path)
+        corpus = Corpus("some", "all", texts)
+        return keep_packed(tmp_path, "train", corpus, builtin_tokenizer(vocab_size), packing)
 
     return call
 
@@ -66,7 +67,7 @@ def test_a_second_start_has_the_same_blocks_and_tokenizes_nothing(
     before = list(tokenized)
     assert equal(keep(packing=packing), first)
     assert tokenized == before
-    assert equal(packing.pack(Corpus("some", "train", STORIES), builtin_tokenizer(400)), first)
+    assert equal(packing.pack(Corpus("some", "all", STORIES), builtin_tokenizer(400)), first)
 
 
 def test_processes_that_come_at_once_tokenize_once(keep: Keep, tokenized: list[int]) -> None:
@@ -90,7 +91,7 @@ def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begu
     wanted = first.input_ids.clone()
     data = bytearray(path.read_bytes())
     if begun:
-        (tmp_path / TEXT).write_text("{}")
+        note_texts(tmp_path, {"train": first})
     header = 8 + int.from_bytes(data[:8], "little")
     places = {"token": first.input_ids, "document": first.document_ids}
     if harm in places:
@@ -106,7 +107,7 @@ def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begu
 
 def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, tmp_path: Path) -> None:
     first = keep()
-    (tmp_path / TEXT).write_text("{}")
+    note_texts(tmp_path, {"train": first})
     kept = packed_file(tmp_path).read_bytes()
     for other in (STORIES[1:], [*STORIES, "One more."], [*STORIES[:-1], STORIES[-1] + " "]):
         with pytest.raises(StudyError, match="give the same corpus"):
@@ -121,13 +122,13 @@ def test_before_that_it_takes_the_place_of_the_old(keep: Keep) -> None:
     first = keep()
     other = keep(STORIES[1:])
     assert other.fingerprint != first.fingerprint
-    assert equal(other, PACKING.pack(Corpus("some", "train", STORIES[1:]), builtin_tokenizer(400)))
+    assert equal(other, PACKING.pack(Corpus("some", "all", STORIES[1:]), builtin_tokenizer(400)))
     assert keep(STORIES[1:], BOUNDED).num_labels == 310
 
 
 def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, tokenized: list[int]) -> None:
     first = keep(packing=BOUNDED)
-    (tmp_path / TEXT).write_text("{}")
+    note_texts(tmp_path, {"train": first})
     read = sum(tokenized)
     assert read < len(STORIES)
     assert equal(keep([*STORIES[:read], "Something else."], BOUNDED), first)
@@ -135,3 +136,37 @@ def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, token
         keep([*STORIES[: read - 1], "Something else."], BOUNDED)
     with pytest.raises(StudyError, match="not the one"):
         keep(STORIES[: read - 1], BOUNDED)
+
+
+@pytest.mark.parametrize("harm", ["removed", "cut"])
+def test_a_text_that_was_refused_does_not_stay(keep: Keep, tmp_path: Path, harm: str) -> None:
+    first, path = keep(), packed_file(tmp_path)
+    note_texts(tmp_path, {"train": first})
+    data = path.read_bytes()
+    path.unlink()
+    if harm == "cut":
+        path.write_bytes(data[:100])
+    with pytest.raises(StudyError, match="give the same corpus"):
+        keep(STORIES[1:])
+    assert not path.exists()
+    assert equal(keep(), first)
+
+
+def test_two_roles_of_one_corpus_are_kept_apart(tmp_path: Path) -> None:
+    corpus, tokenizer = Corpus("some", "all", STORIES), builtin_tokenizer(400)
+    for _ in range(2):
+        train = keep_packed(tmp_path, "train", corpus, tokenizer, PACKING)
+        validation = keep_packed(tmp_path, "validation", corpus, tokenizer, BOUNDED)
+        note_texts(tmp_path, {"train": train, "validation": validation})
+        assert len(train) > len(validation) == 10
+
+
+def test_a_note_that_was_edited_is_refused(keep: Keep, tmp_path: Path) -> None:
+    keep()
+    for note in ('{"train": 3}', '["train"]', '{"other": {}}', '{"train": {}}'):
+        (tmp_path / TEXT).write_text(note)
+        with pytest.raises(StudyError, match="not the one"):
+            note_texts(tmp_path, {"train": keep()})
+    (tmp_path / TEXT).write_text('{"tra')
+    with pytest.raises(StudyError, match="edited or cut short"):
+        keep()

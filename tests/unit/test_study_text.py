@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_text_that_has_changed_is_refused(tmp_path: Path, study: Study) -> None:
     write(tmp_path / "corpus", seed=2)
     with pytest.raises(StudyError, match="text is not the one"):
         open_text(study, tmp_path / "out")
+
+
+def test_a_text_that_is_not_divided_is_refused(tmp_path: Path, study: Study) -> None:
+    stories_only = tmp_path / "stories"
+    stories_only.mkdir()
+    shutil.copy(tmp_path / "corpus" / "train.jsonl", stories_only / "tales.jsonl")
+    for corpus in (stories_only, stories_only / "tales.jsonl", tmp_path / "corpus" / "train.jsonl"):
+        with pytest.raises(StudyError, match="not validated on what it was trained on: give a folder"):
+            open_text(replace(study, corpus=str(corpus)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_tokenizer_cut_short_is_refused(tmp_path: Path, study: Study) -> None:
