@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import ModelError, TapError
@@ -32,6 +34,15 @@ def causal_lm(model: nn.Module) -> Any:
     if inner.get_output_embeddings() is None:
         raise ModelError(f"{name} has no language-model head; load the model with AutoModelForCausalLM.")
     return inner
+
+
+def weight_hash(model: nn.Module) -> str:
+    """Identify a model by all of its weights: sha256 of their names, kinds and bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in causal_lm(model).state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def find_decoder(model: Any) -> nn.Module:

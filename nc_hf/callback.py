@@ -6,18 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from accelerate.state import PartialState
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nc_hf.anatomy import causal_lm
-from nc_hf.collect import collect, real_rows
-from nc_hf.collection import Collection
+from nc_hf.collect import collect
 from nc_hf.corpus import TokenBlocks, open_corpus
-from nc_hf.errors import InputError, TapError
-from nc_hf.metrics import METRICS, metric_names
-from nc_hf.tap import FeatureTap
+from nc_hf.errors import InputError
+from nc_hf.listening import EvaluationListener
+from nc_hf.metrics import pass_metrics
 
 
 class NeuralCollapseCallback(TrainerCallback):
@@ -76,25 +72,29 @@ class NeuralCollapseCallback(TrainerCallback):
         label: str = "",
     ) -> None:
         """Check the arguments; the model is met when the Trainer is made."""
-        self.names = metric_names(preset)
+        self.names = pass_metrics(preset, min_count, agreement_tokens)
         if every is not None and corpus is None:
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
             raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
-        if not isinstance(preset, str) and any("categories" in METRICS[name].needs for name in self.names):
-            raise InputError("a Trainer knows no token categories: leave nc1_category_share to compute_metrics.")
         self.corpus, self.preset, self.max_tokens, self.every = corpus, preset, max_tokens, every
         self.min_count, self.batch_size, self.block_size, self.packing = min_count, batch_size, block_size, packing
         self.tokenizer = tokenizer
         self.label = f"{label}_" if label else ""
         self.agreement_tokens = agreement_tokens if any(name.startswith("nc4") for name in self.names) else 0
         self._handler: Any = None  # the Trainer's list of callbacks, once attached
-        self._tap: FeatureTap | None = None
+        self._gathered: dict[str, Any] = {
+            "covariance": "nc1_pinv" in self.names,
+            "agreement_tokens": self.agreement_tokens,
+        }
+        self._listener = EvaluationListener(**self._gathered)
         self._blocks: TokenBlocks | None = None
         self._detached = False
-        self._heard: Collection | None = None
-        self._loader: Any = None
-        self._batches = 0
+        self._logged: dict[str, float] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the Trainer behind: a copy, or a pickle, has to be attached again."""
+        return vars(self) | {"_handler": None}
 
     def attach(self, trainer: Any) -> NeuralCollapseCallback:
         """Join a Trainer ahead of its trackers, so that they log the values in the same row as the loss."""
@@ -109,7 +109,7 @@ class NeuralCollapseCallback(TrainerCallback):
     def detach(self) -> None:
         """Take the hooks off the model; the Trainer goes on without the metrics, until ``attach``."""
         self._detached = True
-        self._release()
+        self._listener.stop()
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Begin to listen, so that ``evaluate()`` without training works too."""
@@ -123,6 +123,7 @@ class NeuralCollapseCallback(TrainerCallback):
 
         What is wrong with the corpus is then said before hours of training, not after.
         """
+        self._listener.forget()
         self._listen_to(kwargs["model"])
         if self.corpus is not None and not self._detached:
             self._read_corpus(kwargs["model"], kwargs.get("processing_class"))
@@ -131,21 +132,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Take in the batch that the Trainer has just evaluated."""
-        if kwargs.get("eval_dataloader") is not self._loader:  # what an evaluation that broke off has left
-            self._forget()
-            self._loader = kwargs.get("eval_dataloader")
-        process = PartialState()
-        first = (self._batches * process.num_processes + process.process_index) * args.eval_batch_size
-        self._batches += 1
-        if self._tap is None:
-            return
-        batch = self._tap.take()
-        if self._heard is None:
-            self._heard = Collection(
-                self._tap.model, covariance="nc1_pinv" in self.names, agreement_tokens=self.agreement_tokens
-            )
-        if batch is not None:
-            self._heard.add(batch, first + torch.arange(batch.rows), batch_number=self._batches - 1)
+        self._listener.hear(kwargs.get("eval_dataloader"), args.eval_batch_size)
 
     def on_log(
         self,
@@ -156,11 +143,11 @@ class NeuralCollapseCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
-        prefix = _evaluation_prefix(logs, self._batches > 0)
+        prefix = _evaluation_prefix(logs, self._listener.batches > 0)
         if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
             return
         known = any(f"{prefix}_{self.label}{name}" in logs for name in self.names)
-        if not self._batches and (known or not prefix.startswith("eval")):
+        if not self._listener.batches and (known or not prefix.startswith("eval")):
             return  # logged by hand: what evaluate() or predict() returned
         values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
         values = {f"{prefix}_{self.label}{name}": value for name, value in values.items()}
@@ -168,14 +155,23 @@ class NeuralCollapseCallback(TrainerCallback):
         if taken:
             raise InputError(f"two callbacks have other values for {taken[0]}: give one of them a label=.")
         logs.update(values)
+        self._logged = values
         if state.log_history:
             state.log_history[-1].update(values)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        """Hand the values to ``evaluate()`` too where a Trainer's own ``log`` passes on a copy of its dict."""
+        if metrics is not None:
+            metrics.update({key: value for key, value in self._logged.items() if key not in metrics})
+        self._logged = {}
 
     def on_predict(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
     ) -> None:
         """Forget what ``predict()`` ran: it is not an evaluation."""
-        self._forget()
+        self._listener.forget()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Run the callback's own pass every so many steps."""
@@ -193,42 +189,20 @@ class NeuralCollapseCallback(TrainerCallback):
         """Tap the model; a callback with its own corpus needs no tap between its passes."""
         if self.corpus is not None or self._detached:
             return
-        if self._tap is None or self._tap.model is not causal_lm(model):
-            self._release()
-            self._tap = FeatureTap(model, predictions=self.agreement_tokens > 0, keep_rows=real_rows)
-        self._tap.attach()
-
-    def _release(self) -> None:
-        if self._tap is not None:
-            self._tap.detach()
-        self._tap = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._heard = self._loader = None
-        self._batches = 0
+        self._listener.listen_to(model)
 
     def _heard_values(self) -> dict[str, float]:
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
-        heard, tap = self._heard, self._tap
-        self._forget()
-        if tap is None:
-            raise TapError("the callback came to the Trainer too late to listen: use attach(trainer) to add it.")
-        if heard is not None:
-            heard.reduce(PartialState())
-        if heard is None or heard.tokens == 0:
-            raise tap.silence()
-        return heard.metrics(self.preset, self.min_count)
+        return self._listener.collection().metrics(self.preset, self.min_count)
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
-        self._forget()
+        self._listener.forget()
         collection = collect(
             kwargs["model"],
             self._read_corpus(kwargs["model"], kwargs.get("processing_class")),
             batch_size=self.batch_size or args.eval_batch_size,
-            covariance="nc1_pinv" in self.names,
-            agreement_tokens=self.agreement_tokens,
+            **self._gathered,
             compiled=False,  # or the training step would be compiled anew after every pass
             progress=not args.disable_tqdm,
         )
@@ -265,7 +239,9 @@ class NeuralCollapseCallback(TrainerCallback):
 def _evaluation_prefix(logs: dict[str, Any] | None, evaluated: bool) -> str | None:
     """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves.
 
-    So does the end of training, as ``train``; it is an evaluation's prefix too if a batch was evaluated just before.
+    So does the end of training, as ``train``, which is an evaluation's prefix too if a batch was evaluated just before.
     """
+    if logs is not None and "total_flos" in logs:  # of the training itself, whatever was evaluated before
+        return None
     timed = [key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second")]
     return next((prefix for prefix in timed if prefix != "train" or evaluated), None)

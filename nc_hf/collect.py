@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import math
 from collections.abc import Iterator
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import GradientState, PartialState
+from accelerate.state import PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nc_hf.anatomy import causal_lm
+from nc_hf.anatomy import causal_lm, weight_hash
 from nc_hf.collection import Collection
 from nc_hf.corpus import TokenBlocks
 from nc_hf.errors import CorpusError, FileError, InputError, LabelError
@@ -122,18 +121,6 @@ def collect(
     return collection
 
 
-def real_rows(batch_size: int) -> int:
-    """How many leading rows of this rank's batch are real: a distributed sampler fills up its last batch with repeats.
-
-    Only meaningful while a data loader that accelerate prepared is being read, as in the Trainer's evaluation.
-    """
-    state = GradientState()
-    if not state.end_of_dataloader or state.remainder <= 0:
-        return batch_size
-    before = PartialState().process_index * batch_size
-    return int(min(max(state.remainder - before, 0), batch_size))
-
-
 def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
     """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error."""
     if not len(blocks):
@@ -178,7 +165,7 @@ class _Saver:
         self._folder, self._collection, self._process = folder, collection, process
         self._identity = {
             "format": _FORMAT,
-            "model": _fingerprint(model),
+            "model": weight_hash(model),
             "corpus": blocks.fingerprint,
             "blocks": str(len(blocks)),
             "batch_size": str(batch_size),
@@ -229,14 +216,6 @@ class _Saver:
     @staticmethod
     def _batches(path: Path) -> int:
         return int(path.name.split(".")[1])
-
-
-def _fingerprint(model: nn.Module) -> str:
-    """Identify a model by its kind and its head, which every step of training changes."""
-    inner = causal_lm(model)
-    weight: Tensor = inner.get_output_embeddings().weight
-    data = weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-    return f"{type(inner).__name__}-{weight.dtype}-{hashlib.sha256(data).hexdigest()}"
 
 
 def perplexity(loss: float) -> float:

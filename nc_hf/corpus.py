@@ -80,7 +80,10 @@ class CorpusSpec:
         if not spec.startswith("hub:"):
             if not spec.strip() or "\0" in spec:
                 raise CorpusError("A corpus needs a name: pass builtin, tinystories, hub:OWNER/NAME or a path.")
-            return cls("path", path=Path(spec).expanduser())
+            try:
+                return cls("path", path=Path(spec).expanduser())
+            except RuntimeError:
+                raise CorpusError(f"There is no user's folder {spec!r}: name a file or folder that exists.") from None
         dataset, *rest = spec.removeprefix("hub:").split(":")
         if not _DATASET_ID.fullmatch(dataset) or len(dataset) > 96 or ".." in dataset or len(rest) > 3:
             raise CorpusError(f"{spec!r} names no data set of the Hub: write hub:OWNER/NAME[:config][:split][:column].")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +11,20 @@ import torch
 from accelerate.state import PartialState
 from torch import nn
 
+from nc_hf.anatomy import weight_hash
 from nc_hf.collect import collect
 from nc_hf.collection import Collection
 from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
 from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
-from nc_hf.metrics import metric_names
+from nc_hf.metrics import pass_metrics
 from nc_hf.packing import tokenizer_hash
 from nc_hf.progress import Listener, Meter
 from nc_hf.report import Report
 from nc_hf.report.record import CorpusRecord, ModelRecord
 from nc_hf.reporting import report_of
 
+MAX_TOKENS = 1_000_000
 GROUPS = 10  # of blocks, for the standard errors
 
 
@@ -35,7 +36,7 @@ def measure(
     tokenizer: Any = None,
     revision: str | None = None,
     preset: str | Sequence[str] = "core",
-    max_tokens: int | None = 1_000_000,
+    max_tokens: int | None = MAX_TOKENS,
     min_count: int = 10,
     packing: str = "documents",
     block_size: int | None = None,
@@ -87,7 +88,8 @@ def measure(
         NCError: of the kind that fits; the message says what to do.
     """
     started = time.monotonic()
-    names = metric_names(preset)
+    names = pass_metrics(preset, min_count, agreement_tokens)
+    _check_given(model, corpus, dtype, block_size, packing, max_tokens)
     listener = progress if callable(progress) else None
     _check_device(device)
     on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
@@ -126,9 +128,24 @@ def measure(
         progress=progress,
     )
     if statistics_path is not None and process.is_main_process:
-        _save_statistics(collection, record, blocks, shard, statistics_path)
+        _save_statistics(collection, network, record, blocks, shard, statistics_path)
     Meter(listener, "computing")
     return report_of(collection, record, _corpus_record(part, shard), preset, min_count, tokenizer, started)
+
+
+def _check_given(
+    model: object, corpus: object, dtype: object, block_size: int | None, packing: str, max_tokens: int | None
+) -> None:
+    """Refuse what would change nothing, since the model is loaded or the blocks are made."""
+    if isinstance(model, nn.Module) and dtype is not None:
+        raise InputError("dtype says how to load a model, and this one is in memory: convert it, with model.to(dtype).")
+    if not isinstance(corpus, TokenBlocks):
+        return
+    cut = len(corpus) > 1 and max_tokens not in (None, MAX_TOKENS) and corpus.num_labels > max_tokens
+    if block_size not in (None, corpus.block_size) or packing not in ("documents", corpus.packing) or cut:
+        raise InputError(
+            "block_size, packing and max_tokens say how to make blocks, and these are made: leave them out."
+        )
 
 
 def _check_device(device: str | torch.device | None) -> None:
@@ -186,14 +203,18 @@ def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRe
 
 
 def _save_statistics(
-    collection: Collection, model: ModelRecord, blocks: TokenBlocks, shard: tuple[int, int] | None, path: str | Path
+    collection: Collection,
+    network: nn.Module,
+    model: ModelRecord,
+    blocks: TokenBlocks,
+    shard: tuple[int, int] | None,
+    path: str | Path,
 ) -> None:
     """Save the final statistics with what made them, so that only shards of one measurement merge."""
-    assert collection.head is not None
     stats = collection.statistics
     stats.provenance = {
         "model": model.id,
-        "commit": model.commit or _weight_hash(collection.head.weight),
+        "commit": model.commit or weight_hash(network),
         "corpus": blocks.fingerprint,
         "packing": blocks.packing,
         "dtype": model.dtype,
@@ -205,8 +226,3 @@ def _save_statistics(
 def _shard_name(index: int, count: int) -> str:
     """Return i/n as people count, from 1."""
     return f"{index + 1}/{count}"
-
-
-def _weight_hash(weight: torch.Tensor) -> str:
-    """Identify a model in memory by its head."""
-    return hashlib.sha256(weight.detach().float().cpu().numpy().tobytes()).hexdigest()

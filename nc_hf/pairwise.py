@@ -120,7 +120,8 @@ class VariabilityKernel:
     def __init__(self, variance: Tensor, bias: Tensor, power: int, bracket: tuple[float, float] | None = None) -> None:
         """Start with no pair."""
         self._variance, self._bias, self._power, self._bracket = variance, bias, power, bracket
-        self.values, self.logs = Moments(), Moments()
+        self.values = Moments()
+        self._log_sum = 0.0
         self.pairs = 0
         self._below = 0
         self._inside: list[Tensor] = []
@@ -134,7 +135,7 @@ class VariabilityKernel:
         self.values.add(values)
         if self._bracket is not None:
             low, high = self._bracket
-            self.logs.add(values.log())
+            self._log_sum += float(values.log().sum())  # a sum, in which a pair without scatter stays -inf
             self._below += int((values < low).sum())
             self._inside.append(values[(values >= low) & (values <= high)])
 
@@ -142,6 +143,11 @@ class VariabilityKernel:
     def excluded_share(self) -> float:
         """Share of the pairs left out, because their distance less its bias is not positive."""
         return 1.0 - self.values.count / self.pairs
+
+    @property
+    def log_mean(self) -> float:
+        """Mean of the values' logarithms: -inf with a value of 0; NaN without a value, or without a bracket."""
+        return self._log_sum / self.values.count if self.values.count and self._bracket is not None else math.nan
 
     def median(self) -> float | None:
         """Return the median of the values, or None if it lies outside the bracket."""

@@ -204,7 +204,7 @@ class ClassStatistics:
         if self._pivot is not None:
             state["pivot"] = self._pivot
         if self._moment is not None:
-            state["moment"] = self._moment
+            state["moment"] = self._moment.clone()  # what update() adds to in place
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -23,6 +23,7 @@ from nc_hf.hooks import Hook, Slot
 
 IGNORED = -100  # the label that transformers' losses skip
 SAMPLE_POSITIONS = 8  # as many as a check of the head needs
+_BY_TOKEN = ("labels", "index", "predictions", "tied", "nll")
 _REPLICAS = (
     "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; start it with "
     "accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
@@ -46,7 +47,7 @@ class TapBatch:
         tied: (N,) bool, where that maximum is attained more than once; None as above.
         nll: (N,) float32 in nats, the loss of each label under the model's own logits; None as above or if not asked.
         sample: features (n, D) and logits (n, V) of the first few positions, to check a head with; None as above.
-        rows: how many leading rows of the forward pass are real.
+        rows: rows of the forward pass, or the leading ones that are kept.
         sequence_length: L.
     """
 
@@ -59,6 +60,13 @@ class TapBatch:
     sample: tuple[Tensor, Tensor] | None
     rows: int
     sequence_length: int
+
+    def first_rows(self, rows: int) -> TapBatch:
+        """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""
+        mine = self.index < rows * self.sequence_length
+        kept: dict[str, Any] = {name: tensor[mine] for name in _BY_TOKEN if (tensor := getattr(self, name)) is not None}
+        features = {name: tensor[mine] for name, tensor in self.features.items()}
+        return replace(self, features=features, rows=min(rows, self.rows), **kept)
 
 
 class FeatureTap:
@@ -81,8 +89,6 @@ class FeatureTap:
             Trainer, ``"input_ids"`` for a pass of one's own that lets the model compute no loss.
         predictions: Whether to read the model's decisions off its logits.
         token_losses: Whether to compute the loss of each token from its logits.
-        keep_rows: Given the batch size of a forward pass, how many leading rows are real (a distributed sampler
-            repeats rows at the end); None keeps all.
 
     Attributes:
         unlabelled: Evaluation passes without labels since the last batch was taken.
@@ -100,7 +106,6 @@ class FeatureTap:
         labels: str = "labels",
         predictions: bool = True,
         token_losses: bool = False,
-        keep_rows: Callable[[int], int] | None = None,
     ) -> None:
         """Find the modules to listen to; nothing is registered before ``attach``."""
         if layers not in ("final", "all"):
@@ -111,7 +116,6 @@ class FeatureTap:
         self.unlabelled = 0
         self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
-        self._keep_rows = keep_rows
         self._final = Slot(find_decoder(self.model))
         self._slots = {"final": self._final}
         if layers == "all":
@@ -244,9 +248,7 @@ class FeatureTap:
         hidden = {name: slot.seen(name, targets.shape) for name, slot in self._slots.items()}
         targets = targets.to(hidden["final"].device)
         rows, length = targets.shape
-        if self._keep_rows is not None:
-            rows = min(rows, self._keep_rows(rows))
-        index = (targets[:rows].flatten() >= 0).nonzero().squeeze(-1)
+        index = (targets.flatten() >= 0).nonzero().squeeze(-1)
         labels = targets.flatten()[index]
         features = {name: tensor.flatten(0, 1).index_select(0, index) for name, tensor in hidden.items()}
         predictions = tied = nll = sample = None

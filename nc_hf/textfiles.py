@@ -32,7 +32,7 @@ def open_texts(path: Path, split: str) -> tuple[str, Read]:
 
     A file is read whole, whatever the split. In a folder the files named for a split (``train.jsonl``,
     ``validation-00000-of-00002.parquet``, ``val.txt``) are that split; if none is named for any split, all files are
-    the corpus. A folder that ``datasets`` wrote with ``save_to_disk`` is understood.
+    the corpus. Hidden files do not count. A folder that ``datasets`` wrote with ``save_to_disk`` is understood.
 
     Args:
         path: the file or folder.
@@ -44,19 +44,27 @@ def open_texts(path: Path, split: str) -> tuple[str, Read]:
     Raises:
         CorpusError: if nothing there can be read. What is wrong within a file is found when it is read.
     """
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long, say
+        raise CorpusError(f"There is no file or folder {str(path)[:80]!r} ({error.strerror}): name one.") from None
+    if is_file:
         if split not in {ALL, *_SPLITS}:  # a file has no parts; its name may say which part it is
             raise CorpusError(
                 f"{str(path)!r} has no split {split!r}: leave the split out, or name a folder that has it."
             )
         return _split_of(path) or ALL, partial(_read_files, [_readable(path)])
-    if not path.is_dir():
+    if not is_folder:
         raise CorpusError(
             f"There is no file or folder {str(path)!r}: name one, or builtin, tinystories or hub:OWNER/NAME."
         )
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         return _open_saved(path, split)
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _READERS and file.is_file())
+    files = sorted(
+        file  # hidden ones are not the user's: macOS puts a "._" beside each that it copies
+        for file in path.iterdir()
+        if file.suffix.lower() in _READERS and file.is_file() and not file.name.startswith(".")
+    )
     if not files:
         raise CorpusError(f"The folder {str(path)!r} has no {_known()} file: name a folder that has.")
     by_split = {_split_of(file): file for file in files if _split_of(file)}

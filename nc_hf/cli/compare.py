@@ -50,8 +50,12 @@ def compare_command(
 
     reports = {name: Report.load(name) for name in names if name.endswith(".json")}
     if models := [name for name in names if name not in reports]:
-        start_process(options)
+        process = start_process(options)
         reports.update(_measured(models, corpus, options))
+        mine = process.is_main_process
+        process.destroy_process_group()
+        if not mine:
+            return
     comparison = compare([reports[name] for name in names])
     if markdown is not None:
         write_text(markdown, comparison.to_markdown())

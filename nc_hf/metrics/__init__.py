@@ -61,8 +61,7 @@ def compute_metrics(
         for need in metric.needs:
             if need not in given:
                 raise InputError(f"{metric.name} needs the {need}: {_WAY_OUT[need]}.")
-    if min_count < 1:
-        raise InputError(f"min_count is {min_count}: pass 1 or more.")
+    _check_min_count(min_count)
     wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
     inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted)
     return {metric.name: metric.compute(inputs) for metric in metrics}
@@ -82,6 +81,34 @@ def metric_names(preset: str | Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise InputError(f"there is no metric {unknown[0]!r}: choose from {', '.join(METRICS)}.")
     return tuple(preset)
+
+
+def pass_metrics(preset: str | Sequence[str], min_count: int, agreement_tokens: int) -> tuple[str, ...]:
+    """Return the names that one pass over text is to give, or refuse before it what would fail after it.
+
+    Args:
+        preset: as of ``compute_metrics``.
+        min_count: as of ``compute_metrics``.
+        agreement_tokens: tokens that NC4 is to be decided on; 0 leaves it out of a preset.
+
+    Raises:
+        InputError: a name that a pass cannot give, or a number that cannot be meant.
+    """
+    names = metric_names(preset)
+    _check_min_count(min_count)
+    if agreement_tokens < 0:
+        raise InputError(f"agreement_tokens is {agreement_tokens}: pass 0 or more.")
+    for name in names if not isinstance(preset, str) else ():
+        if "categories" in METRICS[name].needs:
+            raise InputError(f"{name} is no metric of a pass over text: leave it to compute_metrics(categories=...).")
+        if "agreement" in METRICS[name].needs and not agreement_tokens:
+            raise InputError(f"{name} is decided on a sample of tokens: pass agreement_tokens of 1 or more.")
+    return names
+
+
+def _check_min_count(min_count: int) -> None:
+    if min_count < 1:
+        raise InputError(f"min_count is {min_count}: pass 1 or more.")
 
 
 def _given(

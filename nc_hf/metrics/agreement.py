@@ -120,7 +120,7 @@ def decide(
         linear_tied: (N,) where the largest logit is attained more than once.
     """
     dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
-    device = features.device
+    device, labels, linear = features.device, labels.long(), linear.long()
     class_ids, counts = stats.class_ids.to(device), stats.counts.to(device)
     means = stats.means
     origin = means.mean(dim=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from nc_hf.metrics.classes import coefficient_of_variation, moments, small_gram_norm
+from nc_hf.metrics.geometry import unit_distance
 from nc_hf.metrics.inputs import MetricInputs
 
 
@@ -25,7 +26,7 @@ def dual_error(inputs: MetricInputs) -> float:
     if norm == 0:
         return math.nan
     aligned = float((weight * means).sum()) / (norm * math.sqrt(len(means) - 1))
-    return math.sqrt(max(0.0, 2 - 2 * aligned))
+    return unit_distance(aligned)
 
 
 def cosine_cov_paper(inputs: MetricInputs) -> float:

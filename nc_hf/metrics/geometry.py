@@ -50,7 +50,12 @@ def etf_error(inputs: MetricInputs) -> float:
     """|| G/||G|| - E/||E|| ||_F from the participation ratio (Kothapalli 2206.04041); 0 is a simplex ETF."""
     view = inputs.used
     share = participation_ratio(inputs) / (view.num_classes - 1)
-    return math.sqrt(max(0.0, 2 - 2 * math.sqrt(share)))
+    return unit_distance(math.sqrt(share))
+
+
+def unit_distance(cosine: float) -> float:
+    """Distance of two vectors of length 1 by their cosine, which rounding may lift above 1; NaN stays NaN."""
+    return math.sqrt(max(2 - 2 * cosine, 0.0))  # max keeps a NaN only in the first place
 
 
 def participation_ratio(inputs: MetricInputs) -> float:

@@ -18,7 +18,7 @@ def cdnv(inputs: MetricInputs) -> float:
 
 def cdnv_log_mean(inputs: MetricInputs) -> float:
     """Mean of the log of the pairs' CDNV: the plain mean is driven by a few pairs."""
-    return inputs.cdnv.logs.mean if inputs.cdnv.logs.count else math.nan
+    return inputs.cdnv.log_mean
 
 
 def cdnv_median(inputs: MetricInputs) -> float:

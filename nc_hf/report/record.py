@@ -197,7 +197,7 @@ class Report:
             FileError: the document is not a report, or one of a newer nc_hf.
         """
         version = document.get("schema_version") if isinstance(document, dict) else None
-        if not isinstance(document, dict) or type(version) is not int:
+        if not isinstance(document, dict) or type(version) is not int or version < 1:
             raise FileError("this is not a report: pass a JSON file that `nc-hf measure --output` wrote.")
         if version > SCHEMA_VERSION:
             raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")

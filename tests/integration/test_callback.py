@@ -549,7 +549,6 @@ class TestComingAndGoing:
             ({"every": "week", "corpus": "builtin"}, "every is 'week'"),
             ({"preset": "most"}, "preset"),
             ({"preset": ["nc9"]}, "nc9"),
-            ({"preset": ["nc1_category_share"]}, "categories"),
         ],
     )
     def test_arguments_that_cannot_be_meant(self, arguments: dict[str, Any], said: str) -> None:

@@ -99,14 +99,17 @@ class TestPairing:
         assert torch.equal(batch.labels, shifted.flatten())
         assert batch.index.tolist() == list(range(3 * LENGTH))
 
-    def test_only_the_leading_rows_are_real(self, model: PreTrainedModel) -> None:
-        asked: list[int] = []
+    def test_the_leading_rows_alone(self, model: PreTrainedModel) -> None:
         ids = tokens(rows=4)
-        with FeatureTap(model, keep_rows=lambda rows: asked.append(rows) or 2) as tap:
-            _, batch = run(tap, model, input_ids=ids, labels=ids)
-        assert asked == [4]
-        assert batch.rows == 2
-        assert torch.equal(batch.labels, ids[:2, 1:].flatten())
+        with FeatureTap(model, token_losses=True) as tap:
+            _, whole = run(tap, model, input_ids=ids, labels=ids)
+            _, wanted = run(tap, model, input_ids=ids[:2], labels=ids[:2])
+        kept = whole.first_rows(2)
+        assert (whole.rows, kept.rows, whole.first_rows(9).rows) == (4, 2, 4)
+        assert len(whole.first_rows(0).labels) == 0
+        for name in ("labels", "index", "predictions", "tied", "nll"):
+            assert torch.equal(getattr(kept, name), getattr(wanted, name)), name
+        torch.testing.assert_close(kept.features, wanted.features)
 
     def test_positional_arguments(self, model: PreTrainedModel) -> None:
         ids, mask = tokens(), torch.ones(3, LENGTH, dtype=torch.int64)
