@@ -229,8 +229,11 @@ class TestResume:
             quietly(model, blocks, **settings)
         trained = tiny_model()
         trained.get_output_embeddings().weight.data[3] += 1e-3
+        frozen = tiny_model()  # another model with the same head
+        frozen.get_decoder().h[1].mlp.c_fc.bias.data[3] += 1e-3
         for other in (
             lambda: quietly(trained, blocks, **settings),
+            lambda: quietly(frozen, blocks, **settings),
             lambda: quietly(model, token_blocks(8, 6), **settings),
             lambda: quietly(model, blocks, **settings | {"batch_size": 4}),
             lambda: quietly(model, blocks, groups=2, **settings),

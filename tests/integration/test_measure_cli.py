@@ -80,7 +80,7 @@ class TestRealModel:
         model = AutoModelForCausalLM.from_pretrained(real[1], dtype=torch.float32)
         blocks = open_corpus(str(real[3])).pack(AutoTokenizer.from_pretrained(real[1]), 512, max_tokens=MAX_TOKENS)
         with torch.no_grad():
-            losses = [model(input_ids=block[None], labels=block[None]).loss.item() for block in blocks.input_ids]
+            losses = [model(input_ids=block[None], labels=block[None]).loss.item() for block in blocks.input_ids.long()]
             features = model.get_decoder()(input_ids=blocks.input_ids[:1]).last_hidden_state
             logits = model(input_ids=blocks.input_ids[:1]).logits
         assert report.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
@@ -134,6 +134,14 @@ class TestRealModel:
         assert both["loss"] == pytest.approx(alone["loss"], rel=1e-6)
         for name, value in alone["metrics"].items():
             assert both["metrics"][name]["value"] == pytest.approx(value["value"], rel=1e-6), name
+
+    @pytest.mark.slow
+    def test_two_processes_compare_once(self, tiny: Path, tmp_path: Path) -> None:
+        command = ["compare", tiny, tiny, "--corpus", "builtin", "--max-tokens", 2_000, "--device", "cpu", "--quiet"]
+        launch = [LAUNCHER, "--nproc_per_node", "2", "--no-python", SCRIPT, *command, "--json"]
+        process = subprocess.run([str(part) for part in launch], capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        assert len(json.loads(process.stdout)["names"]) == 2
 
     def test_tokenizer_of_another_model_is_refused(self, real: list[object], shared_data: Path, tmp_path: Path) -> None:
         result = run(*real, "--tokenizer", shared_data / "tokenizers" / "gpt2", "--output", tmp_path / "report.json")

@@ -71,6 +71,12 @@ def test_no_name_is_refused(name: str) -> None:
         CorpusSpec.parse(name)
 
 
+@pytest.mark.parametrize("name", ["~no such user/x.txt", "x" * 300 + ".txt"])
+def test_a_path_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(CorpusError, match=r"^There is no .*: name "):
+        open_corpus(name)
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(CorpusError, match="no file or folder 'wikitext': name one, or builtin, tinystories or hub:"):
         open_corpus("wikitext")

@@ -13,7 +13,7 @@ import torch
 from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, StatisticsError
 from nc_hf.metrics.agreement import count_agreement
-from nc_hf.pairwise import TILE
+from nc_hf.pairwise import TILE, VariabilityKernel, sweep
 from tests.reference.oracle import oracle_agreement, oracle_metrics
 
 # Standard deviations and ETF errors that are 0 come out of a - b under a root, with a and b of order 1 and each good to
@@ -252,6 +252,26 @@ def test_one_class_is_an_error(min_count: int) -> None:
     case = gaussian(20, [30, 4] if min_count == 10 else [30], 4)
     with pytest.raises(StatisticsError):
         compute_metrics(case.statistics(), case.head, min_count=min_count)
+
+
+@pytest.mark.parametrize("classes", [5, TILE + 20])
+def test_a_pair_without_scatter_has_a_log_of_minus_infinity(classes: int) -> None:
+    rng = np.random.default_rng(3)
+    means, variance = (torch.from_numpy(rng.normal(size=shape)) for shape in ((classes, 6), classes))
+    variance = variance.square()
+    variance[:2] = 0.0
+    kernel = VariabilityKernel(variance, torch.zeros_like(variance), 1, bracket=(0.0, math.inf))
+    sweep(means, [kernel])
+    assert kernel.log_mean == -math.inf
+    assert 0 < kernel.values.mean < math.inf
+    assert 0 < kernel.median() < math.inf
+
+
+def test_means_that_all_coincide_are_no_frame() -> None:
+    stats = ClassStatistics(4)
+    stats.update(torch.ones(30, 4), torch.arange(30) % 3)
+    values = compute_metrics(stats, preset=["nc2_etf_error", "nc2_cos_std", "nc1_cdnv_log_mean"])
+    assert all(math.isnan(value) for value in values.values())
 
 
 def test_no_class_is_an_error() -> None:

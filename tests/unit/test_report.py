@@ -147,7 +147,16 @@ class TestFile:
                 Report.load(path)
 
     @pytest.mark.parametrize(
-        "foreign", ["[]", "3", "null", '{"loss": 1.0}', '{"schema_version": "1"}', '{"schema_version": true}']
+        "foreign",
+        [
+            "[]",
+            "3",
+            "null",
+            '{"loss": 1.0}',
+            '{"schema_version": "1"}',
+            '{"schema_version": true}',
+            '{"schema_version": 0}',
+        ],
     )
     def test_foreign_json_is_an_error(self, foreign: str, tmp_path: Path) -> None:
         path = tmp_path / "other.json"

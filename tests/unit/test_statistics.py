@@ -177,6 +177,15 @@ def test_the_order_of_tokens_does_not_matter(seed: int, size: int, order) -> Non
     )
 
 
+def test_a_state_is_not_changed_by_what_comes_later() -> None:
+    stats = ClassStatistics(3, covariance=True)
+    stats.update(torch.ones(4, 3), torch.tensor([0, 1, 1, 2]))
+    state = stats.state_dict()
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    stats.update(torch.full((4, 3), 2.0), torch.tensor([0, 1, 5, 2]))
+    assert all(torch.equal(state[name], before[name]) for name in before)
+
+
 def test_merge_leaves_the_other_as_it_was() -> None:
     left, right = statistics(batch(3, 40)), statistics(batch(4, 40))
     left.merge(right).update(*batch(5, 40))

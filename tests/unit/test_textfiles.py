@@ -87,6 +87,15 @@ def test_a_folder_gives_the_files_of_the_split_in_order(tmp_path: Path, name: st
         open_texts(tmp_path, "test")
 
 
+def test_hidden_files_do_not_count(tmp_path: Path) -> None:
+    write(tmp_path / "validation.txt", ["v"])
+    (tmp_path / "._validation.txt").write_bytes(b"\0\5\x16\7")
+    write(tmp_path / ".train.jsonl", ["t"])
+    assert read(tmp_path, "validation") == ["v"]
+    with pytest.raises(CorpusError, match="choose one of validation"):
+        open_texts(tmp_path, "train")
+
+
 def test_the_split_may_stand_anywhere_in_a_name_but_only_as_a_word(tmp_path: Path) -> None:
     write(tmp_path / "TinyStoriesV2-GPT4-train.txt", ["t"])
     write(tmp_path / "TinyStoriesV2-GPT4-valid.txt", ["v"])
