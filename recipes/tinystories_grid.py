@@ -137,10 +137,10 @@ def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
     for title in ("cell", "saved", "batch", "parameters", "M tokens", "GiB", "time"):
         table.add_column(title, justify="left" if title == "cell" else "right", no_wrap=True)
     for plan in plans:
-        tokens = "unknown" if plan.tokens is None else f"{plan.tokens / 1e6:,.1f}"
+        tokens = "unknown" if plan.tokens is None else three_digits(plan.tokens / 1e6)
         time = "unknown" if plan.seconds is None else duration(plan.seconds)
         shape = (plan.cell.name, f"{plan.states}", f"{plan.batch_size}", f"{plan.parameters:,}")
-        table.add_row(*shape, tokens, f"{plan.memory / 2**30:.2f}", time)
+        table.add_row(*shape, tokens, three_digits(plan.memory / 2**30), time)
     console.print(table)
     blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
     console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)
@@ -166,6 +166,15 @@ def five_wide(value: float) -> str:
     ('3.738', '10.84')
     """
     return f"{value:.3f}" if abs(value) < 9.9995 else f"{value:.2f}"
+
+
+def three_digits(value: float) -> str:
+    """Write a number with three digits, or all before the point.
+
+    >>> three_digits(0.0213), three_digits(16.5567), three_digits(4697.4)
+    ('0.02', '16.6', '4,697')
+    """
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
 def numbers(text: str | None) -> list[str] | None:

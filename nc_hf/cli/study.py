@@ -45,7 +45,7 @@ def analyze_command(
     require_seeds: Annotated[bool, typer.Option("--require-seeds", help="Fail if no cell has three seeds.")] = False,
     initial: Annotated[
         bool,
-        typer.Option("--initial", help="Count models at initialisation in the tables too; no fit of a figure does."),
+        typer.Option("--initial", help="Count models at initialisation in the tables too; the main figure never does."),
     ] = False,
     as_json: AsJson = False,
     figures: Figures = None,

@@ -47,7 +47,7 @@ def panel_metrics(frame: pd.DataFrame) -> list[str]:
 def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Figure:
     """Draw metrics against validation loss, one point a model: colour its size, shape its depth.
 
-    A model at initialisation is drawn hollow and takes no part in the fit, which its loss would decide alone.
+    Models at initialisation are left out: far off the others, they would alone decide the fit and the axes.
 
     Args:
         frame: A results table. ``parameters`` gives the size; without it, 12 x depth x width^2, the blocks.
@@ -60,6 +60,9 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
         StudyError: If the table lacks the metrics, or has fewer than three rows.
     """
     names = metric_columns(frame, metrics) if metrics else panel_metrics(frame)
+    shown = trained(frame)
+    left_out = 0 < len(shown) < len(frame)
+    frame = frame if shown.empty else shown
     counted = "parameters" in frame
     size = frame["parameters"] if counted else 12 * frame["depth"] * frame["width"] ** 2
     norm = LogNorm(size.min(), max(size.max(), size.min() * 1.01))
@@ -69,12 +72,11 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
     depths = sorted(frame["depth"].unique())
     shapes = dict(zip(depths, MARKERS * len(depths), strict=False))
     colours = size.map(lambda count: SIZES(norm(count)))
-    fitted = trained(frame)
     for axes, name in zip(panels, names, strict=False):
-        draw_models(axes, fitted, name, colours, shapes)
-        draw_models(axes, frame.drop(fitted.index), name, colours, shapes, hollow=True)
-        logs = spans_decades(frame[name].dropna(), 30.0)
-        describe_fit(axes, fitted, name, logs=logs)
+        draw_models(axes, frame, name, colours, shapes)
+        # A share of a sample is linear: near 0 its logarithm is that of a few tokens.
+        logs = not name.startswith("nc4") and spans_decades(frame[name].dropna(), 30.0)
+        describe_fit(axes, frame, name, logs=logs)
         if logs:
             log_axis(axes, "y")
         axes.set_ylabel(label(name))
@@ -88,30 +90,18 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
     bar.ax.yaxis.set_major_formatter(EngFormatter(sep=""))
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     legend = [Line2D([], [], marker=shape, color=INK, ls="", label=f"{depth:g}") for depth, shape in shapes.items()]
-    if len(fitted) < len(frame):
-        legend += [
-            Line2D([], [], marker="o", color=INK, mfc="none", ls="", label="hollow: at initialisation, not in the fit")
-        ]
-    figure.legend(handles=legend, title="layers", loc="outside lower center", ncols=len(legend))
+    title = "layers (models at initialisation are not shown)" if left_out else "layers"
+    figure.legend(handles=legend, title=title, loc="outside lower center", ncols=len(legend))
     return figure
 
 
 def draw_models(
-    axes: Axes,
-    frame: pd.DataFrame,
-    name: str,
-    colours: pd.Series[Any],
-    shapes: Mapping[float, str],
-    *,
-    hollow: bool = False,
+    axes: Axes, frame: pd.DataFrame, name: str, colours: pd.Series[Any], shapes: Mapping[float, str]
 ) -> None:
     """Draw one point a row, in the colour of its size and the shape of its depth."""
     for depth, shape in shapes.items():
         at = frame[frame["depth"] == depth]
-        colour = list(colours[at.index])
-        paint: dict[str, Any] = (
-            {"ec": colour, "fc": "none", "lw": 1.3} if hollow else {"ec": "white", "fc": colour, "lw": 0.5}
-        )
+        paint: dict[str, Any] = {"ec": "white", "fc": list(colours[at.index]), "lw": 0.5}
         axes.scatter(at["val_loss"], at[name], s=34, marker=shape, alpha=0.9, **paint)
 
 

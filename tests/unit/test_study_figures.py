@@ -87,16 +87,18 @@ def test_the_four_panels_give_the_r2_of_the_table(frame: pd.DataFrame) -> None:
     assert "12 x depth" in bar.get_ylabel()
 
 
-def test_models_at_initialisation_are_hollow_and_leave_the_fit_alone(frame: pd.DataFrame) -> None:
+def test_models_at_initialisation_are_left_out(frame: pd.DataFrame) -> None:
     start = frame[frame["epochs"] == 1].assign(saved_epoch=-1, trained_epochs=0, val_loss=11.0, nc4_agreement=0.0)
     both = loss_figure(pd.concat([frame, start], ignore_index=True))
     alone = loss_figure(frame)
     assert titles(both)[:4] == titles(alone)[:4]
     drawn = visible(both)[0].collections
-    hollow = sum(len(points.get_offsets()) for points in drawn if not len(points.get_facecolor()))
-    assert (hollow, sum(len(points.get_offsets()) for points in drawn)) == (len(start), len(start) + len(frame))
-    words = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in (both, alone)]
-    assert words == [["1", "2", "hollow: at initialisation, not in the fit"], ["1", "2"]]
+    assert sum(len(points.get_offsets()) for points in drawn) == len(frame)
+    assert visible(both)[0].get_xlim() == visible(alone)[0].get_xlim()
+    only = loss_figure(start.assign(val_loss=11.0 + np.arange(len(start))))
+    assert sum(len(points.get_offsets()) for points in visible(only)[0].collections) == len(start)
+    words = [figure.legends[0].get_title().get_text() for figure in (both, alone, only)]
+    assert words == ["layers (models at initialisation are not shown)", "layers", "layers"]
 
 
 def test_two_trained_models_make_no_fit(frame: pd.DataFrame) -> None:
