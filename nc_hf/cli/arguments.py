@@ -42,7 +42,10 @@ def measure_options(
         typer.Option(metavar="NAME,NAME", help="These metrics instead of a preset.", rich_help_panel=WHAT),
     ] = None,
     max_tokens: Annotated[
-        int, typer.Option(min=1, help="Read at most so many tokens.", rich_help_panel=WHAT)
+        int,
+        typer.Option(
+            min=1, help="Read at most so many tokens, in whole blocks, and one at the least.", rich_help_panel=WHAT
+        ),
     ] = 1_000_000,
     min_count: Annotated[
         int, typer.Option(min=1, help="Use classes with so many tokens or more.", rich_help_panel=WHAT)

@@ -44,7 +44,7 @@ def merge_command(
     if as_json:
         _print_json(whole, preset, min_count, values)
     else:
-        _print_table(whole, values)
+        _print_table(whole, preset, values)
 
 
 def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
@@ -81,9 +81,10 @@ def _print_json(whole: ClassStatistics, preset: str, min_count: int, values: dic
     typer.echo(json.dumps(encode(document), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def _print_table(whole: ClassStatistics, values: dict[str, float]) -> None:
+def _print_table(whole: ClassStatistics, preset: str, values: dict[str, float]) -> None:
     from rich.console import Console
 
+    from nc_hf.metrics import metric_names
     from nc_hf.report import MetricValue
     from nc_hf.report.table import metric_table, pairs, section
 
@@ -91,3 +92,5 @@ def _print_table(whole: ClassStatistics, values: dict[str, float]) -> None:
     console = Console()
     console.print(section("Merged statistics", pairs([*sorted(whole.provenance.items()), ("tokens", tokens)])))
     console.print(section("Metrics", metric_table({name: MetricValue(value) for name, value in values.items()})))
+    if not values.keys() >= set(metric_names(preset)):
+        console.print("The rest needs the head (--model) or the tokens themselves (nc-hf measure).")

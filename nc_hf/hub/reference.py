@@ -88,11 +88,19 @@ def _folder(text: str) -> Path | None:
         folder = Path(text).expanduser() if text else None
         if folder and folder.is_dir():
             return folder
-        is_path = text.startswith((".", "/", "~", "\\")) or (folder is not None and folder.is_file())
+        if folder and folder.is_file():
+            raise InputError(f"{_shown(text)} is a file: name the folder of a model or of a tokenizer.")
+        is_path = text.startswith((".", "/", "~", "\\"))
+        before, at, revision = text.rpartition("@")
+        if is_path and at and Path(before).expanduser().is_dir():
+            raise InputError(f"A folder has no revisions: give {_shown(before)} without {_shown(at + revision)}.")
     except (OSError, ValueError, RuntimeError):  # too long, a character that no path has, no such user
         is_path = True
     if is_path:
-        raise InputError(f"There is no folder {_shown(text)}: name the folder that holds config.json and the weights.")
+        raise InputError(
+            f"There is no folder {_shown(text)}: check the path; a model's folder holds config.json and the weights, a "
+            "tokenizer's tokenizer.json."
+        )
     return None
 
 

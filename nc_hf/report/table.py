@@ -43,7 +43,8 @@ def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
     table.add_column("metric", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("± s.e.", justify="right", no_wrap=True)
+    uncertain = any(metric.stderr is not None for metric in metrics.values())
+    table.add_column("± s.e." if uncertain else "", justify="right", no_wrap=True)
     # Not no_wrap, so that on a narrow terminal this column alone gives way: a number cut short is another number.
     table.add_column("", style="dim")
     for family, names in by_family(metrics).items():

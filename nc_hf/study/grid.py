@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from nc_hf.errors import StudyError
+from nc_hf.packing import PACKINGS
 from nc_hf.study.settings import AXES, TEXT, batch_of, read_settings
 
 INITIAL = -1
@@ -127,6 +128,8 @@ class Study:
         for name in ("max_train_tokens", "max_validation_tokens", "measure_train_tokens", "agreement_tokens"):
             if getattr(self, name) is not None and getattr(self, name) < 2:
                 raise StudyError(f"{name} is {getattr(self, name)}: give a number from 2, or null for all.")
+        if self.packing not in PACKINGS:
+            raise StudyError(f"packing is {self.packing!r}: give {' or '.join(PACKINGS)}.")
         if self.block_size < 2:
             raise StudyError(f"block_size is {self.block_size}: give a number from 2.")
         if self.eval_steps is not None and self.eval_steps < 1:
@@ -191,7 +194,8 @@ def load_study(preset: str | Path, overrides: Mapping[str, Any] | None = None) -
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError):
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise StudyError(f"there is no preset {path.stem}: choose {known or 'a YAML file'}.") from None
+        what = f"preset {path.stem}: choose {known}" if known else f"file {path}: check the path"
+        raise StudyError(f"there is no {what}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not YAML ({str(error).splitlines()[0]}): mend it.") from None
     if not isinstance(settings, dict):

@@ -260,6 +260,8 @@ class TestMerge:
         assert "0/2 1/2" in text
         assert "nc1_cdnv" in text
         assert "nc3_cos_mean_centred" not in text
+        assert "± s.e." not in text
+        assert "The rest needs the head (--model) or the tokens themselves (nc-hf measure)." in text
 
     def test_model_adds_the_metrics_of_its_head(self, shards: list[Path], model_folder: Path, tmp_path: Path) -> None:
         command = ("merge", *shards, "--output", tmp_path / "all", "--json", "--model", model_folder)

@@ -544,6 +544,18 @@ def test_two_revisions_must_agree() -> None:
         parse_reference("a/b@v1", "v2")
 
 
+def test_a_path_that_is_no_folder_is_refused_by_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "report.json").touch()
+    refusals = {
+        tmp_path / "none": "There is no folder .*: check the path",
+        tmp_path / "report.json": "is a file: name the folder",
+        f"{tmp_path}@main": "A folder has no revisions: give .* without '@main'",
+    }
+    for path, said in refusals.items():
+        with pytest.raises(InputError, match=said):
+            parse_reference(str(path), allow_local=True)
+
+
 # --- revisions
 
 

@@ -122,6 +122,7 @@ def test_mini_has_what_a_study_needs() -> None:
         ({"learning_rate": float("inf")}, "give a positive number"),
         ({"dropout": 1}, "below 1"),
         ({"block_size": 1}, "give a number from 2"),
+        ({"packing": "docs"}, "give documents or paper"),
         ({"max_train_tokens": 0}, "null for all"),
         ({"heads": 0}, "does not divide among 0 heads"),
         ({"torch_compile": "perhaps"}, "give true or false"),
