@@ -167,7 +167,7 @@ def backward_seconds(model: torch.nn.Module, blocks: TokenBlocks, batch: int) ->
         if step == WARM:
             wait()
             began = time.perf_counter()
-        ids = blocks.input_ids[step * batch : (step + 1) * batch].to(model.device)
+        ids = blocks.input_ids[step * batch : (step + 1) * batch].to(model.device).long()
         with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
             loss = model(input_ids=ids, labels=ids).loss
         loss.backward()

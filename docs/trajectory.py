@@ -27,7 +27,7 @@ PICTURES = DOCUMENT.parent / "images"
 NAME = "writer/tiny-stories"
 STEPS = (0, 25, 50, 100, 200, 400)
 WIDTH, DEPTH, CONTEXT, BATCH = 64, 4, 128, 16
-STORIES, TOKENIZER = "../shared/data/tinystories", "../shared/data/models/stories260K"
+STORIES, TOKENIZER = "TinyStories", "../shared/data/models/stories260K"
 COMMAND = ["trajectory", NAME, "--revisions", "step*", "--corpus", STORIES, "--max-tokens", "50000"]
 
 _PAGE = """\
@@ -37,7 +37,7 @@ A model's saved states are often branches or tags of its repository: `step0`, `s
 `nc-hf trajectory` measures every one that is asked for on the same text and draws the course of every metric:
 
 ```
-nc-hf {command} --output course
+nc-hf trajectory EleutherAI/pythia-70m --revisions 'step*' --every 10 --output course
 ```
 
 `--revisions` takes `all`, a pattern, or names with commas between; `--every N` takes every N-th of them. A report is
@@ -47,20 +47,20 @@ with the reason, and the others go on. `--discard-downloads` removes the weights
 In `course` lie `trajectory.json` (read it with `Trajectory.load`), `.csv`, `.md`, `.png` and `.svg`, and the whole
 report of each commit.
 
-From Python: `trajectory("{name}", "{stories}", revisions="step*", folder="course")`; `.points`,
-`.to_frame()`, `.to_csv()`.
+From Python: `trajectory("EleutherAI/pythia-70m", revisions="step*", every=10, folder="course")`; `.points`, `.to_frame()`,
+`.to_csv()`.
 
 ## An example
 
 A Llama of {depth} layers and width {width} with a vocabulary of 512, trained on real stories with {tokens:,} tokens a
-step, its states pushed as branches by the client. This page and its picture are written by
+step, its states pushed as branches by the client, to the stand-in for the Hub that the tests use:
 
 ```
-python docs/trajectory.py
+nc-hf {command} --output course
 ```
 
-which trains the model, pushes it to the stand-in for the Hub that the tests use, and runs the command above
-(data: [images/trajectory.csv](images/trajectory.csv)).
+`{stories}` is a folder with `train.jsonl` and `validation.jsonl` of that data set. `python docs/trajectory.py` trains the
+model, runs the command, and writes this page, its picture and [its data](images/trajectory.csv).
 
 ![Loss and eight metrics of neural collapse against the step of training](images/trajectory.png)
 
@@ -85,13 +85,14 @@ def main() -> None:
         batch=BATCH,
     )
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([Path(sys.executable).with_name("nc-hf"), *COMMAND, "--output", folder], check=True)
+        (Path(folder) / STORIES).symlink_to(REAL_STORIES, target_is_directory=True)
+        command = [Path(sys.executable).with_name("nc-hf").resolve(), *COMMAND, "--output", "."]
+        subprocess.run(command, check=True, cwd=folder)
         for ending in ("png", "svg", "csv"):
             shutil.copy(Path(folder) / f"trajectory.{ending}", PICTURES)
         course = Trajectory.load(Path(folder) / "trajectory.json")
     page = _PAGE.format(
         command=" ".join(f"'{word}'" if "*" in word else word for word in COMMAND),
-        name=NAME,
         stories=STORIES,
         depth=DEPTH,
         width=WIDTH,

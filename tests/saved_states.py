@@ -52,7 +52,7 @@ def push_training(
         eos_token_id=tokenizer.eos_token_id,
     )
     model = LlamaForCausalLM(config)
-    blocks = pack_texts(texts, tokenizer, context).input_ids
+    blocks = pack_texts(texts, tokenizer, context).input_ids.long()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.1)
     order = torch.Generator().manual_seed(0)
     create_repo(name)
