@@ -150,6 +150,14 @@ def spans_decades(values: Iterable[float], factor: float = 3.0) -> bool:
     return bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() > factor)
 
 
+def wants_log(name: str, values: Iterable[float], factor: float) -> bool:
+    """Tell whether a metric's axis should be logarithmic.
+
+    NC4 and what goes with it are shares of tokens: near 0 their logarithm is that of a few tokens, so they stay linear.
+    """
+    return not name.startswith("nc4") and spans_decades(values, factor)
+
+
 def log_axis(axes: Axes, which: str) -> None:
     """Make one axis logarithmic with plain numbers for ticks, at 1, 2, 5 where there is room."""
     axis = getattr(axes, f"{which}axis")

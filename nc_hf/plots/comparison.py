@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from nc_hf.plots.parts import heading, palette, plain, shortened
 from nc_hf.report import Report, compare
 from nc_hf.report.comparison import ComparedMetric
-from nc_hf.style import MARKERS, Palette, label, log_axis, spans_decades, styled
+from nc_hf.style import MARKERS, Palette, label, log_axis, styled, wants_log
 
 _ACROSS = 3
 
@@ -59,7 +59,7 @@ def draw_metric(axes: Axes, metric: ComparedMetric, colours: Palette) -> None:
             mec=colours.accent,
             zorder=3,
         )
-    if spans_decades(values, 10.0):
+    if wants_log(metric.name, values, 10.0):
         log_axis(axes, "x")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -14,7 +14,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from nc_hf.errors import InputError
 from nc_hf.plots.parts import Floats, heading, palette, plain, shortened, subject
 from nc_hf.report import Report
-from nc_hf.style import Palette, family, label, log_axis, spans_decades, styled
+from nc_hf.style import Palette, family, label, log_axis, styled, wants_log
 
 _ACROSS = 3
 _MOST_NAMES = 12
@@ -104,7 +104,7 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, c
     axes.plot(places, values, color=colour, lw=1.6, marker="o", ms=3.5)
     axes.set_ylabel(label(name) if name else "loss\n(nats per token)", fontsize=9)
     axes.set_title(family(name).partition("  ")[0] if name else "", fontsize=10)
-    if spans_decades(values, 20.0):
+    if wants_log(name or "loss", values, 20.0):
         log_axis(axes, "y")
     elif np.isfinite(errors).any() and np.isfinite(values).any():
         # One error beyond all others, as heavy tails give, must not flatten the course: it runs out of the frame.

@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from nc_hf.errors import StudyError
 from nc_hf.study.correlation import correlations
 from nc_hf.study.results import metric_columns, trained
-from nc_hf.style import INK, MARKERS, SIZES, family, hide_rest, label, log_axis, spans_decades, styled
+from nc_hf.style import INK, MARKERS, SIZES, family, hide_rest, label, log_axis, styled, wants_log
 
 PANELS = (
     ("nc1_cdnv_paper", "nc1_cdnv", "nc1_trace_ratio"),
@@ -74,8 +74,7 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
     colours = size.map(lambda count: SIZES(norm(count)))
     for axes, name in zip(panels, names, strict=False):
         draw_models(axes, frame, name, colours, shapes)
-        # A share of a sample is linear: near 0 its logarithm is that of a few tokens.
-        logs = not name.startswith("nc4") and spans_decades(frame[name].dropna(), 30.0)
+        logs = wants_log(name, frame[name].dropna(), 30.0)
         describe_fit(axes, frame, name, logs=logs)
         if logs:
             log_axis(axes, "y")

@@ -30,6 +30,7 @@ from nc_hf.style import (
     log_axis,
     spans_decades,
     styled,
+    wants_log,
 )
 
 _SEED_METRICS = 7  # an eighth panel shows the tests
@@ -175,7 +176,7 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
         known = log[["step", f"eval_{name}"]].dropna()
         axes.plot(known["step"], known[f"eval_{name}"], color=ACCENT if name != "loss" else INK, marker="o", ms=4)
         axes.set_ylabel("evaluation loss\n(nats per token)" if name == "loss" else label(name))
-        if spans_decades(known[f"eval_{name}"], 10.0):
+        if wants_log(name, known[f"eval_{name}"], 10.0):
             log_axis(axes, "y")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.xaxis.set_tick_params(labelbottom=True)

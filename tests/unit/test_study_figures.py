@@ -220,3 +220,9 @@ def test_the_command_draws_a_curve(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["curve", str(tmp_path / "trainer_state.json"), "--figures", str(tmp_path / "drawn")])
     assert run.exit_code == 0, run.output
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"training.png", "training.svg"}
+
+
+def test_shares_of_tokens_stay_linear_however_far_they_reach(frame: pd.DataFrame) -> None:
+    wide = frame.assign(nc4_agreement=np.geomspace(1e-4, 0.5, len(frame)))
+    panels = visible(loss_figure(wide, ["nc1_cdnv", "nc4_agreement"]))
+    assert [axes.get_yscale() for axes in panels[:2]] == ["log", "linear"]
