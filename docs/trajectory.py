@@ -47,8 +47,8 @@ with the reason, and the others go on. `--discard-downloads` removes the weights
 In `course` lie `trajectory.json` (read it with `Trajectory.load`), `.csv`, `.md`, `.png` and `.svg`, and the whole
 report of each commit.
 
-From Python: `trajectory("EleutherAI/pythia-70m", revisions="step*", every=10, folder="course")`; `.points`, `.to_frame()`,
-`.to_csv()`.
+From Python: `trajectory("EleutherAI/pythia-70m", revisions="step*", every=10, folder="course")`; `.points`,
+`.to_frame()`, `.to_csv()`.
 
 ## An example
 
@@ -59,8 +59,8 @@ step, its states pushed as branches by the client, to the stand-in for the Hub t
 nc-hf {command} --output course
 ```
 
-`{stories}` is a folder with `train.jsonl` and `validation.jsonl` of that data set. `python docs/trajectory.py` trains the
-model, runs the command, and writes this page, its picture and [its data](images/trajectory.csv).
+`{stories}` is a folder with `train.jsonl` and `validation.jsonl` of that data set. `python docs/trajectory.py` trains
+the model, runs the command, and writes this page, its picture and [its data](images/trajectory.csv).
 
 ![Loss and eight metrics of neural collapse against the step of training](images/trajectory.png)
 
