@@ -60,7 +60,8 @@ class EvaluationListener:
         """Begin anew: what was heard belongs to no evaluation that will end."""
         self._heard: Collection | None = None
         self._loader: Any = None
-        self._read_to_the_end = self._missed_a_batch = False
+        self._missed: TapError | None = None
+        self._read_to_the_end = False
         self.batches = 0
 
     def hear(self, loader: Any, batch_size: int) -> None:
@@ -86,7 +87,7 @@ class EvaluationListener:
             self._heard = Collection(self._tap.model, **self._options)
         batch = self._tap.take()
         if batch is None:
-            self._missed_a_batch = True
+            self._missed = self._missed or self._tap.silence()  # now, while the tap knows why
             return
         if self._read_to_the_end:
             batch = batch.first_rows(_real_rows(batch.rows))
@@ -98,14 +99,14 @@ class EvaluationListener:
         Raises:
             TapError: not every batch was heard; the message names the way out.
         """
-        heard, tap, missed = self._heard, self._tap, self._missed_a_batch
+        heard, tap, missed = self._heard, self._tap, self._missed
         self.forget()
         if tap is None:
             raise TapError("the callback came to the Trainer too late to listen: use attach(trainer) to add it.")
         if heard is not None:
             heard.reduce(PartialState())
         if heard is None or missed or heard.tokens == 0:
-            raise tap.silence()
+            raise missed or tap.silence()
         return heard
 
 

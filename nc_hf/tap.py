@@ -187,10 +187,7 @@ class FeatureTap:
         if self._final.calls:
             why = "The loss calls the model's decoder directly, so its labels never pass through the model"
         elif self.unlabelled:
-            why = (
-                f"Evaluation called the model without labels, {self.unlabelled} times in a row (label smoothing and "
-                "compute_loss_func take them away)"
-            )
+            why = "Evaluation called the model without labels (label smoothing and compute_loss_func take them away)"
         elif self._hidden:
             why = "Every label of the evaluation is -100, or at a position that the attention mask hides"
         else:

@@ -166,3 +166,22 @@ def test_without_a_sample_a_preset_leaves_nc4_out(tmp_path: Path) -> None:
     values = evaluated(trainer.evaluate())
     assert "nc4_agreement" not in values
     assert "nc1_cdnv" in values
+
+
+def test_an_evaluation_that_was_heard_in_part_is_refused_with_the_reason(tmp_path: Path) -> None:
+    class SometimesDirect(Trainer):
+        """Calls the decoder by itself on one of the batches."""
+
+        batches = 0
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            self.batches += 1
+            if self.batches != 2:
+                return super().compute_loss(model, inputs, return_outputs, **kwargs)
+            logits = model.get_output_embeddings()(model.get_decoder()(inputs["input_ids"])[0])
+            loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), inputs["labels"][:, 1:].flatten())
+            return (loss, {"logits": logits}) if return_outputs else loss
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=SometimesDirect)
+    with pytest.raises(TapError, match="The loss calls the model's decoder directly"):
+        trainer.evaluate()
