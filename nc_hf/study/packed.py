@@ -125,6 +125,8 @@ def _other_text(folder: Path) -> StudyError:
 def _write(
     path: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, packing: Packing, begun_with: str | None
 ) -> TokenBlocks:
+    for half in path.parent.glob(f".{path.name}.*"):  # of a process that was killed as it wrote
+        half.unlink()
     texts = _Hashed(corpus.texts)
     blocks = packing.pack(replace(corpus, texts=texts), tokenizer)
     if begun_with not in (None, blocks.fingerprint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -24,12 +25,14 @@ STORIES = list(islice(stories(0), 300))
 
 Keep = Callable[..., TokenBlocks]
 
+tokenizer = cache(builtin_tokenizer)
+
 
 @pytest.fixture
 def keep(tmp_path: Path) -> Keep:
     def call(texts: list[str] = STORIES, packing: Packing = PACKING, vocab_size: int = 400) -> TokenBlocks:
         corpus = Corpus("some", "all", texts)
-        return keep_packed(tmp_path, "train", corpus, builtin_tokenizer(vocab_size), packing)
+        return keep_packed(tmp_path, "train", corpus, tokenizer(vocab_size), packing)
 
     return call
 
@@ -67,7 +70,7 @@ def test_a_second_start_has_the_same_blocks_and_tokenizes_nothing(
     before = list(tokenized)
     assert equal(keep(packing=packing), first)
     assert tokenized == before
-    assert equal(packing.pack(Corpus("some", "all", STORIES), builtin_tokenizer(400)), first)
+    assert equal(packing.pack(Corpus("some", "all", STORIES), tokenizer(400)), first)
 
 
 def test_processes_that_come_at_once_tokenize_once(keep: Keep, tokenized: list[int]) -> None:
@@ -122,7 +125,7 @@ def test_before_that_it_takes_the_place_of_the_old(keep: Keep) -> None:
     first = keep()
     other = keep(STORIES[1:])
     assert other.fingerprint != first.fingerprint
-    assert equal(other, PACKING.pack(Corpus("some", "all", STORIES[1:]), builtin_tokenizer(400)))
+    assert equal(other, PACKING.pack(Corpus("some", "all", STORIES[1:]), tokenizer(400)))
     assert keep(STORIES[1:], BOUNDED).num_labels == 310
 
 
@@ -152,11 +155,18 @@ def test_a_text_that_was_refused_does_not_stay(keep: Keep, tmp_path: Path, harm:
     assert equal(keep(), first)
 
 
+def test_what_a_killed_process_left_is_removed(keep: Keep, tmp_path: Path) -> None:
+    (tmp_path / PACKED).mkdir()
+    (tmp_path / PACKED / ".train.safetensors.x7.safetensors").write_bytes(b"half")
+    keep()
+    assert [path.name for path in (tmp_path / PACKED).iterdir()] == ["train.safetensors"]
+
+
 def test_two_roles_of_one_corpus_are_kept_apart(tmp_path: Path) -> None:
-    corpus, tokenizer = Corpus("some", "all", STORIES), builtin_tokenizer(400)
+    corpus, words = Corpus("some", "all", STORIES), tokenizer(400)
     for _ in range(2):
-        train = keep_packed(tmp_path, "train", corpus, tokenizer, PACKING)
-        validation = keep_packed(tmp_path, "validation", corpus, tokenizer, BOUNDED)
+        train = keep_packed(tmp_path, "train", corpus, words, PACKING)
+        validation = keep_packed(tmp_path, "validation", corpus, words, BOUNDED)
         note_texts(tmp_path, {"train": train, "validation": validation})
         assert len(train) > len(validation) == 10
 
