@@ -76,7 +76,7 @@ def collect(
     _check_tokens(model, blocks)
     rows = torch.arange(process.process_index, len(blocks), process.num_processes)
     collection = Collection(
-        model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups
+        model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups, rows=len(blocks)
     )
     saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, model, blocks, batch_size, process)
     done = saver.resume() if saver else 0

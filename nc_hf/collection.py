@@ -28,7 +28,9 @@ class Collection:
         layers: ``final``, or ``all``, as for the tap.
         covariance: keep the (D, D) moment of the final features.
         agreement_tokens: capacity of the NC4 sample.
-        groups: groups of rows whose final statistics are kept apart, for standard errors.
+        groups: groups of rows whose final statistics are kept apart, for standard errors. Neighbours are in one group,
+            so that a document of several rows is hardly ever in two.
+        rows: rows of the corpus in all; needed for more than one group.
 
     Attributes:
         head: the classifier head, once a batch has come.
@@ -46,6 +48,7 @@ class Collection:
         covariance: bool = False,
         agreement_tokens: int = 16_384,
         groups: int = 1,
+        rows: int = 0,
     ) -> None:
         """Start empty."""
         self._model = model
@@ -53,7 +56,7 @@ class Collection:
         self.identity = {
             "layers": layers,
             "covariance": str(covariance),
-            "groups": str(groups),
+            "groups": f"{groups} of neighbouring rows",
             "agreement_tokens": str(agreement_tokens),
         }
         self.head: ClassifierHead | None = None
@@ -61,7 +64,7 @@ class Collection:
         self.head_error = 0.0
         self.layers: dict[str, ClassStatistics] = {}
         self.groups: list[ClassStatistics] = []
-        self._num_groups = groups
+        self._num_groups, self._rows = groups, rows
         self.samples = [TokenSample(-(-agreement_tokens // groups)) for _ in range(groups)]
         self.tokens, self.loss_sum, self.correct = 0, 0.0, 0
 
@@ -185,6 +188,10 @@ class Collection:
             self.groups = [ClassStatistics(dim, covariance=self._covariance) for _ in range(self._num_groups)]
         return self.groups
 
+    def _group_of(self, row: Tensor) -> Tensor:
+        """Number the group of each row; they differ in size by one row at the most."""
+        return row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
+
     def _read_head(self, sample: tuple[Tensor, Tensor] | None) -> None:
         """Read the head off the model; where the forward pass built no logits, the head makes its own short one."""
         self.head = ClassifierHead.from_model(self._model, sample)
@@ -210,7 +217,7 @@ class Collection:
         final = batch.features["final"]
         groups = self._group_list(final.shape[1])
         for number, group in enumerate(groups):
-            mine = row % len(groups) == number
+            mine = self._group_of(row) == number
             group.update(
                 final if len(groups) == 1 else final[mine], batch.labels if len(groups) == 1 else batch.labels[mine]
             )
@@ -232,7 +239,7 @@ class Collection:
         self.correct += int((predictions == batch.labels).sum())
         places = row * _POSITIONS + batch.index % batch.sequence_length
         for number, sample in enumerate(self.samples):
-            mine = row % len(self.samples) == number
+            mine = self._group_of(row) == number
             sample.add(places[mine], batch.features["final"][mine], batch.labels[mine], predictions[mine], tied[mine])
 
     @staticmethod

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from torch import Tensor
+
 from nc_hf.errors import InputError
 from nc_hf.metrics.agreement import AgreementCounts as AgreementCounts
 from nc_hf.metrics.agreement import count_agreement as count_agreement
@@ -32,6 +34,7 @@ def compute_metrics(
     agreement: AgreementCounts | None = None,
     *,
     categories: Mapping[int, int] | None = None,
+    classes: Tensor | None = None,
 ) -> dict[str, float]:
     """Compute metrics from statistics.
 
@@ -43,6 +46,8 @@ def compute_metrics(
             one token in any case. Names that end in ``_paper`` and the whole preset ``paper`` use every class.
         agreement: decisions of the linear and the nearest-centre classifier, for NC4.
         categories: category of each token id, which splits ``nc1_identity_share`` in two.
+        classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens where that is two or
+            more; those with fewer than two tokens are left out. So parts of a text can be measured on the same classes.
 
     Returns:
         One float a name, in the order of ``METRICS``; NaN where a definition divides nothing by nothing.
@@ -63,7 +68,7 @@ def compute_metrics(
                 raise InputError(f"{metric.name} needs the {need}: {_WAY_OUT[need]}.")
     _check_min_count(min_count)
     wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
-    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted)
+    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes)
     return {metric.name: metric.compute(inputs) for metric in metrics}
 
 

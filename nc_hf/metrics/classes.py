@@ -15,7 +15,7 @@ _ROUNDING = 1e-14
 
 
 class ClassView:
-    """The K classes with at least ``min_count`` tokens: their means, centred means, norms and variances.
+    """The K classes with at least ``min_count`` tokens, or those named: means, centred means, norms and variances.
 
     Shapes: K classes, D features; everything is float64 on the device of the statistics.
 
@@ -23,10 +23,10 @@ class ClassView:
         StatisticsError: fewer than two classes have ``min_count`` tokens.
     """
 
-    def __init__(self, stats: ClassStatistics, min_count: int) -> None:
-        """Choose the classes."""
+    def __init__(self, stats: ClassStatistics, min_count: int, classes: Tensor | None = None) -> None:
+        """Choose the classes: by their counts or, if ``classes`` names them, of these all that have a variance."""
         counts = stats.counts
-        used = counts >= min_count
+        used = counts >= min_count if classes is None else torch.isin(stats.class_ids, classes) & (counts >= 2)
         self.num_classes = int(used.sum())
         if self.num_classes < 2:
             raise StatisticsError(

@@ -71,6 +71,7 @@ class MetricInputs:
         agreement: decisions of both classifiers, for NC4.
         categories: category of a token id, for the shares of variance.
         wanted: the sweeps that will be read, so that those over the same classes run as one.
+        classes: as of `nc_hf.metrics.compute_metrics`.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class MetricInputs:
         agreement: AgreementCounts | None,
         categories: Mapping[int, int] | None,
         wanted: Collection[Pairs] = (),
+        classes: Tensor | None = None,
     ) -> None:
         """Keep the inputs; nothing is computed yet."""
         self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
-        self.min_count = min_count
+        self.min_count, self._classes = min_count, classes
         self._wanted = frozenset(wanted)
         self._views: dict[int, ClassView] = {}
         self._kernels: dict[str, PairKernel] = {}
@@ -92,7 +94,7 @@ class MetricInputs:
     def view(self, min_count: int) -> ClassView:
         """Return the classes with at least ``min_count`` tokens."""
         if min_count not in self._views:
-            self._views[min_count] = ClassView(self.stats, min_count)
+            self._views[min_count] = ClassView(self.stats, min_count, self._classes if min_count > 1 else None)
         return self._views[min_count]
 
     @property

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from nc_hf import ClassStatistics, measure
+from nc_hf import ClassifierHead, ClassStatistics, compute_metrics, measure
 from nc_hf.errors import InputError, MergeError
-from tests.training import by_hand, examples, tiny_model, token_blocks
+from tests.training import by_hand, examples, tiny_model, token_blocks, token_rows
 
 QUIET: dict[str, Any] = {"progress": False, "uncertainty": False}
 
@@ -40,6 +43,33 @@ def test_what_would_be_ignored_or_fail_after_the_pass_is_refused_before(argument
     model.forward = None  # no pass is made
     with pytest.raises(InputError, match=said):
         measure(model, token_blocks(12, 3), **QUIET, **arguments)
+
+
+def test_errors_are_those_of_leaving_tenths_of_the_text_out() -> None:
+    model, rows, names = (
+        tiny_model(),
+        token_rows(40, 3, classes=60),
+        ["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean_centred"],
+    )
+    blocks = token_blocks(40, 3, classes=60)
+    report = measure(model, blocks, preset=names, min_count=20, progress=False)
+    whole = torch.bincount(rows[:, 1:].flatten())
+    counted = (whole >= 20).nonzero().flatten()
+    assert 10 < len(counted) < (whole > 0).sum()
+    replicates = []
+    for group in torch.arange(40).split(4):
+        kept = rows[[row for row in range(40) if row not in group]]
+        with torch.no_grad():
+            features = model.eval().get_decoder()(kept)[0][:, :-1].flatten(0, 1)
+        labels = kept[:, 1:].flatten()
+        stats = ClassStatistics(features.shape[1])
+        mine = torch.isin(labels, counted)  # the same classes, though some of them now have fewer than 20 tokens
+        stats.update(features[mine], labels[mine])
+        replicates.append(compute_metrics(stats, ClassifierHead.from_model(model), names, min_count=2))
+    for name in names:
+        values = np.array([values[name] for values in replicates])
+        expected = math.sqrt(9 / 10 * ((values - values.mean()) ** 2).sum())
+        assert report.metrics[name].stderr == pytest.approx(expected, rel=1e-4), name
 
 
 def test_shards_of_models_that_differ_below_the_head_do_not_merge(tmp_path: Path) -> None:

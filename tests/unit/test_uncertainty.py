@@ -1,0 +1,108 @@
+"""Standard errors: the formula, and how they compare with how far the values of fresh samples really lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nc_hf import ClassStatistics, compute_metrics
+from nc_hf.errors import StatisticsError
+from nc_hf.metrics import AgreementCounts
+from nc_hf.uncertainty import jackknife
+
+NAMES = ["nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio"]
+GROUPS, WIDTH = 10, 16
+Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
+
+
+def parts_of(features: Tensor, labels: Tensor, group: Tensor) -> list[ClassStatistics]:
+    parts = [ClassStatistics(WIDTH) for _ in range(GROUPS)]
+    for number, part in enumerate(parts):
+        part.update(features[group == number].flatten(0, -2), labels[group == number].flatten())
+    return parts
+
+
+def whole_of(parts: list[ClassStatistics]) -> ClassStatistics:
+    whole = ClassStatistics(WIDTH)
+    for part in parts:
+        whole.merge(part)
+    return whole
+
+
+def calibration(draw: Draw, group: Tensor, *, min_count: int, hold: bool = True, samples: int = 30) -> dict[str, float]:
+    """The mean standard error over the standard deviation of the values of so many samples."""
+    values, errors = [], []
+    for seed in range(samples):
+        parts = parts_of(*draw(torch.Generator().manual_seed(seed)), group)
+        whole = whole_of(parts)
+        classes = whole.class_ids[whole.counts >= min_count] if hold else None
+
+        def compute(stats: ClassStatistics, decided: object, classes: Tensor | None = classes) -> dict[str, float]:
+            return compute_metrics(stats, None, NAMES, min_count, classes=classes)
+
+        values.append(compute_metrics(whole, None, NAMES, min_count))
+        errors.append(jackknife(parts, [AgreementCounts()] * GROUPS, compute))
+    return {
+        name: float(np.mean([error[name] for error in errors]) / np.std([value[name] for value in values], ddof=1))
+        for name in NAMES
+    }
+
+
+def test_the_formula() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features, labels = torch.randn(200, WIDTH, generator=generator), torch.randint(3, (200,), generator=generator)
+    group = torch.arange(200) // 20
+    found = jackknife(
+        parts_of(features.unsqueeze(1), labels.unsqueeze(1), group),
+        [AgreementCounts()] * GROUPS,
+        lambda stats, decided: {"mean": float(stats.means.mean()), "tokens": float(stats.num_tokens)},
+    )
+    means = []
+    for number in range(GROUPS):
+        kept = group != number
+        means.append(np.mean([features[kept & (labels == c)].double().mean(dim=0).numpy() for c in range(3)]))
+    assert found["mean"] == pytest.approx(np.sqrt(0.9 * np.sum((np.array(means) - np.mean(means)) ** 2)), rel=1e-9)
+    assert found["tokens"] == 0
+
+
+def test_without_text_to_spare_there_is_none() -> None:
+    def refuse(stats: ClassStatistics, decided: object) -> dict[str, float]:
+        raise StatisticsError("too few")
+
+    assert jackknife([ClassStatistics(2)] * GROUPS, [AgreementCounts()] * GROUPS, refuse) == {}
+
+
+def test_classes_near_the_threshold_do_not_inflate_the_errors() -> None:
+    """Zipf-like classes, of which many have about ``min_count`` tokens."""
+    weights = 1 / torch.arange(1, 201, dtype=torch.float64)
+    centres = torch.randn(200, WIDTH, generator=torch.Generator().manual_seed(9))
+
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        labels = torch.multinomial(weights, 4_000, replacement=True, generator=generator)
+        return (centres[labels] + torch.randn(4_000, WIDTH, generator=generator)).unsqueeze(1), labels.unsqueeze(1)
+
+    group = torch.arange(4_000) * GROUPS // 4_000
+    held = calibration(draw, group, min_count=10)
+    assert all(0.5 < ratio < 1.3 for ratio in held.values()), held
+    leaping = calibration(draw, group, min_count=10, hold=False)
+    assert max(leaping.values()) > 1.5, leaping
+
+
+def test_documents_of_many_blocks_do_not_deflate_the_errors() -> None:
+    """Ten documents of twenty blocks, in each of which a token means something a little different."""
+    centres = torch.randn(30, WIDTH, generator=torch.Generator().manual_seed(9))
+
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        labels = torch.randint(30, (200, 32), generator=generator)
+        own = torch.randn(10, 30, WIDTH, generator=generator).repeat_interleave(20, dim=0)
+        noise = torch.randn(200, 32, WIDTH, generator=generator)
+        return centres[labels] + 0.7 * own[torch.arange(200)[:, None], labels] + 0.7 * noise, labels
+
+    neighbours = calibration(draw, torch.arange(200) * GROUPS // 200, min_count=10)
+    assert all(0.6 < ratio < 1.5 for ratio in neighbours.values()), neighbours
+    interleaved = calibration(draw, torch.arange(200) % GROUPS, min_count=10)
+    assert max(interleaved.values()) < 0.5, interleaved
