@@ -49,6 +49,12 @@ class Question:
         entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
         return "?" + urlencode({key: str(value) for key, value in {**entries, "preset": self.preset}.items() if value})
 
+    @property
+    def repositories(self) -> list[tuple[str, str]]:
+        """Kind and id of what an answer is fetched from: the model, and the data set where there is one."""
+        dataset = None if self.corpus == UPLOAD else CorpusSpec.parse(self.corpus).dataset
+        return [("model", self.model), *([("dataset", dataset)] if dataset else [])]
+
     def open(self, token: str | bool) -> Corpus:
         """Open the corpus: an upload is the text at hand, everything else has a name that is no path.
 

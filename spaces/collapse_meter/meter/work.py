@@ -117,7 +117,7 @@ def _analyse(question: Question, token: str | bool, max_bytes: int, cache_bytes:
     while not _AT_WORK.acquire(timeout=PAUSE):
         work.check()
     try:
-        with tidied(cache_bytes):
+        with tidied(question.repositories, cache_bytes):
             if GPU is None:
                 return _measure(question, token, max_bytes, work)
             _fetch(question, token, max_bytes, work)
