@@ -7,34 +7,64 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
-from huggingface_hub import hf_hub_download, metadata_load
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from nc_hf.errors import CorpusError
 from nc_hf.hub.faults import hub_faults
 
+MAX_SETTINGS_BYTES = 1_000_000
 _FILES = ("README.md", ".huggingface.yaml")  # where `datasets` looks for ``configs``
 
 
 def check_inside(dataset: str, token: str | bool | None) -> None:
     """Refuse a data set of the Hub that names files beyond its repository; for readers who do not own the machine.
 
+    Args:
+        dataset: its id.
+        token: the reader's own; False for none.
+
     Raises:
-        CorpusError: it does, or its settings cannot be read.
+        CorpusError: it does, or its settings cannot be read: they are too long, broken, or use aliases.
         HubError: the Hub does not answer, or the reader has no access.
     """
-    for file in _FILES:
+    with hub_faults(dataset, token=token):
+        found = HfApi().get_paths_info(dataset, list(_FILES), repo_type="dataset", token=token)
+    for file, size in ((entry.path, getattr(entry, "size", None)) for entry in found):
+        if size is None:  # a folder
+            continue
+        if size > MAX_SETTINGS_BYTES:  # before it is fetched: `datasets` reads it whole
+            raise CorpusError(
+                f"{file} of the data set {dataset} has {size:,} bytes, of {MAX_SETTINGS_BYTES:,} that are read: name "
+                "another data set."
+            )
         with hub_faults(dataset, token=token):
-            try:
-                path = hf_hub_download(dataset, file, repo_type="dataset", token=token)
-            except EntryNotFoundError:
-                continue
-        try:  # as `datasets` reads them
-            settings = metadata_load(path) if file.endswith(".md") else yaml.safe_load(Path(path).read_bytes())
-        except (yaml.YAMLError, ValueError):
-            raise CorpusError(f"The settings in {file} of {dataset} cannot be read: name another data set.") from None
+            path = hf_hub_download(dataset, file, repo_type="dataset", token=token)
+        try:
+            settings = _parsed(Path(path).read_text(encoding="utf-8-sig"), file)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise CorpusError(
+                f"The settings in {file} of {dataset} cannot be read, or use YAML aliases: name another data set."
+            ) from None
         if any(_leads_out(name) for name in _strings(settings)):
             raise CorpusError(f"The data set {dataset} names files outside its repository: name another data set.")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses aliases: a few lines of them unfold to more than any memory holds, here and where `datasets` reads."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias")
+        return super().compose_node(parent, index)
+
+
+def _parsed(text: str, file: str) -> Any:
+    """Read settings as `datasets` does: of a README the block at its head."""
+    if file.endswith(".md"):
+        block = REGEX_YAML_BLOCK.search(text)
+        text = block[2] if block else ""
+    return yaml.load(text, Loader=_PlainLoader)
 
 
 def _strings(settings: Any) -> Iterator[str]:
@@ -46,13 +76,14 @@ def _strings(settings: Any) -> Iterator[str]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from _leaves(list(value.values()))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
+    """Every string within; without aliases each is met once."""
+    within = [value]
+    while within:
+        each = within.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict | list):
+            within.extend(each.values() if isinstance(each, dict) else each)
 
 
 def _leads_out(name: str) -> bool:

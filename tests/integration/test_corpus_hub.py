@@ -66,6 +66,38 @@ def test_a_data_set_that_keeps_to_itself_is_open_to_strangers(hub: StandIn) -> N
     assert list(open_corpus("hub:a/b", allow_local=False).texts) == ["x"]
 
 
+def _unfolding(lines: int) -> str:
+    """Settings of few bytes that unfold to nine to the power of so many names."""
+    return "x0: &a0 [a]\n" + "".join(f"x{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, lines))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        _unfolding(12) + "configs:\n- data_files: *a11\n",
+        _unfolding(12).replace("[a]", "{b: c}").replace("[", "{<<: [").replace("]", "]}"),
+        "configs:\n- data_files: &a [*a]\n",
+        f"configs: {50_000 * '['}",
+    ],
+    ids=["aliases", "merged", "recursive", "deep"],
+)
+@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
+def test_settings_that_unfold_without_end_are_refused(hub: StandIn, settings: str, file: str) -> None:
+    text = f"---\n{settings}\n---\n" if file == "README.md" else settings
+    hub.add("a/b", {file: text, "validation.jsonl": jsonl("x")}, kind="dataset")
+    with pytest.raises(CorpusError, match=rf"^The settings in {file} of a/b cannot be read.*: name another data set"):
+        open_corpus("hub:a/b", allow_local=False)
+
+
+@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
+def test_settings_that_are_too_long_are_not_even_fetched(hub: StandIn, file: str) -> None:
+    hub.add("a/b", {file: "x" * 1_000_001, "validation.jsonl": jsonl("x")}, kind="dataset")
+    with pytest.raises(CorpusError, match=rf"^{file} of the data set a/b has 1,000,001 bytes, of 1,000,000 .* name"):
+        open_corpus("hub:a/b", allow_local=False)
+    assert not hub.asked(r"GET .*/resolve/")
+
+
 def test_missing_private_and_empty_data_sets_are_told_apart(hub: StandIn) -> None:
     hub.add("a/private", {"train.jsonl": jsonl("x")}, kind="dataset", private=True)
     hub.add("a/gated", {"train.jsonl": jsonl("x")}, kind="dataset", gated="manual")
