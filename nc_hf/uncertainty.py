@@ -19,8 +19,8 @@ def jackknife(
 
     With G groups and theta_g the value without group g, the variance is (G-1)/G sum_g (theta_g - mean theta)^2
     (Tukey's delete-a-group jackknife). Stretches of text are independent draws far more nearly than tokens are, or than
-    blocks of one document, which is why groups of neighbouring blocks are left out. Good to about 1 / sqrt(2 (G - 1)) of
-    itself; of little use for medians and maxima.
+    blocks of one document, which is why groups of neighbouring blocks are left out. Good to about 1 / sqrt(2 (G - 1))
+    of itself; of little use for medians and maxima.
 
     Args:
         groups: the statistics of each group, two or more.

@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 import typer
 from accelerate.state import PartialState
+from accelerate.utils import broadcast_object_list
 from filelock import FileLock
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -82,6 +83,7 @@ def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launc
             ledger.tidy(cell)
     todo = [cell for cell in cells if not ledger.is_done(cell)]
     todo.sort(key=lambda cell: ledger.failure(cell) is not None)  # what failed before comes last
+    todo = broadcast_object_list([todo])[0]  # other jobs may finish a cell while processes look
     progress = StudyProgress(cells, ledger, console)
     process.wait_for_everyone()
     if todo:

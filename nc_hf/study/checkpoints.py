@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from nc_hf.files import write_text
 from nc_hf.study.grid import INITIAL
 
@@ -44,12 +46,12 @@ class CellFolder:
 
     def newest(self) -> Path | None:
         """The last whole checkpoint."""
-        whole = [path for path in self.path.glob("checkpoint-*") if (path / MARKER).exists()]
+        whole = [path for path in self.path.glob("checkpoint-*") if _read(path / MARKER) is not None]
         return max(whole, key=lambda path: int(path.name.partition("-")[2]), default=None)
 
     def progress(self, checkpoint: Path) -> tuple[float, float]:
         """Read how many epochs a checkpoint has behind it, and how many seconds they took."""
-        marker = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+        marker = _read(checkpoint / MARKER) or {}
         return float(marker["epoch"]), float(marker["seconds"])
 
     def resume_point(self, states: Sequence[int]) -> Path | None:
@@ -57,7 +59,7 @@ class CellFolder:
         newest = self.newest()
         if newest is not None:
             epoch, _ = self.progress(newest)
-            if all(self.state(state).is_dir() for state in states if state != INITIAL and state + 1 <= epoch):
+            if all(self.has_state(state) for state in states if state != INITIAL and state + 1 <= epoch):
                 return newest
         return None
 
@@ -73,6 +75,17 @@ class CellFolder:
         """Where the weights of a state are."""
         return self.path / f"state-{state_name(state)}"
 
+    def has_state(self, state: int) -> bool:
+        """Whether the weights of a state are there and whole; a copy of the folder may have lost some."""
+        files = list(self.state(state).glob("*.safetensors"))
+        try:
+            for file in files:
+                with safe_open(file, framework="pt"):
+                    pass
+        except (OSError, SafetensorError):
+            return False
+        return bool(files)
+
     def save_state(self, state: int, save: Callable[[Path], object]) -> None:
         """Let ``save`` write the weights of a state into a folder, which appears whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -85,8 +98,7 @@ class CellFolder:
 
     def row(self, state: int) -> dict[str, Any] | None:
         """What was measured of a state; None if it was not."""
-        path = self._row_path(state)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return _read(self._row_path(state))
 
     def save_row(self, state: int, row: dict[str, Any]) -> None:
         """Keep what was measured of a state."""
@@ -103,6 +115,15 @@ def state_name(state: int) -> str:
     ('initial', '09')
     """
     return "initial" if state == INITIAL else f"{state:02d}"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a file of ours; None if it is not there or, after a crash of the machine, not whole."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _remove(path: Path) -> None:

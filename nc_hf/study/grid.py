@@ -113,6 +113,10 @@ class Study:
             lowest = 1 if axis in ("widths", "depths", "epochs") else 0
             if not all(lowest <= value < math.inf for value in values):
                 raise StudyError(f"{axis} are {values}: give numbers from {lowest}.")
+            if axis == "seeds" and max(values) >= 2**32:
+                raise StudyError(f"seeds are {values}: give numbers below {2**32:,}.")
+        if len({cell.name for cell in self.cells}) < len(self.cells):
+            raise StudyError("two weight_decays have the same six digits, which name their cells: give one of them.")
         for width in sorted({cell.width for cell in self.cells}):
             if self.heads < 1 or width % self.heads:
                 raise StudyError(f"a width of {width} does not divide among {self.heads} heads: change one of them.")

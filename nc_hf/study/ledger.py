@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ TOKENIZER = "tokenizer.json"
 PACKED = "packed"
 TEXT_LOCK = ".text.lock"
 """Held while what belongs to the text is written."""
+SETTINGS_LOCK = ".settings.lock"
 
 BEGUN = ("cells", "checkpoints", "failures", "results.csv")
 """What a study leaves once it has come to training."""
@@ -56,14 +57,14 @@ class Ledger:
         """Open or begin a ledger."""
         self.folder = Path(folder)
         self.study = study
-        settings = json.loads(json.dumps(study.to_dict()))
         path = self.folder / SETTINGS
-        if path.exists() and not self._is_same(read_json(path), settings):
-            self._forget()
-        elif not path.exists() and self._begun():
-            raise StudyError(f"{self.folder} holds {self._begun()} but no {SETTINGS}: give another --output.")
-        if not path.exists():
-            write_text(path, json.dumps(settings, indent=2) + "\n")
+        with FileLock(self.folder / SETTINGS_LOCK):
+            if path.exists() and not self._is_same(read_json(path)):
+                self._forget()
+            elif not path.exists() and self._begun():
+                raise StudyError(f"{self.folder} holds {self._begun()} but no {SETTINGS}: give another --output.")
+            if not path.exists():
+                write_text(path, json.dumps(_settings(study), indent=2) + "\n")
         self.rows()
 
     def cell_folder(self, cell: Cell) -> Path:
@@ -84,6 +85,9 @@ class Ledger:
         """Reserve a cell for this process; yields False if another one has it, or it is done.
 
         The system gives the lock back when a process ends, however it ends.
+
+        Raises:
+            StudyError: another start has meanwhile begun the folder with other settings.
         """
         path = self._path("locks", cell, "lock")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +98,8 @@ class Ledger:
             yield False
             return
         try:
+            with holding(self.folder, self.study):
+                pass
             yield not self.is_done(cell)
         finally:
             lock.release()
@@ -109,18 +115,18 @@ class Ledger:
         entry = {"sha256": _digest(table), "rows": table}
         write_text(self._path("cells", cell), json.dumps(entry, indent=1) + "\n")
         self._path("failures", cell, "txt").unlink(missing_ok=True)
-        self.tidy(cell)
+        self.tidy(cell, keep_states=self.study.keep_states)
 
-    def tidy(self, cell: Cell) -> None:
+    def tidy(self, cell: Cell, *, keep_states: bool = True) -> None:
         """Remove what a finished cell no longer needs: all but the weights of its states, if they are to be kept."""
         folder = self.cell_folder(cell)
-        for path in folder.iterdir() if folder.is_dir() else ():
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
-                path.unlink()
-            elif not (self.study.keep_states and path.name.startswith("state-")):
+                path.unlink(missing_ok=True)  # another job may tidy the same cell
+            elif not (keep_states and path.name.startswith("state-")):
                 shutil.rmtree(path, ignore_errors=True)
-        if not self.study.keep_states:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # it holds states, or is gone
+            folder.rmdir()
 
     def record_failure(self, cell: Cell, error_text: str) -> None:
         """Keep why a cell failed; it is run again when the study is started again."""
@@ -147,16 +153,21 @@ class Ledger:
         """Name a trace of a study that has trained something; None if there is none."""
         return next((name for name in BEGUN if (self.folder / name).exists()), None)
 
-    def _is_same(self, found: Any, settings: dict[str, Any]) -> bool:
+    def _is_same(self, found: Any) -> bool:
         """Whether the folder's settings are these; others are refused unless nothing was trained with them."""
-        if not isinstance(found, dict):
-            raise StudyError(
-                f"{self.folder / SETTINGS} was edited or cut short: put it back, or give another --output."
-            )
-        other = sorted(name for name in settings.keys() | found.keys() if found.get(name) != settings.get(name))
-        if other and self._begun():
+        other = _others(self.folder, found, self.study)
+        if other and (self._begun() or self._running()):
             raise StudyError(f"{self.folder} holds a study with other {', '.join(other)}: give another --output.")
         return not other
+
+    def _running(self) -> bool:
+        """Whether a process has claimed a cell."""
+        for path in (self.folder / "locks").glob("*.lock"):
+            try:
+                FileLock(path, timeout=0).acquire().lock.release()
+            except Timeout:
+                return True
+        return False
 
     def _forget(self) -> None:
         """Remove what a start that came to nothing has left."""
@@ -175,6 +186,33 @@ class Ledger:
 
     def _path(self, kind: str, cell: Cell, ending: str = "json") -> Path:
         return self.folder / kind / f"{cell.name}.{ending}"
+
+
+@contextmanager
+def holding(folder: Path, study: Study) -> Iterator[None]:
+    """Keep others from giving the folder other settings for a moment, if these are its settings.
+
+    Raises:
+        StudyError: another start, with other settings, has meanwhile taken the folder over.
+    """
+    with FileLock(folder / SETTINGS_LOCK):
+        path = folder / SETTINGS
+        if path.exists() and (other := _others(folder, read_json(path), study)):
+            raise StudyError(f"another start gave {folder} other {', '.join(other)}: give each its own --output.")
+        yield
+
+
+def _others(folder: Path, found: Any, study: Study) -> list[str]:
+    """Name the settings of a folder that are not the study's."""
+    if not isinstance(found, dict):
+        raise StudyError(f"{folder / SETTINGS} was edited or cut short: put it back, or give another --output.")
+    mine = _settings(study)
+    return sorted(name for name in mine.keys() | found.keys() if found.get(name) != mine.get(name))
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(json.dumps(study.to_dict()))
+    return settings
 
 
 def read_json(path: Path) -> Any:

@@ -23,7 +23,8 @@ from nc_hf.corpus import Corpus
 from nc_hf.errors import FileError, StudyError
 from nc_hf.files import load_tensors, save_tensors, write_text
 from nc_hf.packing import TokenBlocks, fingerprint, tokenizer_hash
-from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK, read_json
+from nc_hf.study.grid import Study
+from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK, holding, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -90,15 +91,15 @@ def keep_packed(
                 path.unlink()
 
 
-def note_texts(folder: Path, blocks: dict[str, TokenBlocks]) -> None:
+def note_texts(folder: Path, study: Study, blocks: dict[str, TokenBlocks]) -> None:
     """Note what the texts of a study are, by their roles, or refuse others than were noted.
 
     Raises:
-        StudyError: the study was begun with others.
+        StudyError: the study was begun with others, or the folder has meanwhile been given to another study.
     """
     found = {role: {"blocks": len(part), "fingerprint": part.fingerprint} for role, part in blocks.items()}
     path = folder / TEXT
-    with FileLock(folder / TEXT_LOCK):
+    with FileLock(folder / TEXT_LOCK), holding(folder, study):
         if not path.exists():
             write_text(path, json.dumps(found, indent=1) + "\n")
     if read_json(path) != found:

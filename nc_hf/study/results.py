@@ -63,7 +63,10 @@ def _read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV file, and say in plain words why one cannot be read."""
     hint = "give the results.csv of a study."
     try:
-        return pd.read_csv(path)
+        frame = pd.read_csv(path)
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes a field too many for the name of the row
+            raise StudyError(f"the rows of {path} have more fields than its header: {hint}")
+        return frame
     except FileNotFoundError:
         raise StudyError(f"there is no file {path}: {hint}") from None
     except IsADirectoryError:

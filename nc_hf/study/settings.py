@@ -61,7 +61,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         value = _from_text(value)
     try:
         return _CONVERT[kind](value)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise StudyError(f"setting {name} is {value!r}: give {_WORDS[kind]}.") from None
 
 

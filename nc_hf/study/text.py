@@ -74,8 +74,9 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
-        note_texts(folder, blocks)
-    return StudyText(blocks["train"], blocks["validation"], len(tokenizer), measured)
+        note_texts(folder, study, blocks)
+    vocab_size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))  # ids may have gaps
+    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured)
 
 
 def _pack(

@@ -63,7 +63,7 @@ def train_cell(
     process, kept, wanted = PartialState(), CellFolder(folder), study.states_of(cell)
     if process.is_main_process:
         kept.clean()
-    if _from_main(lambda: all(kept.state(state).is_dir() for state in wanted)):
+    if _from_main(lambda: all(kept.has_state(state) for state in wanted)):
         return
     model = build_model(study, cell, text.vocab_size)
     if process.is_main_process and INITIAL in wanted:

@@ -20,13 +20,13 @@ TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def launch(output: Path, processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+def launch(output: Path, processes: int, *arguments: str, script: Path = RECIPE) -> subprocess.CompletedProcess[str]:
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1", "--mixed_precision", "no"]
         start += ["--dynamo_backend", "no", "--num_processes", str(processes), "--main_process_port", str(free_port())]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [*start, str(RECIPE), *TINY, *arguments, "--output", str(output)]
+    command = [*start, str(script), *TINY, *arguments, "--output", str(output)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -45,6 +45,13 @@ def test_two_processes_share_a_cell(tmp_path: Path) -> None:
     assert two["batch_size"].tolist() == one["batch_size"].tolist()  # blocks a step, however many processes
     assert two.loc[0, steady].to_list() == pytest.approx(one.loc[0, steady].to_list(), rel=1e-6)
     assert two["val_loss"][1] == pytest.approx(one["val_loss"][1], rel=0.01)  # the same batches, summed in parts
+
+
+def test_all_processes_run_the_cells_that_the_main_one_sees(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("lagging_study.py")
+    done = launch(tmp_path, 2, "--seeds", "0,1", "--set", "max_train_tokens=4000", script=script)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list((tmp_path / "cells").iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -355,6 +355,13 @@ def test_a_folder_is_no_table(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path} is a folder: give the results.csv of a study."
 
 
+def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("width,depth,val_loss\n64,1,2.5,\n64,2,2.4,\n")
+    with pytest.raises(StudyError, match="more fields than its header"):
+        read_results(path)
+
+
 def test_a_metric_that_the_table_lacks_is_named() -> None:
     with pytest.raises(StudyError, match="no column nc4_agreement: choose from nc1_cdnv"):
         analyze(grid().assign(nc1_cdnv=1.0), ["nc4_agreement"])

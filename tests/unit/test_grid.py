@@ -123,6 +123,10 @@ def test_mini_has_what_a_study_needs() -> None:
         ({"dropout": 1}, "below 1"),
         ({"block_size": 1}, "give a number from 2"),
         ({"packing": "docs"}, "give documents or paper"),
+        ({"seeds": [2**32]}, "give numbers below"),
+        ({"weight_decays": [0.1, 0.10000001]}, "the same six digits"),
+        ({"batch_size": float("inf")}, "give a whole number"),
+        ({"max_train_tokens": "inf"}, "give a whole number"),
         ({"max_train_tokens": 0}, "null for all"),
         ({"heads": 0}, "does not divide among 0 heads"),
         ({"torch_compile": "perhaps"}, "give true or false"),
@@ -196,6 +200,33 @@ def test_a_start_that_came_to_nothing_does_not_bind_the_folder(tmp_path: Path, s
     Ledger(tmp_path, replace(study, vocab_size=999)).record_failure(study.cells[0], "it trained for a while")
     with pytest.raises(StudyError, match="other vocab_size"):
         Ledger(tmp_path, study)
+
+
+def test_other_settings_are_refused_while_a_cell_is_claimed(tmp_path: Path, study: Study) -> None:
+    ledger = Ledger(tmp_path, study)
+    with ledger.claim(study.cells[0]) as mine:
+        assert mine
+        with pytest.raises(StudyError, match="holds a study with other learning_rate"):
+            Ledger(tmp_path, replace(study, learning_rate=1.0))
+    Ledger(tmp_path, replace(study, learning_rate=1.0))  # nothing was trained
+
+
+def test_a_folder_that_another_start_took_over_is_left_to_it(tmp_path: Path, study: Study) -> None:
+    first = Ledger(tmp_path, study)
+    second = Ledger(tmp_path, replace(study, learning_rate=1.0))
+    with pytest.raises(StudyError, match=r"another start gave .* other learning_rate: give each its own"):
+        with first.claim(study.cells[0]):
+            pass
+    with second.claim(study.cells[0]) as mine:
+        assert mine
+
+
+def test_a_later_start_leaves_the_weights_of_finished_cells(tmp_path: Path, study: Study) -> None:
+    ledger, cell = Ledger(tmp_path, replace(study, keep_states=True)), study.cells[0]
+    (ledger.cell_folder(cell) / "state-00").mkdir(parents=True)
+    ledger.record(cell, [{"val_loss": 1.0}])
+    Ledger(tmp_path, study).tidy(cell)
+    assert (ledger.cell_folder(cell) / "state-00").is_dir()
 
 
 def test_how_a_study_is_run_may_change(tmp_path: Path, study: Study) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from nc_hf.study.checkpoints import MARKER, CellFolder
 
@@ -18,7 +20,7 @@ def checkpoint(folder: CellFolder, step: int) -> Path:
 
 def save(path: Path) -> None:
     path.mkdir()
-    (path / "model.safetensors").write_text("weights")
+    save_file({"weight": torch.zeros(8)}, path / "model.safetensors")
 
 
 @pytest.fixture
@@ -64,6 +66,36 @@ def test_a_state_that_is_lost_is_trained_again(folder: CellFolder) -> None:
     assert folder.resume_point([-1, 0, 1]) == folder.newest()
 
 
+@pytest.mark.parametrize("harm", ["gone", "empty", "cut"])
+def test_a_state_without_its_weights_is_lost(folder: CellFolder, harm: str) -> None:
+    checkpoint(folder, 30)
+    folder.mark(30, epoch=1.5, seconds=1.0)
+    folder.save_state(0, save)
+    weights = folder.state(0) / "model.safetensors"
+    data = weights.read_bytes()
+    weights.unlink()  # as in a copy that was broken off
+    if harm != "gone":
+        weights.write_bytes(data[: 0 if harm == "empty" else len(data) - 4])
+    assert not folder.has_state(0)
+    assert folder.resume_point([-1, 0, 1]) is None
+    folder.save_state(0, save)
+    assert folder.has_state(0)
+
+
+def test_a_marker_and_a_row_that_are_not_whole_are_none(folder: CellFolder) -> None:
+    for step in (5, 10):
+        checkpoint(folder, step)
+    (folder.path / "checkpoint-5" / MARKER).write_text('{"epoch": 1.0, "seconds": 1.0}')
+    (folder.path / "checkpoint-10" / MARKER).touch()
+    newest = folder.newest()
+    assert newest is not None
+    assert newest.name == "checkpoint-5"
+    folder.save_row(0, {"val_loss": 1.0})
+    assert folder.row(0) == {"val_loss": 1.0}
+    (folder.path / "row-00.json").write_text('{"val')
+    assert folder.row(0) is None
+
+
 def test_a_state_that_could_not_be_written_leaves_the_one_before(folder: CellFolder) -> None:
     folder.save_state(0, save)
 
@@ -73,7 +105,7 @@ def test_a_state_that_could_not_be_written_leaves_the_one_before(folder: CellFol
 
     with pytest.raises(OSError, match="full"):
         folder.save_state(0, broken)
-    assert (folder.state(0) / "model.safetensors").read_text() == "weights"
+    assert folder.has_state(0)
 
 
 def test_rows_are_kept_by_state(folder: CellFolder) -> None:

@@ -16,11 +16,13 @@ import nc_hf.packing
 from nc_hf.corpus import Corpus, TokenBlocks
 from nc_hf.errors import StudyError
 from nc_hf.stories import builtin_tokenizer, stories
+from nc_hf.study.grid import load_study
 from nc_hf.study.ledger import PACKED, TEXT
 from nc_hf.study.packed import Packing, keep_packed, note_texts
 
 PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
 BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
+STUDY = load_study(Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml")
 STORIES = list(islice(stories(0), 300))
 
 Keep = Callable[..., TokenBlocks]
@@ -94,7 +96,7 @@ def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begu
     wanted = first.input_ids.clone()
     data = bytearray(path.read_bytes())
     if begun:
-        note_texts(tmp_path, {"train": first})
+        note_texts(tmp_path, STUDY, {"train": first})
     header = 8 + int.from_bytes(data[:8], "little")
     places = {"token": first.input_ids, "document": first.document_ids}
     if harm in places:
@@ -110,7 +112,7 @@ def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begu
 
 def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, tmp_path: Path) -> None:
     first = keep()
-    note_texts(tmp_path, {"train": first})
+    note_texts(tmp_path, STUDY, {"train": first})
     kept = packed_file(tmp_path).read_bytes()
     for other in (STORIES[1:], [*STORIES, "One more."], [*STORIES[:-1], STORIES[-1] + " "]):
         with pytest.raises(StudyError, match="give the same corpus"):
@@ -131,7 +133,7 @@ def test_before_that_it_takes_the_place_of_the_old(keep: Keep) -> None:
 
 def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, tokenized: list[int]) -> None:
     first = keep(packing=BOUNDED)
-    note_texts(tmp_path, {"train": first})
+    note_texts(tmp_path, STUDY, {"train": first})
     read = sum(tokenized)
     assert read < len(STORIES)
     assert equal(keep([*STORIES[:read], "Something else."], BOUNDED), first)
@@ -144,7 +146,7 @@ def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, token
 @pytest.mark.parametrize("harm", ["removed", "cut"])
 def test_a_text_that_was_refused_does_not_stay(keep: Keep, tmp_path: Path, harm: str) -> None:
     first, path = keep(), packed_file(tmp_path)
-    note_texts(tmp_path, {"train": first})
+    note_texts(tmp_path, STUDY, {"train": first})
     data = path.read_bytes()
     path.unlink()
     if harm == "cut":
@@ -167,7 +169,7 @@ def test_two_roles_of_one_corpus_are_kept_apart(tmp_path: Path) -> None:
     for _ in range(2):
         train = keep_packed(tmp_path, "train", corpus, words, PACKING)
         validation = keep_packed(tmp_path, "validation", corpus, words, BOUNDED)
-        note_texts(tmp_path, {"train": train, "validation": validation})
+        note_texts(tmp_path, STUDY, {"train": train, "validation": validation})
         assert len(train) > len(validation) == 10
 
 
@@ -176,7 +178,7 @@ def test_a_note_that_was_edited_is_refused(keep: Keep, tmp_path: Path) -> None:
     for note in ('{"train": 3}', '["train"]', '{"other": {}}', '{"train": {}}'):
         (tmp_path / TEXT).write_text(note)
         with pytest.raises(StudyError, match="not the one"):
-            note_texts(tmp_path, {"train": keep()})
+            note_texts(tmp_path, STUDY, {"train": keep()})
     (tmp_path / TEXT).write_text('{"tra')
     with pytest.raises(StudyError, match="edited or cut short"):
         keep()
