@@ -264,8 +264,10 @@ def _open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> tuple[s
 
 
 def _read_hub(rows: Any, dataset: str, column: str, token: str | bool | None) -> Iterator[str]:
+    from nc_hf.hub.datacards import text_alone
+
     with _hub_faults(dataset, token):
-        for row in rows:
+        for row in text_alone(rows, column, f"hub:{dataset}"):
             yield column_text(row, column, f"hub:{dataset}")
 
 

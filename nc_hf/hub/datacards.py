@@ -1,4 +1,7 @@
-"""Data sets whose own settings point out of their repository: to files of the machine that reads them, or elsewhere."""
+"""Data sets that point out of their repository, to files of the machine that reads them or elsewhere.
+
+Their settings may, by the names of files, and so may a cell of an image or a sound, which is opened when it is decoded.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from nc_hf.errors import CorpusError
 from nc_hf.hub.faults import hub_faults
+from nc_hf.textfiles import column_text
 
 MAX_SETTINGS_BYTES = 1_000_000
 _FILES = ("README.md", ".huggingface.yaml")  # where `datasets` looks for ``configs``
@@ -48,6 +52,26 @@ def check_inside(dataset: str, token: str | bool | None) -> None:
             ) from None
         if any(_leads_out(name) for name in _strings(settings)):
             raise CorpusError(f"The data set {dataset} names files outside its repository: name another data set.")
+
+
+def text_alone(rows: Any, column: str, where: str) -> Any:
+    """Return the rows of a streamed data set with the column of text and no other, so that no other is decoded.
+
+    Args:
+        rows: an ``IterableDataset``.
+        column: its name.
+        where: what an error calls the data set.
+
+    Raises:
+        CorpusError: there is no such column, or it holds something else than plain values.
+    """
+    from datasets import Value
+
+    if rows.features is None:  # not known before a row is read; then nothing is decoded
+        return rows
+    plain = {name: "" if isinstance(feature, Value) else None for name, feature in rows.features.items()}
+    column_text(plain, column, where)
+    return rows.select_columns([column])
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nc_hf.corpus import open_corpus
@@ -96,6 +101,33 @@ def test_settings_that_are_too_long_are_not_even_fetched(hub: StandIn, file: str
     with pytest.raises(CorpusError, match=rf"^{file} of the data set a/b has 1,000,001 bytes, of 1,000,000 .* name"):
         open_corpus("hub:a/b", allow_local=False)
     assert not hub.asked(r"GET .*/resolve/")
+
+
+def pictures(image: str, column: str = "picture") -> bytes:
+    """Rows of a text beside a cell that only names where an image lies."""
+    features = datasets.Features({"text": datasets.Value("string"), column: datasets.Image()})
+    if column == "text":
+        features = datasets.Features({"text": datasets.Image()})
+    cell = pa.array([{"bytes": None, "path": image}], type=features.arrow_schema.field(column).type)
+    columns = {"text": pa.array(["a text"]), column: cell}
+    file = io.BytesIO()
+    pq.write_table(pa.table({name: columns[name] for name in features}, schema=features.arrow_schema), file)
+    return file.getvalue()
+
+
+def test_a_cell_leads_no_stranger_to_another_server_or_a_file(hub: StandIn, tmp_path: Path) -> None:
+    inner = hub.add("inner/service", {"image.png": b"secret"}, kind="dataset")
+    address = f"{hub.url}/datasets/{inner.id}/resolve/main/image.png"
+    (tmp_path / "image.png").write_bytes(b"secret")
+    for name, image in {"a/server": address, "a/file": str(tmp_path / "image.png")}.items():
+        hub.add(name, {"validation.parquet": pictures(image)}, kind="dataset")
+        assert list(open_corpus(f"hub:{name}", allow_local=False).texts) == ["a text"]
+    hub.add("a/text", {"validation.parquet": pictures(address, "text")}, kind="dataset")
+    with pytest.raises(CorpusError, match=r"^hub:a/text has no text in the column 'text': "):
+        list(open_corpus("hub:a/text", allow_local=False).texts)
+    with pytest.raises(CorpusError, match=r"^hub:a/file has no column 'story' \(its columns: text, picture\): name"):
+        list(open_corpus("hub:a/file:::story", allow_local=False).texts)
+    assert not hub.asked("inner/service"), "the reader asked another server for a stranger"
 
 
 def test_missing_private_and_empty_data_sets_are_told_apart(hub: StandIn) -> None:
