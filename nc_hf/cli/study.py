@@ -146,10 +146,10 @@ def curve_command(
 
     try:
         state = json.loads(log.read_text(encoding="utf-8"))
-        history = state["log_history"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        figure = training_figure(state["log_history"], parse_names(metrics) or None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(f"{log} holds no log ({error}): give the trainer_state.json of a checkpoint.") from error
-    save({"training": training_figure(history, parse_names(metrics) or None)}, figures)
+    save({"training": figure}, figures)
 
 
 def require_extra() -> None:

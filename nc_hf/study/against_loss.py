@@ -63,8 +63,9 @@ def loss_figure(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Fi
     shown = trained(frame)
     left_out = 0 < len(shown) < len(frame)
     frame = frame if shown.empty else shown
-    counted = "parameters" in frame
-    size = frame["parameters"] if counted else 12 * frame["depth"] * frame["width"] ** 2
+    size = pd.to_numeric(frame.get("parameters", pd.Series(index=frame.index)), errors="coerce")
+    counted = bool((size > 0).all() and np.isfinite(size).all())
+    size = size if counted else 12 * frame["depth"] * frame["width"] ** 2
     norm = LogNorm(size.min(), max(size.max(), size.min() * 1.01))
     rows = -(-len(names) // 2)
     figure = Figure(figsize=(9.2, 0.7 + 3.4 * rows), layout="constrained")

@@ -168,7 +168,7 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
     missing = [name for name in names if f"eval_{name}" not in log]
     if missing or not names:
         raise StudyError(f"the log holds no {', '.join(missing) or 'metric'}: attach NeuralCollapseCallback.")
-    log = log.groupby("step", as_index=False).last()
+    log = log.groupby("step", as_index=False).last().astype({f"eval_{name}": np.float64 for name in ("loss", *names)})
     columns = ["loss", *names]
     rows = -(-len(columns) // 3)
     figure = Figure(figsize=(11.4, 0.3 + 2.6 * rows), layout="constrained")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
@@ -51,8 +52,9 @@ def read_results(path: str | Path) -> pd.DataFrame:
             )
         frame[name] = numbers
     for name in (*CELL, "val_loss"):
-        if frame[name].isna().any():
-            row = int(frame[name].isna().to_numpy().argmax()) + 2
+        missing_here = ~np.isfinite(frame[name].to_numpy(dtype=np.float64))
+        if missing_here.any():
+            row = int(missing_here.argmax()) + 2
             raise StudyError(f"{path} has no {name} on line {row}: fill it in or remove the line.")
     if frame.empty:
         raise StudyError(f"{path} has no rows: run the study until one cell is finished.")

@@ -226,3 +226,17 @@ def test_shares_of_tokens_stay_linear_however_far_they_reach(frame: pd.DataFrame
     wide = frame.assign(nc4_agreement=np.geomspace(1e-4, 0.5, len(frame)))
     panels = visible(loss_figure(wide, ["nc1_cdnv", "nc4_agreement"]))
     assert [axes.get_yscale() for axes in panels[:2]] == ["log", "linear"]
+
+
+@pytest.mark.parametrize("history", [5, [5], [{"step": 1, "eval_loss": "x", "eval_nc1_cdnv": 1.0}], [[]]])
+def test_a_log_that_is_none_is_refused(history: object, tmp_path: Path) -> None:
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    run = CliRunner().invoke(app, ["curve", str(tmp_path / "trainer_state.json"), "--figures", str(tmp_path / "drawn")])
+    assert isinstance(run.exception, StudyError)
+    assert not (tmp_path / "drawn").exists()
+
+
+@pytest.mark.parametrize("parameters", ["many", np.nan, 0])
+def test_sizes_that_cannot_be_are_counted_anew(frame: pd.DataFrame, parameters: object) -> None:
+    bar = visible(loss_figure(frame.assign(parameters=parameters)))[-1]
+    assert "12 x depth" in bar.get_ylabel()

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast
 
 from nc_hf.errors import CorpusError, StudyError
 from nc_hf.stories import stories
@@ -48,6 +52,16 @@ def test_text_that_has_changed_is_refused(tmp_path: Path, study: Study) -> None:
     write(tmp_path / "corpus", seed=2)
     with pytest.raises(StudyError, match="text is not the one"):
         open_text(study, tmp_path / "out")
+
+
+def test_a_tokenizer_with_gaps_counts_up_to_its_last_id(tmp_path: Path, study: Study) -> None:
+    vocabulary = {word: number for number, word in enumerate(("the", "a", "and", "was", "to", "."))}
+    model = WordLevel(vocabulary | {"[UNK]": 30, "<eos>": 35}, unk_token="[UNK]")
+    backend = Tokenizer(model)
+    backend.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", eos_token="<eos>")
+    tokenizer.save_pretrained(tmp_path / "gaps")
+    assert open_text(replace(study, tokenizer=str(tmp_path / "gaps"))).vocab_size == 36
 
 
 def test_a_text_that_is_not_divided_is_refused(tmp_path: Path, study: Study) -> None:
