@@ -294,6 +294,9 @@ def cut(path: Path) -> Path:
 UPLOADS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "wrong names": (lambda at: saved(at / "a.npz", x=FEATURES, y=LABELS), "2 arrays and none named 'features'"),
     "no labels": (lambda at: saved(at / "a.safetensors", features=FEATURES), "none named 'labels'"),
+    "complex labels": (lambda at: saved(at / "a.npz", features=FEATURES, labels=LABELS + 0j), "as an integer"),
+    "labels with a point": (lambda at: saved(at / "a.npz", features=FEATURES, labels=LABELS / 2), "as an integer"),
+    "labels of two kinds": (lambda at: saved(at / "a.npz", features=FEATURES, labels=LABELS > 3), "as an integer"),
     "NaN": (lambda at: saved(at / "a.npz", features=NOT_A_NUMBER, labels=LABELS), "NaN or Inf"),
     "text as numbers": (lambda at: saved(at / "a.npz", features=np.array([["a"]]), labels=LABELS), "could not be read"),
     "no axis": (lambda at: saved(at / "a.npz", features=np.float32(1), labels=LABELS), "pass (N, D)"),

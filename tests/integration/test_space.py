@@ -50,8 +50,8 @@ LIMIT = 1_000_000
 def question(
     model: str = "a/b", revision: str = "", corpus: str = "builtin", text: str = "", **other: object
 ) -> Question:
-    budget, preset = other.get("max_tokens", 2_000), str(other.get("preset", "core"))
-    return ask(model, revision, corpus, text, budget, preset, limit=LIMIT)
+    budget, preset = other.get("max_tokens", 2_000), other.get("preset", "core")
+    return ask(model, revision, corpus, text, budget, preset, limit=LIMIT)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +104,37 @@ def test_addresses_and_revisions_are_understood() -> None:
         {"max_tokens": None},
         {"max_tokens": math.nan},
         {"max_tokens": True},
+        {"max_tokens": 10**400},
+        {"max_tokens": -(10**400)},
+        {"max_tokens": 1e308},
+        {"max_tokens": math.inf},
+        {"model": 3},
+        {"revision": 3},
+        {"corpus": ["builtin"]},
+        {"corpus": UPLOAD, "text": ["a text"]},
+        {"preset": ["core"]},
+        {"preset": None},
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_fetched(hub: StandIn, asked: dict[str, object]) -> None:
-    with pytest.raises(NCError, match=r": .*\.$"):
+    with pytest.raises(NCError, match=r": .*\.$") as refused:
         question(**asked)  # type: ignore[arg-type]
+    assert len(str(refused.value)) < 200
     assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["a/b", 3], r"passed as models\[1\] is no text"),
+        ("a/b", "passed as models is no list"),
+        (None, "passed as models is no list"),
+    ],
+)
+def test_a_comparison_of_what_names_no_models_is_refused(tmp_path: Path, models: list[str], said: str) -> None:
+    desk = Desk(Settings(tmp_path, None, LIMIT, 10**9, 10**9, 8))
+    with pytest.raises(InputError, match=said):
+        desk.compared(models, "builtin", "", 2_000, "core")
 
 
 def test_an_upload_is_read_once_and_leaves_the_disk(tmp_path: Path) -> None:

@@ -209,6 +209,28 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert space.alive
 
 
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("suggest_models", {"text": ["pythia"]}),
+        ("suggest_revisions", {"model": 3}),
+        ("measure", {"model": "tiny/one", "preset": ["core"]}),
+        ("measure", {"model": "tiny/one", "max_tokens": 10**400}),
+        ("measure", {"model": "tiny/one", "ticket": 5}),
+        ("compare", {"models": ["tiny/one", 3]}),
+        ("cancel", {"ticket": ["a"]}),
+        ("results", {"model": 3}),
+        ("open_result", {"key": ["a"]}),
+        ("figure", {"key": "a", "name": ["norms"]}),
+        ("export", {"report": 3}),
+    ],
+)
+def test_what_the_annotations_do_not_keep_out_is_refused(client: Client, action: str, asked: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match=r"is no text: pass a string\.|is out of range: write one") as refused:
+        client.submit(**asked, api_name=f"/{action}").result()
+    assert len(str(refused.value)) < 200
+
+
 def test_mcp_tools_are_typed_and_one_is_called(space: Space, hub: StandIn) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
@@ -231,7 +253,7 @@ def test_mcp_tools_are_typed_and_one_is_called(space: Space, hub: StandIn) -> No
     for tool in tools:
         assert len(tool.description) > 40, tool.name
         for name, argument in tool.inputSchema["properties"].items():
-            assert argument.get("description"), (tool.name, name)
+            assert argument.get("description", "").endswith("."), (tool.name, name, "Gradio takes one line of it")
             assert "enum" in argument or argument["type"] in ("string", "integer", "array"), (tool.name, name)
     assert schemas["measure"]["required"] == ["model"]
     assert not answer.isError

@@ -18,7 +18,7 @@ from nc_hf.errors import InputError
 from nc_hf.progress import Progress
 
 from .html import sentence
-from .limits import DEFAULT_TOKENS, Figure, Form
+from .limits import DEFAULT_TOKENS, Figure, Form, check_texts
 from .office import Office
 from .tickets import Tickets
 from .turns import Waiting
@@ -63,7 +63,8 @@ class Api:
         """
         from .suggestions import suggest_models
 
-        return suggest_models(text)
+        with _told_to_visitors(text=text):
+            return suggest_models(text)
 
     def suggest_revisions(self, model: str) -> list[str]:
         """List the branches and tags of a model on the Hub, in the order of training.
@@ -76,7 +77,8 @@ class Api:
         """
         from .suggestions import suggest_revisions
 
-        return suggest_revisions(model)
+        with _told_to_visitors(model=model):
+            return suggest_revisions(model)
 
     def measure(
         self,
@@ -106,7 +108,7 @@ class Api:
         Returns:
             First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
         """
-        with _told_to_visitors(), self._tickets.held(ticket) as held:
+        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
             question = self._office.desk().question(model, revision, corpus, text, max_tokens, preset)
             for step in self._office.desk().answer(question, token(oauth_token)):
                 held.check()
@@ -121,7 +123,8 @@ class Api:
         Returns:
             Whether something with this ticket was under way.
         """
-        return self._tickets.call_off(ticket)
+        with _told_to_visitors(ticket=ticket):
+            return self._tickets.call_off(ticket)
 
     def compare(
         self,
@@ -145,12 +148,11 @@ class Api:
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
-            First progress; at the end names, losses, warnings and metrics, each with values, differences to the first
-            model, and the most collapsed one.
+            First progress; at the end names, losses, warnings and metrics with values, differences and a foremost one.
         """
         from nc_hf.report import compare
 
-        with _told_to_visitors(), self._tickets.held(ticket) as held:
+        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
             reports = []
             for question in self._office.desk().compared(models, corpus, text, max_tokens, preset):
                 for step in self._office.desk().answer(question, token(oauth_token)):
@@ -170,14 +172,9 @@ class Api:
         Returns:
             The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
         """
-        listed = []
-        for kept in self._office.desk().store.all():
-            if model.lower() in kept.question.model.lower():
-                about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
-                report = kept.report
-                outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
-                listed.append({"key": kept.key, **about, **outcome})
-        return listed
+        with _told_to_visitors(model=model):
+            found = [kept for kept in self._office.desk().store.all() if model.lower() in kept.question.model.lower()]
+            return [_listed(kept) for kept in found]
 
     def open_result(self, key: str) -> dict[str, Any]:
         """Return a result that is kept.
@@ -188,7 +185,7 @@ class Api:
         Returns:
             key, verdict, places and report.
         """
-        with _told_to_visitors():
+        with _told_to_visitors(key=key):
             kept = self._kept(key)
             return _step(self._office.desk().read(kept, kept.question))
 
@@ -197,15 +194,14 @@ class Api:
 
         Args:
             key: as `results` or `measure` gave it.
-            name: "variability" or "agreement" by token frequency, "norms" and duality by token frequency, or the
-                "cosines" among the commonest tokens.
+            name: "variability", "agreement" or "norms" and duality by token frequency, or "cosines" among tokens.
 
         Returns:
             A PNG as a data URL.
         """
         from .exports import as_png
 
-        with _told_to_visitors():
+        with _told_to_visitors(key=key, name=name):
             drawn = as_png(self._kept(key).report, [name])
         return "data:image/png;base64," + base64.b64encode(drawn).decode()
 
@@ -222,7 +218,7 @@ class Api:
         """
         from .exports import as_text
 
-        with _told_to_visitors():
+        with _told_to_visitors(key=key, form=form, report=report):
             if bool(key) == bool(report):
                 raise InputError("One result is exported: pass the key of a kept one, or a report.")
             return as_text(_read_report(report) if report else self._kept(key).report, form)
@@ -240,9 +236,14 @@ class Api:
 
 
 @contextmanager
-def _told_to_visitors() -> Iterator[None]:
-    """Turn whatever goes wrong into Gradio's error, with a sentence on what to do."""
+def _told_to_visitors(**texts: object) -> Iterator[None]:
+    """Turn whatever goes wrong into Gradio's error, with a sentence on what to do.
+
+    Args:
+        texts: arguments that must be texts; an annotation alone refuses no number or list.
+    """
     try:
+        check_texts(**texts)
         yield
     except Exception as fault:
         raise gr.Error(sentence(fault), print_exception=False) from fault
@@ -270,6 +271,14 @@ def _read_report(text: str) -> Report:
 def token(oauth_token: gr.OAuthToken | None) -> str | bool:
     """Return the visitor's own token; False, so that none is sent, for one who has not logged in."""
     return oauth_token.token if oauth_token is not None else False
+
+
+def _listed(kept: Kept) -> dict[str, Any]:
+    """Return a kept result as an entry of a list."""
+    about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
+    report = kept.report
+    outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
+    return {"key": kept.key, **about, **outcome}
 
 
 def _step(step: Waiting | Progress | Answer) -> dict[str, Any]:

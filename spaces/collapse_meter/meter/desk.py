@@ -11,7 +11,7 @@ from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.progress import Progress
 from nc_hf.report import Report
 
-from .limits import MAX_COMPARED
+from .limits import MAX_COMPARED, check_texts
 from .places import Place, places
 from .question import Question, ask
 from .settings import Settings
@@ -106,9 +106,12 @@ class Desk:
         """Check a comparison: two to six different models or revisions on one text.
 
         Raises:
-            InputError: there are fewer or more, or one cannot be meant.
+            InputError: there are fewer or more, or one cannot be meant, or is no text.
             CorpusError: the text cannot be meant.
         """
+        if not isinstance(models, list):
+            raise InputError(f"What was passed as models is no list: pass 2 to {MAX_COMPARED} ids in one.")
+        check_texts(**{f"models[{place}]": model for place, model in enumerate(models)})
         named = [model for model in models if model.strip()]
         questions = list(dict.fromkeys(self.question(model, "", corpus, text, max_tokens, preset) for model in named))
         if not 2 <= len(questions) <= MAX_COMPARED:

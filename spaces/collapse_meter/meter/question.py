@@ -13,8 +13,9 @@ from nc_hf.hub import parse_reference
 from nc_hf.metrics import PRESETS
 from nc_hf.stories import END_OF_TEXT
 
-from .limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
+from .limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD, check_texts
 
+_SHOWN_BELOW = 10**15  # a number with more digits says no more to its reader, and may have no end
 _DATASET_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#\s]+/[^/?#\s]+)\S*")
 
 
@@ -80,9 +81,10 @@ def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, p
         limit: the largest budget.
 
     Raises:
-        InputError: the model, revision, budget or preset cannot be meant.
+        InputError: the model, revision, budget or preset cannot be meant, or what should be a text is none.
         CorpusError: the corpus cannot be meant, or the text is empty or too long.
     """
+    check_texts(model=model, revision=revision, corpus=corpus, text=text, preset=preset)
     if not model.strip():
         raise InputError("No model is named: write its id, such as EleutherAI/pythia-70m.")
     reference = parse_reference(model, revision.strip() or None, allow_local=False)
@@ -128,9 +130,8 @@ def budget(max_tokens: object, limit: int) -> int:
     if isinstance(max_tokens, bool) or not isinstance(max_tokens, int | float) or max_tokens != max_tokens:
         raise InputError(f"The token budget must be a number: write one from {MIN_TOKENS:,} to {limit:,}.")
     if not MIN_TOKENS <= max_tokens <= limit:
-        raise InputError(
-            f"A token budget of {max_tokens:,.0f} is out of range: write one from {MIN_TOKENS:,} to {limit:,}."
-        )
+        given = f"A token budget of {max_tokens:,.0f}" if abs(max_tokens) < _SHOWN_BELOW else "That token budget"
+        raise InputError(f"{given} is out of range: write one from {MIN_TOKENS:,} to {limit:,}.")
     return int(max_tokens)
 
 
