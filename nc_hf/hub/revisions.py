@@ -12,6 +12,10 @@ from huggingface_hub import HfApi
 from nc_hf.errors import HubError, InputError
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.reference import parse_reference
+from nc_hf.report.trajectory import counted
+
+# A number with k or m behind it, then one without, which has no decimals (v1.10 follows v1.9), then words.
+_PART = re.compile(r"(\d+(?:\.\d+)?)([km])(?![a-z0-9])|(\d+)|(\D+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Revision:
 def list_revisions(
     reference: str, select: str | Sequence[str] = "all", *, every: int = 1, token: str | bool | None = None
 ) -> list[Revision]:
-    """List branches and tags of a model in the order of their numbers (``step512`` before ``step1000``).
+    """List branches and tags of a model in the order of their numbers (``step512`` before ``step1000`` and ``step2k``).
 
     ``main`` and ``master``, where training ended, come last.
 
@@ -67,13 +71,15 @@ def _choose(name: str, known: list[str], select: str | Sequence[str]) -> list[st
 
 
 def _training_order(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Sort key: numbers by value, words by letters, the final state last.
+    """Sort key: numbers by value, k and m multiplied out, words by letters, the final state last.
 
-    >>> sorted(["main", "step1000", "step512", "step0"], key=_training_order)
-    ['step0', 'step512', 'step1000', 'main']
+    >>> sorted(["main", "step1000", "step2k", "step512", "step0"], key=_training_order)
+    ['step0', 'step512', 'step1000', 'step2k', 'main']
     """
-    parts = re.split(r"(\d+)", name)
-    return name in ("main", "master"), [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    parts = (part.groups("") for part in _PART.finditer(name))
+    return name in ("main", "master"), [
+        (-1, word) if word else (counted(large or number, suffix), "") for large, suffix, number, word in parts
+    ]
 
 
 def _shown(names: Sequence[str]) -> str:

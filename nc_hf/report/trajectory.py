@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,16 @@ def step_of(revision: str) -> int | None:
     [1000, 50000, 500, None, None]
     """
     found = _STEP.search(revision)
-    return round(float(found[1]) * _THOUSANDS[found[2].lower()]) if found else None
+    return counted(found[1], found[2]) if found else None
+
+
+def counted(number: str, suffix: str = "") -> int:
+    """Read a number with what multiplies it: nothing, k or m, in either case.
+
+    >>> counted("0004000"), counted("1.5", "K")
+    (4000, 1500)
+    """
+    return round(Fraction(number) * _THOUSANDS[suffix.lower()])
 
 
 @dataclass(frozen=True)

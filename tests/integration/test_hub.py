@@ -584,6 +584,15 @@ def test_revisions_come_in_the_order_of_training(trajectory: str, how: dict[str,
     assert [revision.name for revision in list_revisions(trajectory, **how)] == names
 
 
+def test_thousands_and_digits_of_any_script_have_their_place(hub: StandIn) -> None:
+    repository = hub.add("someone/thousands", {"config.json": "{}"})
+    names = ["step-500", "step-900", "step-1k", "step-1.5K", "step-2k-105b", "step-10k", "step-1M", "v1.9", "v1.10", "v1²"]
+    for name in [*reversed(names), "rev①"]:
+        repository.branches[name] = repository.branches["main"]
+    listed = [revision.name for revision in list_revisions(repository.id)]
+    assert listed == ["rev①", *names, "main"]
+
+
 def test_revisions_carry_their_commits(hub: StandIn, trajectory: str) -> None:
     assert {each.name: each.commit for each in list_revisions(trajectory, "step*")} == {
         name: sha for name, sha in hub.get(trajectory).branches.items() if name != "main"

@@ -53,6 +53,8 @@ def shown(course: Trajectory, columns: int) -> str:
         ("global_step100", 100),
         ("iter_0004000", 4_000),
         ("checkpoint-500", 500),
+        ("step2.3M", 2_300_000),
+        ("step" + "9" * 400, 10**400 - 1),
         ("main", None),
         ("v2.0", None),
         ("step10b", None),
