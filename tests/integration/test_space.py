@@ -227,7 +227,7 @@ def test_a_result_is_found_by_commit_text_and_options_alone(hub: StandIn, tmp_pa
     asked = question(corpus="hub:c/d")
     key = identify(asked, False).key
     store = Store(tmp_path)
-    store.keep(key, asked, report)
+    store.keep(Kept(key, asked, report, "d" * 40))
     assert identify(question("https://huggingface.co/a/b", corpus="hub:c/d"), False).key == key
     other = [
         question(corpus="builtin"),
@@ -239,6 +239,7 @@ def test_a_result_is_found_by_commit_text_and_options_alone(hub: StandIn, tmp_pa
     assert reopened is not None
     assert reopened.report == report
     assert reopened.question == asked
+    assert reopened.text_commit == "d" * 40
     repository.commit({"README.md": "changed"})
     assert identify(asked, False).key != key
 
@@ -248,6 +249,43 @@ def test_a_newer_nc_hf_measures_anew(hub: StandIn, monkeypatch: pytest.MonkeyPat
     key = identify(question(), False).key
     monkeypatch.setattr("nc_hf.__version__", "9.9.9")
     assert identify(question(), False).key != key
+
+
+def of(report: Report, commit: str, version: str = "0.1.0") -> Report:
+    """The report as if of another model's commit, by some version of nc_hf."""
+    model = dataclasses.replace(report.model, commit=commit)
+    return dataclasses.replace(report, model=model, versions={**report.versions, "nc_hf": version})
+
+
+@pytest.mark.parametrize("corpus", ["hub:c/d", "tinystories", "builtin"])
+def test_a_result_is_placed_among_those_on_its_very_text_alone(tmp_path: Path, report: Report, corpus: str) -> None:
+    store, asked = Store(tmp_path), question(corpus=corpus)
+    text = None if corpus == "builtin" else "d" * 40
+    same = Kept("0" * 32, asked, of(report, "other"), text)
+    mine = Kept("5" * 32, asked, of(report, "mine"), text)
+    others = [
+        Kept("1" * 32, asked, of(report, "moved"), "e" * 40),
+        Kept("2" * 32, asked, of(report, "newer", "9.9.9"), text),
+        Kept("3" * 32, dataclasses.replace(asked, preset="full"), of(report, "full"), text),
+        Kept("4" * 32, dataclasses.replace(asked, max_tokens=3_000), of(report, "longer"), text),
+        mine,
+    ]
+    for kept in (same, *others):
+        store.keep(kept)
+    for each in (store, Store(tmp_path)):
+        assert [like.model.commit for like in each.like(mine)] == ["other"]
+
+
+def test_a_result_on_an_unknown_commit_of_its_text_is_placed_among_none(tmp_path: Path, report: Report) -> None:
+    store, asked = Store(tmp_path), question(corpus="hub:c/d")
+    store.keep(Kept("0" * 32, asked, of(report, "old")))
+    file = tmp_path / f"{'0' * 32}.json"
+    older = json.loads(file.read_text())
+    del older["text_commit"]  # as it was written at first
+    file.write_text(json.dumps(older))
+    reopened = Store(tmp_path)
+    assert reopened.find("0" * 32) is not None
+    assert list(reopened.like(Kept("", asked, of(report, "mine")))) == []
 
 
 @pytest.mark.slow
@@ -294,7 +332,17 @@ def test_a_data_set_that_moves_meanwhile_is_not_kept_under_its_old_commit(hub: S
     assert desk.store.all() == []
     *_, still = desk.answer(asked, False)
     assert isinstance(still, Answer)
+    assert {place.among for place in moved.places.values()} == {0}
     assert [kept.key for kept in desk.store.all()] == [still.key]
+    hub.add("a/two", gpt2_files(1))
+    *_, beside = desk.answer(question("a/two", corpus="hub:c/d"), False)
+    assert isinstance(beside, Answer)
+    assert {place.among for place in beside.places.values()} == {1}
+    dataset.commit({"README.md": "changed again"})
+    hub.add("a/three", gpt2_files(2))
+    *_, alone = desk.answer(question("a/three", corpus="hub:c/d"), False)
+    assert isinstance(alone, Answer)
+    assert {place.among for place in alone.places.values()} == {0}
 
 
 def test_only_what_everybody_may_read_may_be_kept(hub: StandIn) -> None:
@@ -326,7 +374,7 @@ def test_results_are_pushed_to_a_data_set_and_fetched_from_it(
     hub.add("a/b", gpt2_files())
     key = identify(question(), False).key
     store = Store(tmp_path / "here", "writer/results")
-    store.keep(key, question(), report)
+    store.keep(Kept(key, question(), report))
     assert store.push() is not None
     held = hub.get("writer/results", "dataset").at("main").files
     assert f"{key}.json" in held
@@ -341,7 +389,7 @@ def test_results_are_pushed_to_a_data_set_and_fetched_from_it(
 
 def test_without_a_token_results_stay_on_this_machine(hub: StandIn, tmp_path: Path, report: Report) -> None:
     store = Store(tmp_path, "writer/results")
-    store.keep("0" * 32, question(), report)
+    store.keep(Kept("0" * 32, question(), report))
     assert store.find("0" * 32) is not None
     assert store.push() is None
 

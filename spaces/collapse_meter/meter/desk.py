@@ -68,7 +68,8 @@ class Desk:
 
     def read(self, kept: Kept, question: Question) -> Answer:
         """Return what is kept as the answer to a question, which may name the same commit by another revision."""
-        return self._answer(kept.key, question, _as_asked(kept.report, question), kept=True)
+        asked = replace(kept, question=question, report=_as_asked(kept.report, question))
+        return self._answer(asked, kept=True)
 
     def answer(self, question: Question, token: str | bool) -> Iterator[Waiting | Progress | Answer]:
         """Yield how far it is, and at the end the answer; closing the iterator calls the work off.
@@ -97,8 +98,9 @@ class Desk:
                 if isinstance(step, Progress):
                     yield step
                 else:
-                    public = identity.public and _unmoved(identity, pinned, token)
-                    yield self._measured(identity.key, question, _as_asked(step, question), public)
+                    yield self._measured(
+                        identity, question, _as_asked(step, question), _unmoved(identity, pinned, token)
+                    )
         finally:
             self._turns.leave(place)
 
@@ -121,18 +123,21 @@ class Desk:
             )
         return questions
 
-    def _measured(self, key: str, question: Question, report: Report, public: bool) -> Answer:
-        if public:
-            try:
-                self.store.keep(key, question, report)
-            except FileError as fault:
-                _LOG.error("A result was not kept: %s", fault)
-                public = False
-        return self._answer(key if public else "", question, report, kept=False)
+    def _measured(self, identity: Identity, question: Question, report: Report, unmoved: bool) -> Answer:
+        measured = Kept(identity.key, question, report, identity.text_commit if unmoved else None)
+        if not (identity.public and unmoved):
+            return self._answer(replace(measured, key=""), kept=False)
+        try:
+            self.store.keep(measured)
+        except FileError as fault:
+            _LOG.error("A result was not kept: %s", fault)
+            measured = replace(measured, key="")
+        return self._answer(measured, kept=False)
 
-    def _answer(self, key: str, question: Question, report: Report, *, kept: bool) -> Answer:
-        like = self.store.like(question, report.model.commit)
-        return Answer(key, question, report, verdict(report), places(report, like), kept)
+    def _answer(self, found: Kept, *, kept: bool) -> Answer:
+        report = found.report
+        placed = places(report, self.store.like(found))
+        return Answer(found.key, found.question, report, verdict(report), placed, kept)
 
 
 def _as_asked(report: Report, question: Question) -> Report:

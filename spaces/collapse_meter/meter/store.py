@@ -39,20 +39,38 @@ class Identity:
         key: equal means the same weights, the same text, the same options and the same version of nc_hf.
         commit: of the model, 40 hexadecimal digits: the one to measure, whatever its branch names by then.
         public: whether everybody may read the model and the text, so that the answer may be kept for others.
+        text_commit: of the data set; None where the text comes from none.
     """
 
     key: str
     commit: str
     public: bool
+    text_commit: str | None = None
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer and its question."""
+    """An answer and its question.
+
+    Attributes:
+        key: of the question's identity; empty where the answer is not kept.
+        question: what was asked.
+        report: what was measured; it names the version of nc_hf that did.
+        text_commit: of the data set that was read; None where there is none, or where it is not known.
+    """
 
     key: str
     question: Question
     report: Report
+    text_commit: str | None = None
+
+    @property
+    def circumstances(self) -> tuple[object, ...] | None:
+        """What another answer must share to be compared with this one; None where the text is not known for sure."""
+        asked = self.question
+        if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
+            return None
+        return asked.corpus, self.text_commit, asked.max_tokens, asked.preset, self.report.versions.get("nc_hf")
 
 
 def identify(question: Question, token: str | bool) -> Identity:
@@ -75,6 +93,7 @@ def identify(question: Question, token: str | bool) -> Identity:
             text = api.dataset_info(dataset, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         parts.append(text.sha)
         public = public and not text.private and not text.gated
+        return Identity(_key(parts), commit, public, text.sha)
     return Identity(_key(parts), commit, public)
 
 
@@ -95,20 +114,20 @@ class Store:
         """Return the result of that key."""
         return self._kept.get(key)
 
-    def keep(self, key: str, question: Question, report: Report) -> None:
+    def keep(self, kept: Kept) -> None:
         """Keep a result for everybody: only for what everybody may read.
 
         Raises:
             FileError: the disk does not take it.
         """
-        kept = Kept(key, question, report)
-        about = {name: value for name, value in asdict(question).items() if name != "text"}
-        text = json.dumps({"question": about, "report": report.to_dict()}, ensure_ascii=False, allow_nan=False)
+        about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
+        document = {"question": about, "text_commit": kept.text_commit, "report": kept.report.to_dict()}
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         with self._scheduler.lock if self._scheduler else nullcontext():
-            write_text(self.folder / f"{key}.json", text)
+            write_text(self.folder / f"{kept.key}.json", text)
         with self._lock:
-            self._kept.pop(key, None)
-            self._kept[key] = kept
+            self._kept.pop(kept.key, None)
+            self._kept[kept.key] = kept
             while len(self._kept) > _MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
 
@@ -121,18 +140,18 @@ class Store:
         with self._lock:
             return sorted(self._kept.values(), key=lambda kept: kept.report.created, reverse=True)
 
-    def like(self, kept: Question, commit: str | None) -> Iterable[Report]:
-        """Other models' results on the same text with the same options."""
-        for other in self.all():
-            asked = other.question
-            same = (asked.corpus, asked.max_tokens, asked.preset) == (kept.corpus, kept.max_tokens, kept.preset)
-            if same and other.report.model.commit != commit:
+    def like(self, mine: Kept) -> Iterable[Report]:
+        """Other models' results by the same version of nc_hf, on the same commit of the text, with the same options."""
+        for other in self.all() if mine.circumstances is not None else []:
+            same = other.circumstances == mine.circumstances
+            if same and other.report.model.commit != mine.report.model.commit:
                 yield other.report
 
     def _read(self, path: Path) -> None:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            kept = Kept(path.stem, Question(**document["question"]), Report.from_dict(document["report"]))
+            question, report = Question(**document["question"]), Report.from_dict(document["report"])
+            kept = Kept(path.stem, question, report, document.get("text_commit"))  # not in what older ones wrote
         except (OSError, ValueError, TypeError, KeyError, FileError) as fault:
             _LOG.warning("%s is no kept result and is left aside: %s", path, fault)
             return
