@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from nc_hf.errors import InputError
 from nc_hf.plots.parts import Floats, heading, plain, subject, tokens_of
 from nc_hf.report import Report
 from nc_hf.style import styled
@@ -18,17 +19,22 @@ def cosine_figure(report: Report, *, dark: bool = False) -> Figure:
     """Draw cos(m_c, m_c') among the commonest tokens, ordered by clustering so that blocks are groups of like means.
 
     Raises:
-        InputError: the report holds no single tokens.
+        InputError: the report holds no single tokens, or fewer than two whose mean has a direction.
     """
     record = tokens_of(report).commonest
     cosines = np.array(record.cosines)
     defined = np.isfinite(np.diag(cosines))
     cosines = cosines[np.ix_(defined, defined)]
     texts = [plain(text) for text, kept in zip(record.texts, defined, strict=True) if kept]
+    if len(texts) < 2:
+        raise InputError(
+            f"the report of {report.name} has fewer than two common tokens whose mean has a direction: measure on more "
+            "text, or a model whose features tell tokens apart."
+        )
     order = similar_together(cosines)
     shown = cosines[np.ix_(order, order)].copy()
     np.fill_diagonal(shown, np.nan)
-    limit = np.ceil(10 * np.nanmax(np.abs(shown))) / 10
+    limit = max(np.ceil(10 * np.nanmax(np.abs(shown))), 1) / 10  # cosines that are all 0 need a scale too
     figure = Figure(figsize=(1.6 + 0.185 * len(texts), 1.1 + 0.185 * len(texts)), layout="constrained")
     axes = figure.subplots()
     # Cividis grows steadily lighter, through grey at 0: grey prints keep the order, and its ends differ to all eyes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -54,8 +55,9 @@ class Points(Protocol):
 def trajectory_figure(trajectory: Points, *, dark: bool = False) -> Figure:
     """Draw the loss and every metric over the saved states, with one standard error shaded.
 
-    The x axis is the step of training where at least two names tell one; states whose names tell none are then left
-    out and named below. Otherwise it is the order of the states.
+    The x axis is the step of training where at least two names tell one and each is above the one before; states whose
+    names tell none are then left out and named below. Otherwise it is the order of the states, as with the steps of
+    several stages of training, each of which begins anew.
 
     Raises:
         InputError: fewer than two states.
@@ -64,8 +66,8 @@ def trajectory_figure(trajectory: Points, *, dark: bool = False) -> Figure:
     if len(points) < 2:
         raise InputError(f"a trajectory takes two saved states or more, not {len(points)}: name more revisions.")
     stepped = [point for point in points if point.step is not None]
-    by_step = len(stepped) > 1
-    shown = sorted(stepped, key=lambda point: point.step or 0) if by_step else points
+    by_step = len(stepped) > 1 and all((a.step or 0) < (b.step or 0) for a, b in pairwise(stepped))
+    shown = stepped if by_step else points
     places = np.array([point.step or 0 for point in shown] if by_step else range(len(shown)), dtype=np.float64)
     names = list(dict.fromkeys(name for point in shown for name in point.report.metrics))
     rows = math.ceil((1 + len(names)) / _ACROSS)
@@ -128,6 +130,6 @@ def name_axis(axes: Axes, revisions: Sequence[str]) -> None:
     """Label saved states by name, every n-th where they are many."""
     every = math.ceil(len(revisions) / _MOST_NAMES)
     places = range(0, len(revisions), every)
-    names = [plain(shortened(revisions[place], 16)) for place in places]
+    names = [plain(shortened(revisions[place], 24)) for place in places]
     axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlabel("revision")

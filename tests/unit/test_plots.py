@@ -29,7 +29,7 @@ from nc_hf.plots import (
     variability_figure,
 )
 from nc_hf.plots.cosines import similar_together
-from nc_hf.plots.parts import plain
+from nc_hf.plots.parts import plain, shortened
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
 from nc_hf.style import DARK, LIGHT, Palette
@@ -149,6 +149,26 @@ class TestTokens:
         names = [tick.get_text() for tick in cosine_figure(odd).axes[0].get_yticklabels()]
         assert sorted(names) == sorted(record.texts[:1] + record.texts[2:])
 
+    @pytest.mark.parametrize("directions", [0, 1])
+    def test_means_without_directions_have_no_cosines(self, report: Report, directions: int) -> None:
+        """As of a model whose features do not depend on the text."""
+        assert report.token_table is not None
+        record = report.token_table.commonest
+        cosines = np.full_like(record.cosines, math.nan)
+        cosines[:directions, :directions] = 1.0
+        bare = replace(record, cosines=cosines.tolist())
+        flat = replace(report, token_table=replace(report.token_table, commonest=bare))
+        with pytest.raises(InputError, match="fewer than two common tokens whose mean has a direction: measure on"):
+            cosine_figure(flat)
+
+    def test_cosines_that_are_all_zero_have_a_scale(self, report: Report, tmp_path: Path) -> None:
+        assert report.token_table is not None
+        record = report.token_table.commonest
+        square = replace(record, cosines=np.eye(len(record.texts)).tolist())
+        figure = cosine_figure(replace(report, token_table=replace(report.token_table, commonest=square)))
+        assert figure.axes[0].images[0].get_clim() == (-0.1, 0.1)
+        save_figure(figure, tmp_path, "cosines")
+
     def test_any_text_of_a_token_can_be_drawn(self, report: Report, tmp_path: Path) -> None:
         """What mathematics, escapes or a missing character would turn into something else, or an error."""
         assert report.token_table is not None
@@ -222,6 +242,24 @@ class TestTrajectory:
             "late",
             "main",
         ]
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["stage1-step1000-tokens4B", "stage1-step9000-tokens38B", "stage2-ingredient1-step1000-tokens5B", "main"],
+            ["step1000", "step-1k", "step2000"],
+            ["step3000", "step2000", "step1000"],
+        ],
+    )
+    def test_steps_that_do_not_increase_stand_in_the_order_of_the_list(self, report: Report, names: list[str]) -> None:
+        """The steps of a second stage begin anew; sorted by them, the stages would be mixed."""
+        figure = trajectory_figure(trajectory(report, names))
+        curve = panel(figure, "nc1_cdnv").lines[0]
+        assert list(curve.get_xdata()) == list(range(len(names)))
+        assert list(curve.get_ydata()) == [1 / (place + 1) for place in range(len(names))]
+        labels = [tick.get_text() for tick in figure.axes[len(report.metrics)].get_xticklabels()]
+        assert labels == [shortened(name, 24) for name in names]
+        assert "not shown" not in words(figure)
 
     def test_a_name_without_a_step_among_steps_is_said_to_be_left_out(self, report: Report) -> None:
         figure = trajectory_figure(trajectory(report, ["step1", "step2", "main"]))

@@ -54,7 +54,7 @@ def shown(course: Trajectory, columns: int) -> str:
         ("iter_0004000", 4_000),
         ("checkpoint-500", 500),
         ("step2.3M", 2_300_000),
-        ("step" + "9" * 400, 10**400 - 1),
+        pytest.param("step" + "9" * 400, 10**400 - 1, id="digits beyond a float"),
         ("main", None),
         ("v2.0", None),
         ("step10b", None),
