@@ -114,14 +114,20 @@ def test_eight_questions_at_once_all_come_out_right(client: Client, space: Space
 
 def test_models_are_compared(client: Client, hub: StandIn) -> None:
     repository = hub.add("tiny/compared", gpt2_files(0))
-    repository.tags["late"] = repository.commit(gpt2_files(5))
-    job = client.submit(
-        ["tiny/compared", "tiny/compared@late"], corpus="builtin", max_tokens=2_000, api_name="/compare"
-    )
-    found = job.result()
-    assert found["names"] == ["tiny/compared", "tiny/compared@late"]
+    repository.tags["early"] = repository.branches["main"]
+    commit = repository.commit(gpt2_files(5))
+    asked = {"corpus": "builtin", "max_tokens": 2_000, "api_name": "/compare"}
+    found = client.submit(["tiny/compared@early", "tiny/compared"], **asked).result()
+    assert found["names"] == ["tiny/compared@early", "tiny/compared"]
     assert found["warnings"] == []
-    assert set(found["metrics"]["nc4_agreement"]["values"]) == set(found["names"])
+    values = found["metrics"]["nc4_agreement"]["values"]
+    assert set(values) == set(found["names"])
+    assert values["tiny/compared"] != values["tiny/compared@early"]
+    names = ["tiny/compared", "tiny/compared@early", "tiny/compared@main"]
+    assert client.submit(names, **asked).result()["warnings"] == [
+        f"tiny/compared and tiny/compared@main are one commit ({commit[:7]}), so their values agree; "
+        "name another revision."
+    ]
     with pytest.raises(Exception, match="2 to 6 different models"):
         client.predict(["tiny/compared"], api_name="/compare")
 

@@ -150,7 +150,7 @@ class Api:
         Returns:
             First progress; at the end names, losses, warnings and metrics with values, differences and a foremost one.
         """
-        from nc_hf.report import compare
+        from .desk import side_by_side
 
         with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
             reports = []
@@ -161,7 +161,7 @@ class Api:
                         yield {"model": question.name, **_step(step)}
                     else:
                         reports.append(step.report)
-            yield compare(reports).to_dict()
+            yield side_by_side(reports).to_dict()
 
     def results(self, model: str = "") -> list[dict[str, Any]]:
         """List the results that are kept.

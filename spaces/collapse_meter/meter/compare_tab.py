@@ -96,13 +96,12 @@ class CompareTab:
             yield self.run.failed(sentence(fault))
 
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
-        from nc_hf.report import compare
-
         from .charts import STRATA, overlay_frame
+        from .desk import side_by_side
         from .exports import comparison_links
         from .tables import comparison_table
 
-        comparison = compare(reports)
+        comparison = side_by_side(reports)
         first = comparison.metrics[0].name
         strata = overlay_frame(reports, comparison.names)
         bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.progress import Progress
-from nc_hf.report import Report
+from nc_hf.report import Comparison, Report, compare
 
 from .limits import MAX_COMPARED, check_texts
 from .places import Place, places
@@ -138,6 +138,21 @@ class Desk:
         report = found.report
         placed = places(report, self.store.like(found))
         return Answer(found.key, found.question, report, verdict(report), placed, kept)
+
+
+def side_by_side(reports: Sequence[Report]) -> Comparison:
+    """Compare reports, and say which of them are of one commit under several names."""
+    comparison = compare(reports)
+    by_commit: dict[tuple[str, str | None], list[str]] = {}
+    for name, report in zip(comparison.names, reports, strict=True):
+        by_commit.setdefault((report.model.id, report.model.commit), []).append(name)
+    same = [
+        f"{', '.join(names[:-1])} and {names[-1]} are one commit ({(commit or '')[:7]}), so their values agree; "
+        "name another revision."
+        for (_, commit), names in by_commit.items()
+        if len(names) > 1
+    ]
+    return replace(comparison, warnings=(*comparison.warnings, *same))
 
 
 def _as_asked(report: Report, question: Question) -> Report:
