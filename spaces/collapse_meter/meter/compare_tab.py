@@ -42,6 +42,7 @@ class CompareTab:
                     show_label=False,
                     x="model",
                     y="value",
+                    x_label_angle=-60,  # names are longer than a bar is wide
                     tooltip="all",
                     height=340,
                     min_width=260,
