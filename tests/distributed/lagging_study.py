@@ -18,6 +18,7 @@ def seen_by_rank_1(self: Ledger, cell: Cell) -> str | None:
     return "it failed" if cell == self.study.cells[0] else failure(self, cell)
 
 
-if os.environ.get("RANK") == "1":
-    Ledger.failure = seen_by_rank_1  # type: ignore[method-assign]
-runpy.run_path(str(RECIPE), run_name="__main__")
+if __name__ == "__main__":
+    if os.environ["RANK"] == "1":
+        Ledger.failure = seen_by_rank_1  # type: ignore[method-assign]
+    runpy.run_path(str(RECIPE), run_name="__main__")
