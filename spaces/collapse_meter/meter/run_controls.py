@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,9 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 QUICK: dict[str, Any] = {**QUIET, "concurrency_id": "quick", "concurrency_limit": 8}
 # The button is disabled while it works; "once" would also ignore the first press after a cancel.
 SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 16, "trigger_mode": "multiple"}
+_SETTLED_SECONDS = 1.5
+_IDLE = (gr.update(interactive=True), gr.update(visible=False))
+"""Of the buttons that start and cancel."""
 
 
 class RunControls:
@@ -40,14 +44,16 @@ class RunControls:
 
     def cancel(self, work: Any) -> None:
         """Let the second button call off the work that an event started."""
-        self.stop.click(
-            lambda: (message("Cancelled.", "note"), gr.update(interactive=True), gr.update(visible=False)),
+        called_off = self.stop.click(
+            lambda: (message("Cancelled.", "note"), *_IDLE),
             None,
             [self.status, self.start, self.stop],
             cancels=[work],
             queue=False,
             **QUIET,
         )
+        # A last step of the work that was on its way to the page may come after this, and disable the button for good.
+        called_off.then(_after_the_last_step, None, [self.start, self.stop], queue=False, **QUIET)
 
     def running(self, status: str) -> dict[Any, Any]:
         """Show how far it is, as HTML."""
@@ -68,3 +74,8 @@ class RunControls:
             self.stop: gr.update(visible=running),
             self.result: gr.update(visible=result),
         }
+
+
+async def _after_the_last_step() -> tuple[Any, ...]:
+    await asyncio.sleep(_SETTLED_SECONDS)
+    return _IDLE
