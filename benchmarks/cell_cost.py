@@ -18,11 +18,11 @@ import torch
 from timing import machine, ratio_of_seconds, seconds_of
 from transformers.utils.logging import disable_progress_bar
 
-from nc_hf.collect import collect
-from nc_hf.collection import Collection
-from nc_hf.corpus import TokenBlocks
-from nc_hf.metrics import compute_metrics
-from nc_hf.study.estimate import forward_flops
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.one_pass import collect
+from nc_hf.metrics.compute import compute_metrics
+from nc_hf.study.cost import forward_flops
 from nc_hf.study.grid import INITIAL, Cell, Study, load_study
 from nc_hf.study.models import build_model
 from nc_hf.study.text import StudyText

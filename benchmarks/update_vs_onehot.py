@@ -7,7 +7,8 @@ from unittest.mock import patch
 import torch
 from timing import machine, ratio
 
-from nc_hf import ClassStatistics, accumulation
+from nc_hf import ClassStatistics
+from nc_hf.statistics import accumulation
 
 TOKENS, DIM, CLASSES, REPEATS = 2048, 768, 29_233, 20
 

@@ -13,12 +13,12 @@ from transformers import PreTrainedModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the builders in tests
 
-from nc_hf.anatomy import find_blocks, find_decoder
-from nc_hf.collect import collect
-from nc_hf.corpus import TokenBlocks
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import NCError, TapError
-from nc_hf.head import ClassifierHead
-from nc_hf.tap import FeatureTap
+from nc_hf.measurement.one_pass import collect
+from nc_hf.model.anatomy import find_blocks, find_decoder
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.tap import FeatureTap
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD, VOCAB_SIZE
 
 DOCUMENT = Path(__file__).with_suffix(".md")

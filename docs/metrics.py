@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nc_hf.metrics import METRICS, PRESETS
-from nc_hf.report.words import ARROWS, FAMILIES, by_family
+from nc_hf.metrics.table import FAMILIES
+from nc_hf.report.words import ARROWS, by_family
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- metrics: written by docs/metrics.py -->", "<!-- metrics: end -->"
@@ -27,7 +28,7 @@ def definitions() -> str:
     """Return every metric with formula and source, by family."""
     sections = []
     for family, names in by_family(METRICS).items():
-        title, meaning = FAMILIES[family]
+        title, meaning = FAMILIES[family].title, FAMILIES[family].meaning
         rows = ["| metric | collapse | formula | source |", "|---|:-:|---|---|"]
         for metric in map(METRICS.__getitem__, names):
             formula = metric.formula.replace("|", "\\|")

@@ -5,46 +5,37 @@ Names are imported when first used, so that ``import nc_hf`` and ``nc-hf --help`
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nc_hf.runtime.lazy import lazy_names
+from nc_hf.runtime.version import VERSION
 
 if TYPE_CHECKING:
-    from nc_hf.callback import NeuralCollapseCallback as NeuralCollapseCallback
-    from nc_hf.head import ClassifierHead as ClassifierHead
-    from nc_hf.measuring import measure as measure
-    from nc_hf.metrics import METRICS as METRICS
-    from nc_hf.metrics import PRESETS as PRESETS
-    from nc_hf.metrics import compute_metrics as compute_metrics
-    from nc_hf.report import Report as Report
+    from nc_hf.measurement.measure import measure as measure
+    from nc_hf.measurement.trajectory import trajectory as trajectory
+    from nc_hf.metrics.compute import compute_metrics as compute_metrics
+    from nc_hf.metrics.table import METRICS as METRICS
+    from nc_hf.metrics.table import PRESETS as PRESETS
+    from nc_hf.model.head import ClassifierHead as ClassifierHead
+    from nc_hf.report.report import Report as Report
     from nc_hf.report.trajectory import Trajectory as Trajectory
-    from nc_hf.statistics import ClassStatistics as ClassStatistics
-    from nc_hf.trajectories import trajectory as trajectory
+    from nc_hf.statistics.class_statistics import ClassStatistics as ClassStatistics
+    from nc_hf.training.callback import NeuralCollapseCallback as NeuralCollapseCallback
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
-_HOME = {
-    "ClassStatistics": "nc_hf.statistics",
-    "ClassifierHead": "nc_hf.head",
-    "METRICS": "nc_hf.metrics",
-    "NeuralCollapseCallback": "nc_hf.callback",
-    "PRESETS": "nc_hf.metrics",
-    "Report": "nc_hf.report",
-    "Trajectory": "nc_hf.report.trajectory",
-    "compute_metrics": "nc_hf.metrics",
-    "measure": "nc_hf.measuring",
-    "trajectory": "nc_hf.trajectories",
-}
-
-__all__ = ["__version__", *_HOME]
-
-
-def __getattr__(name: str) -> Any:
-    """Import the module that holds a public name when the name is first asked for."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'nc_hf' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names."""
-    return sorted(__all__)
+_names, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "measurement.measure": ("measure",),
+        "measurement.trajectory": ("trajectory",),
+        "metrics.compute": ("compute_metrics",),
+        "metrics.table": ("METRICS", "PRESETS"),
+        "model.head": ("ClassifierHead",),
+        "report.report": ("Report",),
+        "report.trajectory": ("Trajectory",),
+        "statistics.class_statistics": ("ClassStatistics",),
+        "training.callback": ("NeuralCollapseCallback",),
+    },
+)
+__all__ = ["__version__", *_names]

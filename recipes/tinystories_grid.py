@@ -24,17 +24,17 @@ from rich.console import Console
 from rich.table import Table
 
 from nc_hf.errors import NCError, StudyError
-from nc_hf.files import write_text
-from nc_hf.study.against_loss import loss_figure
-from nc_hf.study.estimate import shard
+from nc_hf.report.figures.style import save_figure
+from nc_hf.runtime.files import write_text
+from nc_hf.study.analysis.against_loss import loss_figure
+from nc_hf.study.analysis.results import read_results
+from nc_hf.study.cost import shard
+from nc_hf.study.display import StudyProgress, duration
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import run_local
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress, duration
-from nc_hf.study.results import read_results
 from nc_hf.study.training import process_batch, training_arguments
-from nc_hf.style import save_figure
 
 PRESETS = Path(__file__).parent / "presets"
 SETTINGS = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}

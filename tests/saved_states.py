@@ -10,9 +10,9 @@ import torch
 from huggingface_hub import create_branch, create_repo
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from nc_hf.packing import pack_texts
-from nc_hf.stories import builtin_tokenizer, stories
-from nc_hf.textfiles import open_texts
+from nc_hf.corpus.blocks import pack_texts
+from nc_hf.corpus.files import open_texts
+from nc_hf.corpus.stories import builtin_tokenizer, stories
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_STORIES = ROOT.parent / "shared" / "data" / "tinystories"

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
-from nc_hf.corpus import TokenBlocks
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.metrics import AgreementCounts, count_agreement
 
 VOCAB_SIZE = 64

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nc_hf.errors import FileError, InputError
-from nc_hf.options import MeasureOptions
+from nc_hf.measurement.options import MeasureOptions
 
 if TYPE_CHECKING:
     from accelerate.state import PartialState

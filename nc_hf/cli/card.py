@@ -33,8 +33,8 @@ def card_command(
         raise InputError("--figure draws beside the card: say with --output where that is.")
     check_writable(output)
 
-    from nc_hf.files import write_text
     from nc_hf.report import Report
+    from nc_hf.runtime.files import write_text
 
     loaded = [Report.load(path) for path in reports]
     if output is None:
@@ -59,8 +59,8 @@ def _draw(reports: Sequence[Report], card: Path) -> dict[int | None, str]:
     """Save a figure of each report, and under None one of their comparison; return the Markdown that shows each."""
     from urllib.parse import quote
 
-    from nc_hf.plots import comparison_figure, save_figure, variability_figure
-    from nc_hf.report.card import plain
+    from nc_hf.report.figures import comparison_figure, save_figure, variability_figure
+    from nc_hf.report.markdown import plain
 
     drawn: dict[int | None, tuple[str, Figure]] = {
         place: (f"Variability by token frequency of {report.name}", variability_figure(report))

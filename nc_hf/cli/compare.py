@@ -10,7 +10,7 @@ import typer
 
 from nc_hf.cli.arguments import OUT, CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.errors import InputError
-from nc_hf.options import MeasureOptions
+from nc_hf.measurement.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
@@ -45,8 +45,8 @@ def compare_command(
 
     from rich.console import Console
 
-    from nc_hf.files import write_text
     from nc_hf.report import Report, compare
+    from nc_hf.runtime.files import write_text
 
     reports = {name: Report.load(name) for name in names if name.endswith(".json")}
     if models := [name for name in names if name not in reports]:
@@ -67,9 +67,9 @@ def compare_command(
 
 def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:
     """Measure each model once, on a text that is read once."""
-    from nc_hf.corpus import PackedOnce, open_corpus
+    from nc_hf.corpus.corpus import PackedOnce, open_corpus
     from nc_hf.hub import parse_reference, resolve
-    from nc_hf.measuring import measure
+    from nc_hf.measurement.measure import measure
 
     asked = {name: parse_reference(name, allow_local=True) for name in models}
     for each in asked.values():  # what is not there is said before anything is measured

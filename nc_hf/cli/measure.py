@@ -17,7 +17,7 @@ from nc_hf.cli.arguments import (
     start_process,
     takes_measure_options,
 )
-from nc_hf.options import MeasureOptions
+from nc_hf.measurement.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
@@ -59,7 +59,7 @@ def measure_command(
     check_writable(output, markdown, save_statistics)
 
     from nc_hf.hub import parse_reference
-    from nc_hf.measuring import measure
+    from nc_hf.measurement.measure import measure
 
     run: MeasureOptions = {**options, "layers": layers, "save_every": save_every}
     process = start_process(run)
@@ -83,7 +83,7 @@ def _give(report: Report, output: Path | None, markdown: Path | None, as_json: b
     if output is not None:
         report.save(output)
     if markdown is not None:
-        from nc_hf.files import write_text
+        from nc_hf.runtime.files import write_text
 
         write_text(markdown, report.to_markdown())
     if as_json:

@@ -12,8 +12,8 @@ from nc_hf.cli.arguments import Preset, check_writable
 from nc_hf.errors import MergeError
 
 if TYPE_CHECKING:
-    from nc_hf.head import ClassifierHead
-    from nc_hf.statistics import ClassStatistics
+    from nc_hf.model.head import ClassifierHead
+    from nc_hf.statistics.class_statistics import ClassStatistics
 
 
 def merge_command(
@@ -32,8 +32,8 @@ def merge_command(
     """Merge the statistics of shards of one model on one corpus, and print the metrics of the whole."""
     check_writable(output)
 
-    from nc_hf.metrics import compute_metrics
-    from nc_hf.statistics import ClassStatistics
+    from nc_hf.metrics.compute import compute_metrics
+    from nc_hf.statistics.class_statistics import ClassStatistics
 
     whole = ClassStatistics.load(statistics[0])
     for path in statistics[1:]:
@@ -53,8 +53,8 @@ def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
     Raises:
         MergeError: the weights are not those that the statistics come from.
     """
-    from nc_hf.head import ClassifierHead
     from nc_hf.hub import load_model, parse_reference, resolve
+    from nc_hf.model.head import ClassifierHead
 
     asked, commit = parse_reference(model, allow_local=True), provenance.get("commit")
     same = asked.folder is None and asked.id == provenance.get("model")
@@ -84,9 +84,9 @@ def _print_json(whole: ClassStatistics, preset: str, min_count: int, values: dic
 def _print_table(whole: ClassStatistics, preset: str, values: dict[str, float]) -> None:
     from rich.console import Console
 
-    from nc_hf.metrics import metric_names
+    from nc_hf.metrics.compute import metric_names
     from nc_hf.report import MetricValue
-    from nc_hf.report.table import metric_table, pairs, section
+    from nc_hf.report.terminal import metric_table, pairs, section
 
     tokens = f"{whole.num_tokens:,} of {whole.num_classes:,} classes"
     console = Console()

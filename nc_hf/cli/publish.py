@@ -12,7 +12,7 @@ import typer
 from nc_hf.errors import CancelledError, InputError
 
 if TYPE_CHECKING:
-    from nc_hf.hub.publishing import FileChange, Publication
+    from nc_hf.report.publishing import FileChange, Publication
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # with these a README could steer the terminal
@@ -37,8 +37,8 @@ def publish_command(
     if as_json and not (yes or dry_run):
         raise InputError("--json prints only JSON and so cannot ask: add --yes or --dry-run.")
 
-    from nc_hf.hub.publishing import check_report, check_token, prepare, publish
     from nc_hf.report import Report
+    from nc_hf.report.publishing import check_report, check_token, prepare, publish
 
     measured = Report.load(report)
     check_report(measured)
@@ -68,7 +68,7 @@ def _preview(publication: Publication) -> None:
 
 def _show(change: FileChange) -> None:
     """Print the lines that change, as they are; of the report, which is long and of one piece, its size."""
-    from nc_hf.hub.publishing import REPORT
+    from nc_hf.report.publishing import REPORT
 
     if change.path == REPORT:
         size = f"{len(change.after.encode()):,} bytes"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,15 +32,14 @@ def space_command(
 
     Results are kept in NC_HF_SPACE_FOLDER; see docs/space.md for the other settings.
     """
-    folder = space_folder(page)
     if deploy is not None:
         from nc_hf.hub.deployment import deploy_space
 
-        typer.echo(deploy_space(deploy, folder, private=private))
+        typer.echo(deploy_space(deploy, space_folder(page), private=private))
         return
     if page != "collapse_meter":
         raise InputError(f"Here only the collapse meter is started: add --deploy OWNER/NAME to the page {page}.")
-    start(folder, host, port, browser)
+    start(host, port, browser)
 
 
 def space_folder(page: Page) -> Path:
@@ -57,20 +54,21 @@ def space_folder(page: Page) -> Path:
     raise FileError("The files of the page are missing: install nc_hf anew, with pip install 'nc_hf[space]'.")
 
 
-def start(folder: Path, host: str, port: int, browser: bool) -> None:
+def start(host: str, port: int, browser: bool) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
         InputError: gradio is missing, or the port is taken.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    sys.path.insert(0, str(folder))
     try:
-        page, meter = import_module("meter.page"), import_module("meter.settings")
+        from nc_hf.space.page import serve
     except ModuleNotFoundError as missing:
         raise InputError(f"The page needs {missing.name}: pip install 'nc_hf[space]'.") from None
-    settings = meter.Settings.from_environment()
+    from nc_hf.space.settings import Settings
+
+    settings = Settings.from_environment()
     try:
-        page.serve(settings, server_name=host, server_port=port, inbrowser=browser)
+        serve(settings, server_name=host, server_port=port, inbrowser=browser)
     except OSError as fault:
         raise InputError(f"The page cannot be served at {host}:{port} ({fault}): choose another --port.") from None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from nc_hf.study.render import Columns
+    from nc_hf.study.analysis.tables import Columns
 
     Tables = dict[str, tuple[str, pd.DataFrame, Columns]]
 
@@ -52,10 +52,10 @@ def analyze_command(
 ) -> None:
     """Correlate every metric with validation loss, along each setting, beyond the settings, and among seeds."""
     require_extra()
-    from nc_hf.study import render
-    from nc_hf.study.analysis import analyze
-    from nc_hf.study.figures import analysis_figures
-    from nc_hf.study.results import read_results, trained
+    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis.analyze import analyze
+    from nc_hf.study.analysis.figures import analysis_figures
+    from nc_hf.study.analysis.results import read_results, trained
 
     frame = read_results(results)
     found = analyze(
@@ -87,10 +87,10 @@ def compare_command(results: Results, published: Published = None, as_json: AsJs
     tell, are named below.
     """
     require_extra()
-    from nc_hf.study import render
-    from nc_hf.study.compare import compare, setup_note
-    from nc_hf.study.published import load_published
-    from nc_hf.study.results import read_results
+    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis.against_published import compare, setup_note
+    from nc_hf.study.analysis.published import load_published
+    from nc_hf.study.analysis.results import read_results
 
     frame, models = read_results(results), load_published(published)
     table = compare(frame, models)
@@ -110,12 +110,12 @@ def published_command(
 ) -> None:
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
     require_extra()
-    from nc_hf.study import render
-    from nc_hf.study.against_loss import loss_figure
-    from nc_hf.study.figures import seed_figure, trend_figure
-    from nc_hf.study.published import load_published
-    from nc_hf.study.reproduction import reproduce
-    from nc_hf.study.seeds import seed_cell
+    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis.against_loss import loss_figure
+    from nc_hf.study.analysis.figures import seed_figure, trend_figure
+    from nc_hf.study.analysis.published import load_published
+    from nc_hf.study.analysis.reproduction import reproduce
+    from nc_hf.study.analysis.seeds import seed_cell
 
     frame = load_published(published)
     again = reproduce(frame, permutations=permutations, seed=seed)
@@ -142,7 +142,7 @@ def curve_command(
 ) -> None:
     """Draw a run's evaluation loss and metrics against the step, from the log of a Trainer with the callback."""
     require_extra()
-    from nc_hf.study.figures import training_figure
+    from nc_hf.study.analysis.figures import training_figure
 
     try:
         state = json.loads(log.read_text(encoding="utf-8"))
@@ -163,7 +163,7 @@ def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
     """Print tables and lines for a reader, or all of it as JSON."""
     from rich.console import Console
 
-    from nc_hf.study.render import to_records, to_table, to_text
+    from nc_hf.study.analysis.tables import to_records, to_table, to_text
 
     if as_json:
         content = {key: to_records(frame) for key, (_, frame, _) in tables.items()} | {"notes": list(lines)}
@@ -182,7 +182,7 @@ def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
 
 def save(drawings: Mapping[str, Figure], folder: Path) -> None:
     """Write figures and say on standard error where they are."""
-    from nc_hf.style import save_figure
+    from nc_hf.report.figures.style import save_figure
 
     for name, figure in drawings.items():
         for path in save_figure(figure, folder, name):

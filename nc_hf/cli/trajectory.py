@@ -16,11 +16,11 @@ from nc_hf.cli.arguments import (
     start_process,
     takes_measure_options,
 )
-from nc_hf.options import MeasureOptions
+from nc_hf.measurement.options import MeasureOptions
 
 if TYPE_CHECKING:
+    from nc_hf.measurement.trajectory import Turn
     from nc_hf.report.trajectory import Trajectory
-    from nc_hf.trajectories import Turn
 
 
 @takes_measure_options
@@ -67,9 +67,9 @@ def trajectory_command(
     """
     if output is not None:
         check_writable(output / "trajectory.json")
-        import nc_hf.plots  # noqa: F401  # where matplotlib is missing that is said now, not after hours
+        import nc_hf.report.figures  # noqa: F401  # where matplotlib is missing that is said now, not after hours
 
-    from nc_hf.trajectories import trajectory
+    from nc_hf.measurement.trajectory import trajectory
 
     process = start_process(options)
     measured = trajectory(
@@ -95,8 +95,8 @@ def _announce(turn: Turn) -> None:
 def _give(measured: Trajectory, output: Path | None, as_json: bool) -> None:
     """Write the files, then print."""
     if output is not None:
-        from nc_hf.files import write_text
-        from nc_hf.plots import save_figure, trajectory_figure
+        from nc_hf.report.figures import save_figure, trajectory_figure
+        from nc_hf.runtime.files import write_text
 
         measured.save(output / "trajectory.json")
         write_text(output / "trajectory.csv", measured.to_csv())

@@ -46,6 +46,6 @@ def deploy_space(name: str, folder: Path, *, private: bool = False) -> str:
             repo_type="space",
             folder_path=place,
             commit_message=f"{folder.name} of nc_hf",
-            delete_patterns=["nc_hf/**", "meter/**"],
+            delete_patterns=["nc_hf/**", "meter/**"],  # meter: where the page lay before it was a package of nc_hf,
         )
     return f"{constants.ENDPOINT}/spaces/{name}"

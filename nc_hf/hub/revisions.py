@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 from nc_hf.errors import HubError, InputError
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.reference import parse_reference
-from nc_hf.report.trajectory import counted
+from nc_hf.hub.steps import counted
 
 # A number with k or m behind it, then one without, which has no decimals (v1.10 follows v1.9), then words.
 _PART = re.compile(r"(\d+(?:\.\d+)?)([km])(?![a-z0-9])|(\d+)|(\D+)", re.IGNORECASE)

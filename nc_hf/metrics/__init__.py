@@ -5,127 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from nc_hf.runtime.lazy import lazy_names
 
-from nc_hf.errors import InputError
-from nc_hf.metrics.agreement import AgreementCounts as AgreementCounts
-from nc_hf.metrics.agreement import count_agreement as count_agreement
-from nc_hf.metrics.inputs import Head, MetricInputs, Need
-from nc_hf.metrics.inputs import Metric as Metric
-from nc_hf.metrics.table import METRICS as METRICS
-from nc_hf.metrics.table import PRESETS as PRESETS
-from nc_hf.statistics import ClassStatistics
+if TYPE_CHECKING:
+    from nc_hf.metrics.compute import compute_metrics as compute_metrics
+    from nc_hf.metrics.compute import metric_names as metric_names
+    from nc_hf.metrics.compute import pass_metrics as pass_metrics
+    from nc_hf.metrics.decisions import AgreementCounts as AgreementCounts
+    from nc_hf.metrics.decisions import count_agreement as count_agreement
+    from nc_hf.metrics.table import METRICS as METRICS
+    from nc_hf.metrics.table import PRESETS as PRESETS
+    from nc_hf.metrics.table import Metric as Metric
 
-_WAY_OUT: dict[Need, str] = {
-    "head": "pass head=ClassifierHead.from_model(model)",
-    "agreement": "pass agreement=count_agreement(...)",
-    "covariance": "collect with ClassStatistics(dim, covariance=True)",
-    "categories": "pass categories={token_id: category}",
-}
-
-
-def compute_metrics(
-    stats: ClassStatistics,
-    head: Head | None = None,
-    preset: str | Sequence[str] = "core",
-    min_count: int = 10,
-    agreement: AgreementCounts | None = None,
-    *,
-    categories: Mapping[int, int] | None = None,
-    classes: Tensor | None = None,
-) -> dict[str, float]:
-    """Compute metrics from statistics.
-
-    Args:
-        stats: counts, means and scatter by class.
-        head: the classifier head, for NC0, NC3 and UNC3.
-        preset: ``core``, ``paper`` or ``full``, which give what the inputs allow; or names, which must all be possible.
-        min_count: classes with fewer tokens are left out. Metrics that need an unbiased variance leave out classes of
-            one token in any case. Names that end in ``_paper`` and the whole preset ``paper`` use every class.
-        agreement: decisions of the linear and the nearest-centre classifier, for NC4.
-        categories: category of each token id, which splits ``nc1_identity_share`` in two.
-        classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens where that is two or
-            more; those with fewer than two tokens are left out. So parts of a text can be measured on the same classes.
-
-    Returns:
-        One float a name, in the order of ``METRICS``; NaN where a definition divides nothing by nothing.
-
-    Raises:
-        InputError: an unknown name or preset, or a name whose input is missing.
-        StatisticsError: fewer than two classes are left.
-        LabelError: a class is beyond the head.
-    """
-    given = _given(stats, head, agreement, categories)
-    metrics = [METRICS[name] for name in metric_names(preset)]
-    if isinstance(preset, str):
-        metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
-        min_count = 1 if preset == "paper" else min_count
-    for metric in metrics:
-        for need in metric.needs:
-            if need not in given:
-                raise InputError(f"{metric.name} needs the {need}: {_WAY_OUT[need]}.")
-    _check_min_count(min_count)
-    wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
-    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes)
-    return {metric.name: metric.compute(inputs) for metric in metrics}
-
-
-def metric_names(preset: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names that a preset, or a list of names, stands for.
-
-    Raises:
-        InputError: there is no such preset or metric.
-    """
-    if isinstance(preset, str):
-        if preset not in PRESETS:
-            raise InputError(f"there is no preset {preset!r}: choose {', '.join(PRESETS)}, or pass a list of names.")
-        return PRESETS[preset]
-    unknown = [name for name in preset if name not in METRICS]
-    if unknown:
-        raise InputError(f"there is no metric {unknown[0]!r}: choose from {', '.join(METRICS)}.")
-    return tuple(preset)
-
-
-def pass_metrics(preset: str | Sequence[str], min_count: int, agreement_tokens: int) -> tuple[str, ...]:
-    """Return the names that one pass over text is to give, or refuse before it what would fail after it.
-
-    Args:
-        preset: as of ``compute_metrics``.
-        min_count: as of ``compute_metrics``.
-        agreement_tokens: tokens that NC4 is to be decided on; 0 leaves it out of a preset.
-
-    Raises:
-        InputError: a name that a pass cannot give, or a number that cannot be meant.
-    """
-    names = metric_names(preset)
-    _check_min_count(min_count)
-    if agreement_tokens < 0:
-        raise InputError(f"agreement_tokens is {agreement_tokens}: pass 0 or more.")
-    for name in names if not isinstance(preset, str) else ():
-        if "categories" in METRICS[name].needs:
-            raise InputError(f"{name} is no metric of a pass over text: leave it to compute_metrics(categories=...).")
-        if "agreement" in METRICS[name].needs and not agreement_tokens:
-            raise InputError(f"{name} is decided on a sample of tokens: pass agreement_tokens of 1 or more.")
-    return names
-
-
-def _check_min_count(min_count: int) -> None:
-    if min_count < 1:
-        raise InputError(f"min_count is {min_count}: pass 1 or more.")
-
-
-def _given(
-    stats: ClassStatistics,
-    head: Head | None,
-    agreement: AgreementCounts | None,
-    categories: Mapping[int, int] | None,
-) -> set[Need]:
-    present: dict[Need, bool] = {
-        "head": head is not None,
-        "agreement": agreement is not None,
-        "covariance": stats.has_covariance,
-        "categories": categories is not None,
-    }
-    return {need for need, there in present.items() if there}
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "compute": ("compute_metrics", "metric_names", "pass_metrics"),
+        "decisions": ("AgreementCounts", "count_agreement"),
+        "table": ("METRICS", "PRESETS", "Metric"),
+    },
+)

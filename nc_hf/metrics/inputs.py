@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
-from nc_hf.metrics.agreement import AgreementCounts
 from nc_hf.metrics.classes import ClassView
-from nc_hf.pairwise import DirectionKernel, PairKernel, VariabilityKernel, sample_bracket, sweep
-from nc_hf.statistics import ClassStatistics
+from nc_hf.metrics.decisions import AgreementCounts
+from nc_hf.metrics.pairwise import DirectionKernel, PairKernel, VariabilityKernel, sample_bracket, sweep
+from nc_hf.metrics.table import Pairs
+from nc_hf.statistics.class_statistics import ClassStatistics
 
-Direction = Literal["down", "up", "none"]
-Need = Literal["head", "agreement", "covariance", "categories"]
 K = TypeVar("K", bound=PairKernel)
-Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
 
 
 class Head(Protocol):
@@ -29,36 +26,6 @@ class Head(Protocol):
     @property
     def weight(self) -> Tensor:
         """(V, D): one row a class."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number of the contract: what it is called, means, and is computed from.
-
-    Attributes:
-        name: stable identifier in reports, logs and on the command line.
-        title: a few words for tables and axes.
-        direction: which way is more collapsed.
-        formula: the definition, in the notation of the documentation.
-        source: where the definition comes from.
-        compute: the value from the inputs.
-        needs: inputs beyond the statistics.
-        pairs: the sweep over pairs that it reads, if any.
-    """
-
-    name: str
-    title: str
-    direction: Direction
-    formula: str
-    source: str
-    compute: Callable[[MetricInputs], float]
-    needs: tuple[Need, ...] = ()
-    pairs: Pairs | None = None
-
-    @property
-    def family(self) -> str:
-        """The property it measures: NC0, NC1, NC2, GNC2, NC3, UNC3 or NC4."""
-        return self.name.partition("_")[0].upper()
 
 
 class MetricInputs:

@@ -1,99 +1,191 @@
-"""Every metric by name: title, direction, formula and source. The one place where a metric is registered."""
+"""Every metric as data: the one place where it is registered, and from which everything else about it derives.
+
+Nothing here is computed and nothing heavy is imported, so that a report can be read where there is no torch.
+"""
 
 from __future__ import annotations
 
-from nc_hf.metrics import agreement, duality, geometry, uniformity, variability
-from nc_hf.metrics.inputs import Metric
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Direction = Literal["down", "up", "none"]
+Need = Literal["head", "agreement", "covariance", "categories"]
+Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
+Change = Literal["rotation", "order", "scale", "shift", "head_shift", "duplication"]
+CHANGES: tuple[Change, ...] = get_args(Change)
+"""What may be done to a model or a text: features and head turned together; tokens in another order; features
+multiplied; one vector added to all features; one vector added to all rows of the head; every token twice."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A property that several metrics measure.
+
+    Attributes:
+        name: as the field calls it.
+        title: what it is, in two or three words.
+        axis: the same for the panel of a figure.
+        meaning: what it asks, as a clause.
+    """
+
+    name: str
+    title: str
+    axis: str
+    meaning: str
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family("NC1", "variability", "variability within classes",
+               "how tightly the contexts that continue with one token gather around their mean"),
+        Family("NC2", "simplex geometry", "geometry of class means",
+               "how equal the class means are in length, and in the angles between them"),
+        Family("GNC2", "uniformity", "uniformity on the sphere",
+               "how evenly the class means spread over the sphere, as more classes than dimensions must"),
+        Family("NC3", "self-duality", "self-duality",
+               "how well each token's row of the classifier points along the token's mean"),
+        Family("UNC3", "uniform duality", "uniform duality", "how equal that alignment is from token to token"),
+        Family("NC4", "nearest centre", "agreement with the nearest centre",
+               "how often the classifier decides like the nearest class mean"),
+        Family("NC0", "zero row sum", "rows of the head", "how nearly the rows of the classifier cancel"),
+    )
+}  # fmt: skip
+"""In the order in which reports show them."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of the contract: what it is called, means, and is computed from.
+
+    Attributes:
+        name: stable identifier in reports, logs and on the command line.
+        family: the property it measures, a key of ``FAMILIES``.
+        title: a few words for tables and axes.
+        direction: which way is more collapsed.
+        formula: the definition, in the notation of the documentation.
+        source: where the definition comes from.
+        function: ``module.function`` of ``nc_hf.metrics`` that computes it.
+        needs: inputs beyond the statistics.
+        pairs: the sweep over pairs that it reads, if any.
+        changed_by: what changes its value though it changes nothing of the collapse.
+        diagnostic: whether it qualifies other values rather than being one: every report has it that can.
+    """
+
+    name: str
+    family: str
+    title: str
+    direction: Direction
+    formula: str
+    source: str
+    function: str
+    needs: tuple[Need, ...] = ()
+    pairs: Pairs | None = None
+    changed_by: tuple[Change, ...] = ()
+    diagnostic: bool = False
+
+    @property
+    def invariances(self) -> tuple[Change, ...]:
+        """What leaves its value as it is."""
+        return tuple(change for change in CHANGES if change not in self.changed_by)
+
 
 _LC = "Linguistic Collapse, arXiv 2405.17767"
 _LC1 = f"{_LC}, Table 1"
 
 _ALL = (
-    Metric("nc0_row_sum", "head row balance", "down", "|W^T 1|^2 / (K ||W||_F^2)", "arXiv 2602.16642",
-           duality.row_sum, needs=("head",)),
-    Metric("nc1_cdnv", "CDNV", "down",
+    Metric("nc0_row_sum", "NC0", "head row balance", "down", "|W^T 1|^2 / (K ||W||_F^2)", "arXiv 2602.16642",
+           "duality.row_sum", needs=("head",), changed_by=("head_shift",)),
+    Metric("nc1_cdnv", "NC1", "CDNV", "down",
            "mean over pairs of (s2_c + s2_c') / (2 d2), d2 = |mu_c - mu_c'|^2 - s2_c/n_c - s2_c'/n_c'",
-           "Galanti, arXiv 2112.15121, with bias correction", variability.cdnv, pairs="cdnv"),
-    Metric("nc1_cdnv_log_mean", "CDNV, mean of log", "down", "mean over pairs of log CDNV",
-           "Galanti, arXiv 2112.15121", variability.cdnv_log_mean, pairs="cdnv_quantiles"),
-    Metric("nc1_cdnv_median", "CDNV, median", "down", "median over pairs of CDNV", "Galanti, arXiv 2112.15121",
-           variability.cdnv_median, pairs="cdnv_quantiles"),
-    Metric("nc1_cdnv_excluded_share", "CDNV, pairs left out", "none", "share of pairs with d2 <= 0", "nc_hf",
-           variability.cdnv_excluded_share, pairs="cdnv"),
-    Metric("nc1_cdnv_paper", "CDNV as published", "down",
-           "mean over pairs of (var_c + var_c') / (2 |mu_c - mu_c'|^4)", _LC1, variability.cdnv_paper,
-           pairs="cdnv_paper"),
-    Metric("nc1_cdnv_scale_free", "CDNV as published, scale-free", "down", "nc1_cdnv_paper x mean_c |m_c|^2", "nc_hf",
-           variability.cdnv_scale_free, pairs="cdnv_paper"),
-    Metric("nc1_trace_ratio", "within/between trace ratio", "down",
+           "Galanti, arXiv 2112.15121, with bias correction", "variability.cdnv", pairs="cdnv",
+           changed_by=("duplication",)),
+    Metric("nc1_cdnv_log_mean", "NC1", "CDNV, mean of log", "down", "mean over pairs of log CDNV",
+           "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
+           changed_by=("duplication",)),
+    Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV", "Galanti, arXiv 2112.15121",
+           "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",)),
+    Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs left out", "none", "share of pairs with d2 <= 0", "nc_hf",
+           "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",), diagnostic=True),
+    Metric("nc1_cdnv_paper", "NC1", "CDNV as published", "down",
+           "mean over pairs of (var_c + var_c') / (2 |mu_c - mu_c'|^4)", _LC1, "variability.cdnv_paper",
+           pairs="cdnv_paper", changed_by=("scale",)),
+    Metric("nc1_cdnv_scale_free", "NC1", "CDNV as published, scale-free", "down", "nc1_cdnv_paper x mean_c |m_c|^2",
+           "nc_hf", "variability.cdnv_scale_free", pairs="cdnv_paper"),
+    Metric("nc1_trace_ratio", "NC1", "within/between trace ratio", "down",
            "mean_c s2_c / (mean_c |m_c|^2 - (1 - 1/K) mean_c s2_c/n_c)", "Tirer 2023, bias-corrected",
-           variability.trace_ratio),
-    Metric("nc1_pinv", "Tr(S_W S_B^+)/K", "down", "Tr(Sigma_W Sigma_B^+) / K", "Papyan 2020", variability.pinv,
+           "variability.trace_ratio", changed_by=("duplication",)),
+    Metric("nc1_pinv", "NC1", "Tr(S_W S_B^+)/K", "down", "Tr(Sigma_W Sigma_B^+) / K", "Papyan 2020", "variability.pinv",
            needs=("covariance",)),
-    Metric("nc1_context_share", "variance within classes", "down", "share of token variance within classes",
-           "after arXiv 2607.09487", variability.context_share),
-    Metric("nc1_identity_share", "variance between classes", "up",
+    Metric("nc1_context_share", "NC1", "variance within classes", "down", "share of token variance within classes",
+           "after arXiv 2607.09487", "variability.context_share"),
+    Metric("nc1_identity_share", "NC1", "variance between classes", "up",
            "share of token variance between classes; given categories, between classes of one category",
-           "after arXiv 2607.09487", variability.identity_share),
-    Metric("nc1_category_share", "variance between categories", "up", "share of token variance between categories",
-           "after arXiv 2607.09487", variability.category_share, needs=("categories",)),
-    Metric("nc2_norm_cov", "norm spread", "down", "CoV of |m_c|", "Papyan 2020", geometry.norm_cov),
-    Metric("nc2_log_norm_std", "log-norm spread", "down", "std of log|m_c|", "nc_hf", geometry.log_norm_std),
-    Metric("nc2_log_norm_cov_paper", "equinormness as published", "down", "CoV of log|m_c|", _LC1,
-           geometry.log_norm_cov_paper),
-    Metric("nc2_cos_std", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
-           geometry.cos_std),
-    Metric("nc2_cos_cov_paper", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
-           _LC1, geometry.cos_cov_paper),
-    Metric("nc2_cos_mean", "mean cosine", "none", "mean over pairs of cos(m_c, m_c')", "Papyan 2020",
-           geometry.cos_mean),
-    Metric("nc2_etf_error", "distance to an ETF", "down", "|| G/||G|| - E/||E|| ||_F", "Kothapalli, arXiv 2206.04041",
-           geometry.etf_error),
-    Metric("nc2_participation_ratio", "effective rank of means", "up",
+           "after arXiv 2607.09487", "variability.identity_share"),
+    Metric("nc1_category_share", "NC1", "variance between categories", "up",
+           "share of token variance between categories", "after arXiv 2607.09487", "variability.category_share",
+           needs=("categories",)),
+    Metric("nc2_norm_cov", "NC2", "norm spread", "down", "CoV of |m_c|", "Papyan 2020", "geometry.norm_cov"),
+    Metric("nc2_log_norm_std", "NC2", "log-norm spread", "down", "std of log|m_c|", "nc_hf", "geometry.log_norm_std"),
+    Metric("nc2_log_norm_cov_paper", "NC2", "equinormness as published", "down", "CoV of log|m_c|", _LC1,
+           "geometry.log_norm_cov_paper", changed_by=("scale",)),
+    Metric("nc2_cos_std", "NC2", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
+           "geometry.cos_std"),
+    Metric("nc2_cos_cov_paper", "NC2", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
+           _LC1, "geometry.cos_cov_paper"),
+    Metric("nc2_cos_mean", "NC2", "mean cosine", "none", "mean over pairs of cos(m_c, m_c')", "Papyan 2020",
+           "geometry.cos_mean"),
+    Metric("nc2_etf_error", "NC2", "distance to an ETF", "down", "|| G/||G|| - E/||E|| ||_F",
+           "Kothapalli, arXiv 2206.04041", "geometry.etf_error"),
+    Metric("nc2_participation_ratio", "NC2", "effective rank of means", "up",
            "(tr S)^2 / ||S||_F^2, S the covariance of class means", "participation ratio",
-           geometry.participation_ratio),
-    Metric("nc2_participation_ratio_per_dim", "effective rank / D", "up", "nc2_participation_ratio / D",
-           "participation ratio", geometry.participation_ratio_per_dim),
-    Metric("nc2_max_cos", "largest cosine", "down", "max over pairs of cos(m_c, m_c')", "coherence of a frame",
-           geometry.max_cos, pairs="directions"),
-    Metric("nc2_max_cos_gap", "largest cosine over the bound", "down",
-           "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", geometry.max_cos_gap,
+           "geometry.participation_ratio"),
+    Metric("nc2_participation_ratio_per_dim", "NC2", "effective rank / D", "up", "nc2_participation_ratio / D",
+           "participation ratio", "geometry.participation_ratio_per_dim"),
+    Metric("nc2_max_cos", "NC2", "largest cosine", "down", "max over pairs of cos(m_c, m_c')", "coherence of a frame",
+           "geometry.max_cos", pairs="directions"),
+    Metric("nc2_max_cos_gap", "NC2", "largest cosine over the bound", "down",
+           "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", "geometry.max_cos_gap",
            pairs="directions"),
-    Metric("gnc2_log_mean", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", uniformity.log_mean, pairs="directions"),
-    Metric("gnc2_log_std", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", uniformity.log_std, pairs="directions"),
-    Metric("gnc2_log_std_ratio", "log kernel spread / uniform", "down",
-           "gnc2_log_std / that of the uniform law on the sphere", "nc_hf", uniformity.log_std_ratio,
+    Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
+           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions"),
+    Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
+           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions"),
+    Metric("gnc2_log_std_ratio", "GNC2", "log kernel spread / uniform", "down",
+           "gnc2_log_std / that of the uniform law on the sphere", "nc_hf", "uniformity.log_std_ratio",
            pairs="directions"),
-    Metric("gnc2_log_cov_paper", "hyperspherical uniformity as published", "none",
-           "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, uniformity.log_cov_paper,
-           pairs="directions_paper"),
-    Metric("gnc2_riesz_mean", "Riesz kernel, log of mean", "down", "log of mean over pairs of |u_c - u_c'|^-(D-2)",
-           "Liu, arXiv 2303.06484", uniformity.riesz_mean, pairs="directions"),
-    Metric("nc3_cos_mean", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, duality.cosine_mean, needs=("head",)),
-    Metric("nc3_cos_mean_centred", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
-           "nc_hf", duality.cosine_mean_centred, needs=("head",)),
-    Metric("nc3_dual_error", "distance to a self-dual ETF", "down", "|| WM^T/||WM^T|| - E/||E|| ||_F",
-           "Kothapalli, arXiv 2206.04041", duality.dual_error, needs=("head",)),
-    Metric("unc3_cos_cov_paper", "uniform duality as published", "down", "CoV over c of cos(w_c, m_c)", _LC1,
-           duality.cosine_cov_paper, needs=("head",)),
-    Metric("unc3_cos_std", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, duality.cosine_std,
-           needs=("head",)),
-    Metric("nc4_agreement", "agreement with nearest centre", "up",
-           "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, agreement.agreement,
+    Metric("gnc2_log_cov_paper", "GNC2", "hyperspherical uniformity as published", "none",
+           "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, "uniformity.log_cov_paper",
+           pairs="directions_paper", changed_by=("shift",)),
+    Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
+           "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
+           pairs="directions"),
+    Metric("nc3_cos_mean", "NC3", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, "duality.cosine_mean",
+           needs=("head",), changed_by=("head_shift",)),
+    Metric("nc3_cos_mean_centred", "NC3", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
+           "nc_hf", "duality.cosine_mean_centred", needs=("head",)),
+    Metric("nc3_dual_error", "NC3", "distance to a self-dual ETF", "down", "|| WM^T/||WM^T|| - E/||E|| ||_F",
+           "Kothapalli, arXiv 2206.04041", "duality.dual_error", needs=("head",), changed_by=("head_shift",)),
+    Metric("unc3_cos_cov_paper", "UNC3", "uniform duality as published", "down", "CoV over c of cos(w_c, m_c)", _LC1,
+           "duality.cosine_cov_paper", needs=("head",), changed_by=("head_shift",)),
+    Metric("unc3_cos_std", "UNC3", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, "duality.cosine_std",
+           needs=("head",), changed_by=("head_shift",)),
+    Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",
+           "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, "agreement.agreement",
            needs=("agreement",)),
-    Metric("nc4_ncc_accuracy", "nearest-centre accuracy", "up", "share of tokens with y = argmin_c |h - mu_c|", _LC,
-           agreement.ncc_accuracy, needs=("agreement",)),
-    Metric("nc4_linear_accuracy", "model accuracy", "up", "share of tokens with y = argmax_c logit_c", _LC,
-           agreement.linear_accuracy, needs=("agreement",)),
-    Metric("nc4_agreement_when_correct", "agreement where the model is right", "up",
-           "agreement among tokens with y = argmax_c logit_c", "nc_hf", agreement.agreement_when_correct,
+    Metric("nc4_ncc_accuracy", "NC4", "nearest-centre accuracy", "up", "share of tokens with y = argmin_c |h - mu_c|",
+           _LC, "agreement.ncc_accuracy", needs=("agreement",)),
+    Metric("nc4_linear_accuracy", "NC4", "model accuracy", "up", "share of tokens with y = argmax_c logit_c", _LC,
+           "agreement.linear_accuracy", needs=("agreement",)),
+    Metric("nc4_agreement_when_correct", "NC4", "agreement where the model is right", "up",
+           "agreement among tokens with y = argmax_c logit_c", "nc_hf", "agreement.agreement_when_correct",
            needs=("agreement",)),
-    Metric("nc4_nearest_ties", "ties of nearest centres", "none", "share of tokens with two equally near centres",
-           "nc_hf", agreement.nearest_ties, needs=("agreement",)),
-    Metric("nc4_linear_ties", "ties of logits", "none", "share of tokens whose largest logit is attained twice",
-           "nc_hf", agreement.linear_ties, needs=("agreement",)),
+    Metric("nc4_nearest_ties", "NC4", "ties of nearest centres", "none",
+           "share of tokens with two equally near centres", "nc_hf", "agreement.nearest_ties", needs=("agreement",),
+           diagnostic=True),
+    Metric("nc4_linear_ties", "NC4", "ties of logits", "none", "share of tokens whose largest logit is attained twice",
+           "nc_hf", "agreement.linear_ties", needs=("agreement",), diagnostic=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
@@ -109,3 +201,14 @@ PRESETS: dict[str, tuple[str, ...]] = {
     ),
     "full": tuple(METRICS),
 }  # fmt: skip
+
+DIAGNOSTICS = tuple(metric.name for metric in _ALL if metric.diagnostic)
+
+
+def needs_of(names: Iterable[str]) -> frozenset[Need]:
+    """Return the inputs beyond the statistics that any of these metrics asks for.
+
+    >>> sorted(needs_of(("nc1_pinv", "nc4_agreement", "nc2_cos_std")))
+    ['agreement', 'covariance']
+    """
+    return frozenset(need for name in names for need in METRICS[name].needs)

@@ -10,7 +10,7 @@ from nc_hf.report.words import ARROWS, direction, number
 
 if TYPE_CHECKING:
     from nc_hf.report.detail import StratumRecord, TokenRecord
-    from nc_hf.report.record import Report
+    from nc_hf.report.report import Report
 
 TOKEN_HEADER = ("token", "count", "variability ↓", "norm", "duality ↑", "nearest token", "distance")
 TOKEN_NOTE = (

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
 from nc_hf.report.codec import encode
-from nc_hf.report.record import MetricValue, Report
-from nc_hf.report.versus import ComparisonTable, markdown_comparison
+from nc_hf.report.markdown import markdown_comparison
+from nc_hf.report.record import ComparedMetric, MetricValue
+from nc_hf.report.report import Report
+from nc_hf.report.side_by_side import ComparisonTable
 from nc_hf.report.words import direction
 
 if TYPE_CHECKING:
@@ -29,27 +31,6 @@ _MUST_AGREE: dict[str, tuple[Callable[[Report], object], str]] = {
     "preset": (lambda report: report.preset, "each report has metrics that another lacks"),
     "dtype": (lambda report: report.model.dtype, "the features are rounded differently"),
 }
-
-
-@dataclass(frozen=True)
-class ComparedMetric:
-    """One metric in every report.
-
-    Attributes:
-        name: of the metric.
-        values: one a report, None where a report lacks the metric.
-        differences: to the first report. The standard error is that of independent measurements; on one corpus the
-            errors go together and the true one is smaller. None where either report lacks the metric or its error.
-        most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
-            without direction, or where the foremost values agree to nine digits.
-        clear: whether its lead over the next is more than two standard errors; None where that is not known.
-    """
-
-    name: str
-    values: tuple[MetricValue | None, ...]
-    differences: tuple[MetricValue | None, ...]
-    most_collapsed: int | None
-    clear: bool | None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from nc_hf.report.card import code, markdown_table, plain
-from nc_hf.report.table import arrow, curves, pairs, section
-from nc_hf.report.words import ARROWS, LEGEND, direction, number, value_and_error
+from nc_hf.report.terminal import arrow, curves, pairs, section
+from nc_hf.report.words import ARROWS, LEGEND, direction, number, with_error
 
 if TYPE_CHECKING:
     from nc_hf.report.record import MetricValue
@@ -50,7 +49,7 @@ class CourseTable:
     def _course(self, width: int) -> tuple[RenderableType, list[str]]:
         """Return the fullest view that the width has room for, and notes on it."""
         trajectory = self.trajectory
-        whole, bare = _cells(trajectory, _with_error), _cells(trajectory, _marked)
+        whole, bare = _cells(trajectory, with_error), _cells(trajectory, _marked)
         if _width(whole) <= width:
             return _table(whole), ["± one standard error"]
         doubtful = {
@@ -63,27 +62,6 @@ class CourseTable:
         named = [f"{name} at {times} of {count} revisions" for name, times in doubtful.items() if times]
         body = curves(_thinned(trajectory.values, width - _BESIDE_CURVE))
         return body, [f"The standard error exceeds the value: {', '.join(named)}.", _BARE] if named else [_BARE]
-
-
-def markdown_course(trajectory: Trajectory) -> str:
-    """Return the trajectory as Markdown: one row a revision, standard errors where they are known."""
-    names = trajectory.metric_names
-    rows = []
-    for point in trajectory.points:
-        cells = [code(point.revision), code(point.commit[:7]), f"{point.report.tokens:,}", f"{point.report.loss:.4f}"]
-        for name in names:
-            cells.append(_with_error(point.report.metrics[name]) if name in point.report.metrics else "")
-        rows.append(cells)
-    headings = [f"{code(name)} {ARROWS[direction(name)]}" for name in names]
-    parts = [f"## Neural collapse of {code(trajectory.model)} by revision"]
-    parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in trajectory.warnings]
-    parts += [markdown_table(["revision", "commit", "tokens", "loss", *headings], rows), LEGEND]
-    if trajectory.failures:
-        parts += [
-            "### Not measured",
-            "\n".join(f"- {code(failure.revision)}: {plain(failure.reason)}" for failure in trajectory.failures),
-        ]
-    return "\n\n".join(parts) + "\n"
 
 
 def _cells(trajectory: Trajectory, write: Callable[[MetricValue], str]) -> list[list[str]]:
@@ -100,11 +78,6 @@ def _cells(trajectory: Trajectory, write: Callable[[MetricValue], str]) -> list[
 def _width(lines: Sequence[Sequence[str]]) -> int:
     """Return how many characters a table takes."""
     return sum(max(map(len, column)) + _GAP for column in zip(*lines, strict=True))
-
-
-def _with_error(metric: MetricValue) -> str:
-    value, error = value_and_error(metric)
-    return f"{value} ± {error}" if error else value
 
 
 def _marked(metric: MetricValue) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StratumRecord:
-    """The classes with ``low`` to ``high`` tokens, measured among themselves (see ``nc_hf.strata``).
+    """The classes with ``low`` to ``high`` tokens, measured among themselves (see ``nc_hf.metrics.strata``).
 
     Attributes:
         low, high: fewest and most tokens of a class, both included.
@@ -35,7 +35,7 @@ class StratumRecord:
 
 @dataclass(frozen=True)
 class TokenRecord:
-    """One next-token class (see ``nc_hf.tokens`` for the definitions).
+    """One next-token class (see ``nc_hf.metrics.tokens`` for the definitions).
 
     Attributes:
         id: of the token.

@@ -5,25 +5,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from nc_hf.errors import FileError
-from nc_hf.files import read_json, write_text
-from nc_hf.report.card import csv_row, markdown_card
-from nc_hf.report.codec import CodecError, decode, encode, to_text
-from nc_hf.report.detail import StratumRecord, TokenTable
-from nc_hf.report.table import report_table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-SCHEMA_VERSION = 2
-
-# What a report of an older schema lacks, and what it then holds.
-_ADDED: dict[int, dict[str, Any]] = {2: {"strata": [], "token_table": None}}
+from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -111,115 +94,31 @@ class AgreementRecord:
     leave_one_out: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """The result of ``measure``.
+@dataclass(frozen=True)
+class ComparedMetric:
+    """One metric in every report.
 
     Attributes:
-        model: which weights.
-        corpus: which tokens.
-        tokens: labelled positions measured.
-        classes: which next-token classes.
-        loss: mean cross-entropy, in nats a token.
-        perplexity: exp(loss).
-        accuracy: share of tokens that the model's own argmax gets right.
-        preset: name of the preset, or the metrics asked for, joined by commas.
-        metrics: every value by its name in METRICS.md.
-        definitions: the formula of each metric, as used.
-        diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
-        layers: metrics by layer, where all layers were asked for.
-        agreement: how NC4 was counted; None where it was not.
-        strata: the metrics by class frequency, rarest first.
-        token_table: the classes one by one.
-        head_check: largest relative difference between head(features) and the model's own logits.
-        versions: of Python and the libraries.
-        created: when, in UTC, ISO 8601.
-        seconds: how long it took.
-        schema_version: of the JSON form.
+        name: of the metric.
+        values: one a report, None where a report lacks the metric.
+        differences: to the first report. The standard error is that of independent measurements; on one corpus the
+            errors go together and the true one is smaller. None where either report lacks the metric or its error.
+        most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
+            without direction, or where the foremost values agree to nine digits.
+        clear: whether its lead over the next is more than two standard errors; None where that is not known.
     """
 
-    model: ModelRecord
-    corpus: CorpusRecord
-    tokens: int
-    classes: ClassRecord
-    loss: float
-    perplexity: float
-    accuracy: float
-    preset: str
-    metrics: dict[str, MetricValue]
-    definitions: dict[str, str]
-    diagnostics: dict[str, float] = field(default_factory=dict)
-    layers: dict[str, dict[str, float]] = field(default_factory=dict)
-    agreement: AgreementRecord | None = None
-    strata: list[StratumRecord] = field(default_factory=list)
-    token_table: TokenTable | None = None
-    head_check: float
-    versions: dict[str, str]
-    created: str
-    seconds: float
-    schema_version: int = SCHEMA_VERSION
+    name: str
+    values: tuple[MetricValue | None, ...]
+    differences: tuple[MetricValue | None, ...]
+    most_collapsed: int | None
+    clear: bool | None
 
-    @property
-    def name(self) -> str:
-        """The model, with the revision where one was asked for."""
-        return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; NaN and infinities become None and are listed under ``undefined``."""
-        return encode(dataclasses.asdict(self))
+@dataclass(frozen=True)
+class TrajectoryFailure:
+    """A revision that could not be measured, and why."""
 
-    def to_json(self) -> str:
-        """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit."""
-        return to_text(self.to_dict()) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Write the JSON form; atomic: the file is whole or untouched."""
-        write_text(path, self.to_json())
-
-    @classmethod
-    def load(cls, path: str | Path) -> Report:
-        """Read what ``save`` wrote.
-
-        Raises:
-            FileError: the file is missing, truncated, not a report, or of a newer nc_hf.
-        """
-        document = read_json(path)
-        try:
-            return cls.from_dict(document)
-        except FileError as error:
-            raise FileError(f"{path}: {error}") from None
-
-    @classmethod
-    def from_dict(cls, document: object) -> Report:
-        """Read the JSON form, of this schema or an older one; what that lacked stays empty.
-
-        Raises:
-            FileError: the document is not a report, or one of a newer nc_hf.
-        """
-        version = document.get("schema_version") if isinstance(document, dict) else None
-        if not isinstance(document, dict) or type(version) is not int or version < 1:
-            raise FileError("this is not a report: pass a JSON file that `nc-hf measure --output` wrote.")
-        if version > SCHEMA_VERSION:
-            raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
-        for later in range(version + 1, SCHEMA_VERSION + 1):
-            document = {**document, **_ADDED[later], "schema_version": later}
-        try:
-            return decode(cls, document)
-        except CodecError as error:
-            raise FileError(f"the report is damaged ({error}): measure again.") from None
-
-    def to_markdown(self, picture: str | None = None) -> str:
-        """Return a section for a model card: the metrics with directions and definitions, then the circumstances.
-
-        Args:
-            picture: Markdown that shows a picture, set below the metrics.
-        """
-        return markdown_card(self, picture)
-
-    def to_csv(self) -> str:
-        """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""
-        return csv_row(self)
-
-    def to_table(self) -> RenderableType:
-        """Return the report for a terminal; print it with ``rich.print``."""
-        return report_table(self)
+    revision: str
+    commit: str
+    reason: str

@@ -1,132 +1,40 @@
-"""A report on the terminal: circumstances, metrics by family with their directions, curves over the layers."""
+"""A report as a row of CSV."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import io
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
-from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
-from nc_hf.report.words import (
-    ARROWS,
-    LEGEND,
-    by_family,
-    circumstances,
-    direction,
-    family_title,
-    number,
-    title,
-    value_and_error,
-)
-
 if TYPE_CHECKING:
-    from nc_hf.report.record import MetricValue, Report
-
-_ARROW_STYLES = {"down": "cyan", "up": "green", "none": "dim"}
-_BARS = "▁▂▃▄▅▆▇█"
+    from nc_hf.report.report import Report
 
 
-def report_table(report: Report) -> RenderableType:
-    """Return the whole report for a terminal of any width from 80 columns."""
-    return Group(*_sections(report))
-
-
-def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
-    """Return metrics grouped by family, each with its direction, value and standard error."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    table.add_column("metric", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    uncertain = any(metric.stderr is not None for metric in metrics.values())
-    table.add_column("± s.e." if uncertain else "", justify="right", no_wrap=True)
-    # Not no_wrap, so that on a narrow terminal this column alone gives way: a number cut short is another number.
-    table.add_column("", style="dim")
-    for family, names in by_family(metrics).items():
-        table.add_row(Text(family_title(family), style="bold"))
-        for name in names:
-            value, error = value_and_error(metrics[name])
-            what = Text(title(name), no_wrap=True, overflow="ellipsis")
-            table.add_row(Text(f"  {name}"), arrow(name), Text(value, style="bold"), error, what)
-    return table
-
-
-def arrow(name: str) -> Text:
-    """Return the direction of a metric as a coloured arrow."""
-    way = direction(name)
-    return Text(ARROWS[way], style=_ARROW_STYLES[way])
-
-
-def section(heading: str, body: RenderableType) -> RenderableType:
-    """Return ``body`` under a heading, with a blank line after it."""
-    return Group(Text(heading, style="bold magenta"), Padding(body, (0, 0, 1, 2)))
-
-
-def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
-    """Return headings and phrases side by side; the phrases fold."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for heading, phrase in entries:
-        grid.add_row(heading, Text(phrase) if isinstance(phrase, str) else phrase)
-    return grid
-
-
-def _sections(report: Report) -> Iterator[RenderableType]:
-    yield Text(f"Neural collapse of {report.name}", style="bold")
-    yield Text()
-    yield section("Circumstances", pairs(circumstances(report)))
-    yield section(f"Metrics ({report.preset})", Group(metric_table(report.metrics), Text(), Text(LEGEND, style="dim")))
-    if report.strata:
-        header, rows = stratum_table(report)
-        yield section("By class frequency", _columns(header, {"": rows}, stratum_note(report.strata)))
-    if report.token_table is not None:
-        table = report.token_table
-        ends = {"most collapsed": table.most_collapsed, "least collapsed": table.least_collapsed}
-        groups = {heading: token_rows(records) for heading, records in ends.items()}
-        yield section("Tokens", _columns(TOKEN_HEADER, groups, TOKEN_NOTE))
-    if report.layers:
-        yield section("Over the layers", curves(report.layers))
-    if report.diagnostics:
-        yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
-
-
-def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
-    """Return, for every metric, its first value, its curve over the states (layers, revisions) and its last value."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    first, *_, last = states if len(states) > 1 else (*states, *states)
-    table.add_column("metric", no_wrap=True)
-    table.add_column("")
-    table.add_column(Text(first), justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    table.add_column(Text(last), no_wrap=True)
-    for name in dict.fromkeys(name for values in states.values() for name in values):
-        curve = [values.get(name, math.nan) for values in states.values()]
-        table.add_row(Text(name), arrow(name), number(curve[0]), Text(_sparkline(curve), "cyan"), number(curve[-1]))
-    return table
-
-
-def _columns(header: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]], note: str) -> RenderableType:
-    """Return groups of rows under one header, words to the left and numbers to the right, and a note below."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    for name in header:
-        table.add_column(name, justify="left" if name.endswith("token") else "right", overflow="fold")
-    for heading, rows in groups.items():
-        if heading:
-            table.add_row(Text(heading, style="bold"))
-        for row in rows:
-            table.add_row(*map(Text, row))
-    return Group(table, Text(), Text(note, style="dim"))
-
-
-def _sparkline(values: Sequence[float]) -> str:
-    """Draw values as bars from their smallest to their largest; a blank for one that is not finite."""
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    step = (high - low) / (len(_BARS) - 1) or 1.0
-    return "".join(_BARS[round((value - low) / step)] if math.isfinite(value) else " " for value in values)
+def csv_row(report: Report) -> str:
+    """Return a header line and one row."""
+    row: dict[str, object] = {
+        "model": report.model.id,
+        "revision": report.model.revision,
+        "commit": report.model.commit,
+        "corpus": report.corpus.source,
+        "split": report.corpus.split,
+        "fingerprint": report.corpus.fingerprint,
+        "packing": report.corpus.packing,
+        "tokens": report.tokens,
+        "classes_used": report.classes.used,
+        "min_count": report.classes.min_count,
+        "coverage": report.classes.coverage,
+        "preset": report.preset,
+        "created": report.created,
+        "loss": report.loss,
+        "perplexity": report.perplexity,
+        "accuracy": report.accuracy,
+    }
+    for name, metric in report.metrics.items():
+        row[name] = metric.value
+        row[f"{name}_stderr"] = metric.stderr
+    text = io.StringIO()
+    writer = csv.DictWriter(text, row, lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(row)
+    return text.getvalue()

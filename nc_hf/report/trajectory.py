@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError, InputError
-from nc_hf.files import read_json, write_text
+from nc_hf.hub.steps import step_of
 from nc_hf.report.codec import to_text
 from nc_hf.report.comparison import compare
-from nc_hf.report.course import CourseTable, markdown_course
-from nc_hf.report.record import Report
+from nc_hf.report.course import CourseTable
+from nc_hf.report.markdown import markdown_course
+from nc_hf.report.record import TrajectoryFailure
+from nc_hf.report.report import Report
+from nc_hf.runtime.files import read_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 Row = dict[str, str | int | float | None]
-
-# The step in a name such as step143000, step-50K-105b, global_step100, iter_0004000 or checkpoint-500.
-_STEP = re.compile(r"(?:step|iter|iteration|checkpoint|ckpt)s?[-_ ]?(\d+(?:\.\d+)?)([km]?)(?![a-z0-9])", re.IGNORECASE)
-_THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
-
-
-def step_of(revision: str) -> int | None:
-    """Read the step of training from the name of a revision; None where the name tells none.
-
-    >>> [step_of(name) for name in ("step1000", "step-50K-105b", "checkpoint-500", "main", "v2")]
-    [1000, 50000, 500, None, None]
-    """
-    found = _STEP.search(revision)
-    return counted(found[1], found[2]) if found else None
-
-
-def counted(number: str, suffix: str = "") -> int:
-    """Read a number with what multiplies it: nothing, k or m, in either case.
-
-    >>> counted("0004000"), counted("1.5", "K")
-    (4000, 1500)
-    """
-    return round(Fraction(number) * _THOUSANDS[suffix.lower()])
 
 
 @dataclass(frozen=True)
@@ -62,15 +40,6 @@ class TrajectoryPoint:
     def step(self) -> int | None:
         """The step of training, as far as the name tells."""
         return step_of(self.revision)
-
-
-@dataclass(frozen=True)
-class TrajectoryFailure:
-    """A revision that could not be measured, and why."""
-
-    revision: str
-    commit: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nc_hf.metrics import METRICS
+from nc_hf.metrics.table import FAMILIES, METRICS
 
 if TYPE_CHECKING:
-    from nc_hf.report.record import MetricValue, Report
+    from nc_hf.report.comparison import Comparison
+    from nc_hf.report.record import ComparedMetric, MetricValue
+    from nc_hf.report.report import Report
 
-FAMILIES = {
-    "NC1": ("variability", "how tightly the contexts that continue with one token gather around their mean"),
-    "NC2": ("simplex geometry", "how equal the class means are in length, and in the angles between them"),
-    "GNC2": ("uniformity", "how evenly the class means spread over the sphere, as more classes than dimensions must"),
-    "NC3": ("self-duality", "how well each token's row of the classifier points along the token's mean"),
-    "UNC3": ("uniform duality", "how equal that alignment is from token to token"),
-    "NC4": ("nearest centre", "how often the classifier decides like the nearest class mean"),
-    "NC0": ("zero row sum", "how nearly the rows of the classifier cancel"),
-}
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
 LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"
+COMPARISON_LEGEND = "● most collapsed · ○ the same, but within 2 s.e. of the next · Δ difference to A"
 UNDEFINED = "undefined"
 
 _OTHER = "other"
@@ -38,7 +32,7 @@ def by_family(names: Iterable[str]) -> dict[str, list[str]]:
 
 def family_title(family: str) -> str:
     """Return the heading of a family, such as ``NC1 variability``."""
-    return f"{family} {FAMILIES[family][0]}" if family in FAMILIES else family
+    return f"{family} {FAMILIES[family].title}" if family in FAMILIES else family
 
 
 def direction(name: str) -> str:
@@ -82,6 +76,44 @@ def value_and_error(metric: MetricValue) -> tuple[str, str]:
         return number(metric.value), number(metric.stderr, 2)
     shown = max(decimals, 0)
     return f"{metric.value:z.{shown}f}", f"{round(metric.stderr, decimals):.{shown}f}"
+
+
+def with_error(metric: MetricValue, sign: str = "") -> str:
+    """Write ``value ± error``, or the value alone where no error is known; ``sign`` stands before what is not negative.
+
+    >>> from nc_hf.report import MetricValue
+    >>> with_error(MetricValue(0.123456, 0.00321), "+"), with_error(MetricValue(0.123456))
+    ('+0.1235 ± 0.0032', '0.1235')
+    """
+    value, error = value_and_error(metric)
+    value = value if value.startswith("-") else f"{sign}{value}"
+    return f"{value} ± {error}" if error else value
+
+
+def phrases(compared: ComparedMetric, index: int) -> tuple[str, str]:
+    """Return a report's value, marked if foremost, and its difference to the first, each with its error where known."""
+    metric, difference = compared.values[index], compared.differences[index]
+    value = with_error(metric) if metric else ""
+    if index == compared.most_collapsed:
+        value = f"{'○' if compared.clear is False else '●'} {value}"
+    return value, f"Δ {with_error(difference, '+')}" if difference else ""
+
+
+def compared_by_family(comparison: Comparison) -> Iterator[ComparedMetric]:
+    """Yield the metrics of a comparison in the order of their families."""
+    by_name = {compared.name: compared for compared in comparison.metrics}
+    for names in by_family(by_name).values():
+        yield from (by_name[name] for name in names)
+
+
+def letter(index: int) -> str:
+    """Name the reports A to Z, then A2, B2, ...
+
+    >>> letter(0), letter(27)
+    ('A', 'B2')
+    """
+    turn, place = divmod(index, 26)
+    return chr(ord("A") + place) + (str(turn + 1) if turn else "")
 
 
 def circumstances(report: Report) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from nc_hf.files import write_text
+from nc_hf.runtime.files import write_text
 from nc_hf.study.grid import INITIAL
 
 MARKER = "complete.json"

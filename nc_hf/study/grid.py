@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from nc_hf.corpus.blocks import PACKINGS
 from nc_hf.errors import StudyError
-from nc_hf.packing import PACKINGS
 from nc_hf.study.settings import AXES, TEXT, batch_of, read_settings
 
 INITIAL = -1
@@ -49,7 +49,7 @@ class Study:
         states: which models a cell keeps and measures, by epochs completed less one: ``all``, ``last``, or a mapping of
             training lengths to lists of states, where a length that is not named keeps its last.
         initial: measure each model before its first step too (state -1).
-        corpus: as ``nc_hf.corpus.open_corpus`` takes it; its ``train`` and ``validation`` splits are used.
+        corpus: as ``nc_hf.corpus.corpus.open_corpus`` takes it; its ``train`` and ``validation`` splits are used.
         tokenizer: folder or id; ``builtin`` for one trained on the built-in corpus; ``train`` for one trained on the
             study's own training text.
         vocab_size: of a tokenizer that is trained; of another one, what ``--dry-run`` supposes if it cannot be opened.

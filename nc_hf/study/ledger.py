@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nc_hf.errors import FileError, StudyError
-from nc_hf.files import write_text
+from nc_hf.runtime.files import write_text
 from nc_hf.study.grid import Cell, Study
 
 TIMINGS = ("train_seconds", "measure_seconds")

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 from torch import Tensor
 
-from nc_hf.corpus import Corpus
+from nc_hf.corpus.blocks import TokenBlocks, fingerprint, tokenizer_hash
+from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, StudyError
-from nc_hf.files import load_tensors, save_tensors, write_text
-from nc_hf.packing import TokenBlocks, fingerprint, tokenizer_hash
+from nc_hf.runtime.files import write_text
+from nc_hf.runtime.tensors import load_tensors, save_tensors
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK, holding, read_json
 
@@ -34,7 +35,7 @@ _FORMAT = "nc_hf.blocks"
 
 @dataclass(frozen=True)
 class Packing:
-    """How a text is cut into blocks, as `nc_hf.corpus.Corpus.pack` takes it.
+    """How a text is cut into blocks, as `nc_hf.corpus.corpus.Corpus.pack` takes it.
 
     Attributes:
         block_size: tokens a block.
@@ -70,7 +71,7 @@ def keep_packed(
 
     Raises:
         StudyError: the text or its tokenizer is not the one that the study was begun with.
-        CorpusError, TokenizerError: as `nc_hf.corpus.Corpus.pack`.
+        CorpusError, TokenizerError: as `nc_hf.corpus.corpus.Corpus.pack`.
     """
     path, begun_with = folder / PACKED / f"{role}.safetensors", _noted(folder, role)
     while True:

@@ -20,7 +20,7 @@ from accelerate.state import PartialState
 from transformers import GPTNeoForCausalLM
 
 from nc_hf.errors import CorpusError, HubError, TokenizerError
-from nc_hf.study.estimate import TRAINING, forward_flops
+from nc_hf.study.cost import TRAINING, forward_flops
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.models import build_model, count_parameters, model_config
 from nc_hf.study.text import open_text

@@ -15,12 +15,14 @@ from accelerate.utils import broadcast_object_list
 from transformers import GPTNeoForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from nc_hf.collect import collect, perplexity
-from nc_hf.corpus import TokenBlocks
-from nc_hf.metrics import AgreementCounts, compute_metrics
-from nc_hf.precision import full_float32
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.measurement.collection import perplexity
+from nc_hf.measurement.one_pass import collect
+from nc_hf.metrics import AgreementCounts
+from nc_hf.metrics.compute import compute_metrics
+from nc_hf.runtime.precision import full_float32
 from nc_hf.study.checkpoints import CellFolder, state_name
-from nc_hf.study.estimate import training_share
+from nc_hf.study.cost import training_share
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.ledger import LOG
 from nc_hf.study.text import StudyText

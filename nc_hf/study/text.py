@@ -12,11 +12,12 @@ import torch
 from accelerate.state import PartialState
 from filelock import FileLock
 
-from nc_hf.corpus import Corpus, TokenBlocks, open_corpus
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.errors import StudyError
-from nc_hf.files import write_text
 from nc_hf.hub import open_tokenizer
-from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
+from nc_hf.runtime.files import write_text
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import TEXT_LOCK, TOKENIZER
 from nc_hf.study.packed import Packing, keep_packed, note_texts

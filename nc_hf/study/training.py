@@ -22,16 +22,16 @@ from transformers import (
     TrainingArguments,
 )
 
-from nc_hf.anatomy import causal_lm
-from nc_hf.callback import NeuralCollapseCallback
-from nc_hf.corpus import TokenBlocks
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import StudyError
-from nc_hf.files import write_text
+from nc_hf.model.anatomy import causal_lm
+from nc_hf.runtime.files import write_text
 from nc_hf.study.checkpoints import CellFolder
 from nc_hf.study.grid import INITIAL, Cell, Study
 from nc_hf.study.ledger import LOG
 from nc_hf.study.models import build_model
 from nc_hf.study.text import StudyText
+from nc_hf.training.callback import NeuralCollapseCallback
 
 Listener = Callable[[float], None]
 """Told the share of a cell's steps that is done."""

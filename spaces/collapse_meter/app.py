@@ -12,10 +12,10 @@ except ImportError:
     pass
 
 if os.environ.get("SPACES_ZERO_GPU"):  # it looks for the function that needs a GPU when the page starts
-    import meter.work  # noqa: F401
+    import nc_hf.space.worker  # noqa: F401
 
-from meter.page import serve
-from meter.settings import Settings
+from nc_hf.space.page import serve
+from nc_hf.space.settings import Settings
 
 if __name__ == "__main__":
     serve(Settings.from_environment())

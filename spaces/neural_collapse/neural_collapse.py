@@ -18,7 +18,9 @@ import torch
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, LabelError, NCError
-from nc_hf.metrics import METRICS, AgreementCounts, count_agreement, metric_names
+from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
+from nc_hf.metrics.compute import metric_names
+from nc_hf.metrics.table import needs_of
 
 # evaluate turns what passes through its own table into Python lists, a hundred million objects for a hundred thousand
 # features. This measurement therefore keeps arrays as they are, in memory, and leaves evaluate's table out.
@@ -126,11 +128,11 @@ class NeuralCollapse(evaluate.Measurement):
         of_head = [name for name in names if not {"head", "agreement"}.isdisjoint(METRICS[name].needs)]
         if weight is None and of_head and not isinstance(preset, str):
             raise InputError(f"{of_head[0]} needs the head: pass weight=... too.")
-        stats = ClassStatistics(features.shape[1], covariance="nc1_pinv" in names)
+        stats = ClassStatistics(features.shape[1], covariance="covariance" in needs_of(names))
         stats.update(features, labels)
         head = None if weight is None else _head(weight, bias, stats)
         agreement = None
-        if head is not None and any(name.startswith("nc4") for name in names):
+        if head is not None and "agreement" in needs_of(names):
             agreement = _agreement(stats, head, features[labels >= 0], labels[labels >= 0], agreement_tokens)
         return compute_metrics(stats, head, preset, min_count, agreement, categories=categories)
 

@@ -13,8 +13,8 @@ import torch.distributed as dist
 from accelerate.state import PartialState
 from torch import nn
 
-from nc_hf.collect import collect
-from nc_hf.collection import Collection
+from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.one_pass import collect
 from tests.training import tiny_model, token_blocks
 
 

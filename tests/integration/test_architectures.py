@@ -12,8 +12,8 @@ import torch
 from transformers import PreTrainedModel
 
 from nc_hf.errors import HeadError, TapError
-from nc_hf.head import ClassifierHead
-from nc_hf.tap import FeatureTap
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.tap import FeatureTap
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD, VOCAB_SIZE
 
 IDS = torch.randint(8, VOCAB_SIZE, (3, 7), generator=torch.Generator().manual_seed(0))

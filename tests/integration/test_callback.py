@@ -13,9 +13,9 @@ from torch._dynamo.utils import counters
 from transformers import EarlyStoppingCallback, Trainer
 
 from nc_hf import NeuralCollapseCallback
+from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import FeatureError, InputError, StatisticsError, TapError, TokenizerError
 from nc_hf.metrics import PRESETS
-from nc_hf.stories import stories, train_tokenizer
 from tests.architectures import ARCHITECTURES, VOCAB_SIZE
 from tests.training import (
     CLASSES,

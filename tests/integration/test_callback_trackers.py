@@ -14,7 +14,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from nc_hf import NeuralCollapseCallback
-from nc_hf.stories import stories, train_tokenizer
+from nc_hf.corpus.stories import stories, train_tokenizer
 from tests.training import by_hand, evaluated, examples, history, make_trainer, tiny_model, token_blocks
 
 STEPPED: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 2}

@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 from nc_hf import __version__, errors
 from nc_hf.cli import Commands, app
 from nc_hf.cli.arguments import Preset
-from nc_hf.head import ClassifierHead
-from nc_hf.metrics import PRESETS, compute_metrics
+from nc_hf.metrics import PRESETS
+from nc_hf.metrics.compute import compute_metrics
+from nc_hf.model.head import ClassifierHead
 from nc_hf.report import Report, compare
-from nc_hf.statistics import ClassStatistics
+from nc_hf.statistics.class_statistics import ClassStatistics
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "report.json"
 SCRIPT = Path(sys.executable).with_name("nc-hf")

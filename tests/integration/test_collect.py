@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from nc_hf import ClassStatistics
-from nc_hf.collect import collect
 from nc_hf.errors import CorpusError, FeatureError, FileError, HeadError, InputError, LabelError
+from nc_hf.measurement.one_pass import collect
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD
 from tests.distributed.collecting import everything
 from tests.distributed.launcher import ROOT, launch

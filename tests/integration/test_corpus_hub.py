@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nc_hf.corpus import open_corpus
+from nc_hf.corpus.corpus import open_corpus
 from nc_hf.errors import CorpusError, HubError
 from tests.hub.server import Fault, StandIn
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from nc_hf.corpus import Corpus, open_corpus
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.errors import TokenizerError
-from nc_hf.packing import TokenBlocks
 
 EOT = 50256
 

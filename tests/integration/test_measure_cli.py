@@ -16,11 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from typer.testing import CliRunner, Result
 
 from nc_hf.cli import app
-from nc_hf.corpus import open_corpus
+from nc_hf.corpus.corpus import open_corpus
+from nc_hf.corpus.stories import builtin_tokenizer
 from nc_hf.metrics import PRESETS
 from nc_hf.report import Report
-from nc_hf.statistics import ClassStatistics
-from nc_hf.stories import builtin_tokenizer
+from nc_hf.statistics.class_statistics import ClassStatistics
 
 SCRIPT, LAUNCHER = (Path(sys.executable).with_name(name) for name in ("nc-hf", "torchrun"))
 MAX_TOKENS = 6_000

@@ -29,7 +29,8 @@ from safetensors.numpy import save_file
 
 from nc_hf import METRICS, PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import FeatureError, InputError, LabelError, StatisticsError
-from nc_hf.metrics import count_agreement
+from nc_hf.metrics import count_agreement, metric_names
+from nc_hf.metrics.table import needs_of
 from tests.architectures import ARCHITECTURES, VOCAB_SIZE
 from tests.reference.oracle import oracle_agreement, oracle_metrics
 
@@ -50,7 +51,8 @@ def collapse() -> evaluate.Measurement:
 
 def by_hand(features: torch.Tensor, labels: torch.Tensor, head: ClassifierHead, **options: Any) -> dict[str, float]:
     """What a user of nc_hf would write."""
-    stats = ClassStatistics(features.shape[1], covariance=True)
+    needs = needs_of(metric_names(options["preset"]))
+    stats = ClassStatistics(features.shape[1], covariance="covariance" in needs)  # it is summed in another order
     stats.update(features, labels)
     linear, tied = head.predict(features)
     agreement = count_agreement(stats, features, labels, linear, leave_one_out=True, linear_tied=tied)
@@ -133,7 +135,7 @@ def test_nc4_of_a_sample_is_nearly_that_of_all(collapse: evaluate.Measurement) -
 
 
 def test_a_tap_feeds_it(collapse: evaluate.Measurement) -> None:
-    from nc_hf.tap import FeatureTap
+    from nc_hf.model.tap import FeatureTap
 
     model = ARCHITECTURES["GPT-2"]()
     ids = torch.randint(8, VOCAB_SIZE, (8, 40), generator=torch.Generator().manual_seed(0))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nc_hf import measure
-from nc_hf.corpus import Corpus
+from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import CancelledError, CorpusError, InputError
-from nc_hf.progress import Progress
+from nc_hf.runtime.progress import Progress
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
 

@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 
 from nc_hf import Report, measure
 from nc_hf.cli import app
-from nc_hf.corpus import Corpus
+from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError
-from nc_hf.hub.metadata import eval_results, with_results
-from nc_hf.hub.publishing import prepare, publish
 from nc_hf.report import MetricValue
+from nc_hf.report.model_index import eval_results, with_results
+from nc_hf.report.publishing import prepare, publish
 from tests.hub.models import gpt2_files
 from tests.hub.repository import Repository, as_bytes
 from tests.hub.server import Fault, StandIn

@@ -19,11 +19,11 @@ import pytest
 from rich.console import Console
 
 from nc_hf.errors import StudyError
+from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.launchers.ray import ray_launcher
 from nc_hf.study.launchers.ray_task import StudyFolder, run_task
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress
 from nc_hf.study.text import open_text
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

@@ -19,26 +19,25 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from meter.controls import chosen, take_upload
-from meter.desk import Answer, Desk
-from meter.faults import UnforeseenError
-from meter.html import sentence
-from meter.limits import UPLOAD
-from meter.places import REFERENCE, places, published_share
-from meter.question import Question, ask, read_upload
-from meter.settings import Settings
-from meter.store import Kept, Store, identify
-from meter.suggestions import suggest_models, suggest_revisions
-from meter.tables import metric_table, result_table, verdict_card
-from meter.turns import Turns, Waiting
-from meter.verdict import verdict
-from meter.work import Work, measure_in_steps
-
 from nc_hf import measure
 from nc_hf.cli import app
 from nc_hf.errors import CorpusError, HubError, InputError, NCError, TokenizerError
 from nc_hf.hub.deployment import deploy_space
 from nc_hf.report import MetricValue, Report
+from nc_hf.report.verdict import verdict
+from nc_hf.space.controls import chosen, take_upload
+from nc_hf.space.faults import UnforeseenError
+from nc_hf.space.html import sentence
+from nc_hf.space.limits import UPLOAD
+from nc_hf.space.places import REFERENCE, places, published_share
+from nc_hf.space.queue import Turns, Waiting
+from nc_hf.space.request import Question, ask, read_upload
+from nc_hf.space.service import Answer, Desk
+from nc_hf.space.settings import Settings
+from nc_hf.space.store import Kept, Store, identify
+from nc_hf.space.suggestions import suggest_models, suggest_revisions
+from nc_hf.space.tables import metric_table, result_table, verdict_card
+from nc_hf.space.worker import Work, measure_in_steps
 from tests.hub.models import gpt2_files
 from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
@@ -169,8 +168,8 @@ def test_a_text_through_the_api_is_held_to_the_size_of_a_file() -> None:
 
 
 def test_the_reference_is_what_the_command_makes_of_the_published_files(shared_data: Path) -> None:
-    sys.path.insert(0, str(ROOT / "spaces" / "collapse_meter"))
-    from make_reference import reference
+    sys.path.insert(0, str(ROOT / "docs"))
+    from space_reference import reference
 
     assert reference(str(shared_data / "published")) == REFERENCE
 
@@ -447,7 +446,7 @@ def deploy(*arguments: str) -> str:
     return printed.getvalue().strip()
 
 
-PAGES = {"collapse_meter": "meter/page.py", "neural_collapse": "neural_collapse.py"}
+PAGES = {"collapse_meter": "nc_hf/space/page.py", "neural_collapse": "neural_collapse.py"}
 
 
 @pytest.mark.parametrize(("page", "part"), PAGES.items())
@@ -458,7 +457,14 @@ def test_a_space_is_created_with_its_page_and_this_nc_hf(
     options = [] if page == "collapse_meter" else ["--page", page]
     assert deploy("writer/page", *options) == f"{hub.url}/spaces/writer/page"
     files = hub.get("writer/page", "space").at("main").files
-    needed = {"app.py", "README.md", "requirements.txt", part, "nc_hf/measuring.py", "nc_hf/data/words.txt"}
+    needed = {
+        "app.py",
+        "README.md",
+        "requirements.txt",
+        part,
+        "nc_hf/measurement/measure.py",
+        "nc_hf/corpus/data/words.txt",
+    }
     assert needed <= set(files)
     assert not [name for name in files if name.startswith("nc_hf/spaces")]
     readme = as_bytes(files["README.md"]).decode()
@@ -529,8 +535,8 @@ def test_the_measurement_s_page_starts_from_what_was_deployed(
 
 def test_the_page_stands_before_anything_heavy_is_loaded() -> None:
     code = (
-        "import sys; import meter.page, meter.office, meter.settings;"
-        "page = meter.page.build(meter.office.Office(meter.settings.Settings.from_environment()));"
+        "import sys; import nc_hf.space.page, nc_hf.space.lazy, nc_hf.space.settings;"
+        "page = nc_hf.space.page.build(nc_hf.space.lazy.Office(nc_hf.space.settings.Settings.from_environment()));"
         "print([name for name in ('torch', 'transformers', 'datasets', 'matplotlib') if name in sys.modules])"
     )
     folder = ROOT / "spaces" / "collapse_meter"

@@ -19,8 +19,8 @@ pytest.importorskip("gradio")
 from gradio_client import Client
 
 from nc_hf import measure
-from nc_hf.progress import Stage
 from nc_hf.report import Report
+from nc_hf.runtime.progress import Stage
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
 from tests.space import STORIES, Space, add_real_data

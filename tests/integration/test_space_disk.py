@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("gradio")
 
 from huggingface_hub import scan_cache_dir, snapshot_download
-from meter.disk import tidied
-from meter.question import ask
-from meter.work import measure_in_steps
 
 from nc_hf.errors import NCError
+from nc_hf.space.disk import tidied
+from nc_hf.space.request import ask
+from nc_hf.space.worker import measure_in_steps
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nc_hf.stories import stories
+from nc_hf.corpus.stories import stories
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "tinystories_grid.py"
 # Four cells of 64 steps with a checkpoint every 5, two states and the initial one.

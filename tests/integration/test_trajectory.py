@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 
 from nc_hf import Report, Trajectory, measure, trajectory
 from nc_hf.cli import app
-from nc_hf.corpus import Corpus
+from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
-from nc_hf.options import MeasureOptions
-from nc_hf.trajectories import Turn
+from nc_hf.measurement.options import MeasureOptions
+from nc_hf.measurement.trajectory import Turn
 from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, Repository
 from tests.hub.server import StandIn

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from nc_hf import ClassStatistics, accumulation
+from nc_hf import ClassStatistics
+from nc_hf.statistics import accumulation
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -105,7 +106,7 @@ def test_without_numba_torch_does_it() -> None:
     """The extra is one: a Python that cannot import numba counts all the same."""
     script = (
         "import sys; sys.modules['numba'] = None\n"
-        "import torch; from nc_hf import ClassStatistics, accumulation\n"
+        "import torch; from nc_hf import ClassStatistics; from nc_hf.statistics import accumulation\n"
         "stats = ClassStatistics(1); stats.update(torch.tensor([[1.0], [3.0]]), torch.tensor([4, 4]))\n"
         "print(accumulation.fused_loop(), stats.means.item(), stats.scatter.item())"
     )

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from nc_hf.corpus import BUILTIN_DOCUMENTS, Corpus, CorpusSpec, open_corpus
+from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, open_corpus
+from nc_hf.corpus.spec import CorpusSpec
+from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import CorpusError, InputError
-from nc_hf.stories import stories, train_tokenizer
 
 TINYSTORIES = CorpusSpec("hub", dataset="roneneldan/TinyStories")
 
@@ -141,8 +142,9 @@ def test_a_jsonl_text_with_the_end_of_text_mark_stays_one_document(
 
 def test_the_fingerprint_is_the_same_in_another_process(tokenizer: PreTrainedTokenizerFast) -> None:
     program = (
-        "from itertools import islice; from nc_hf.corpus import open_corpus;"
-        "from nc_hf.stories import stories, train_tokenizer; tokenizer = train_tokenizer(islice(stories(0), 50), 300);"
+        "from itertools import islice; from nc_hf.corpus.corpus import open_corpus;"
+        "from nc_hf.corpus.stories import stories, train_tokenizer;"
+        "tokenizer = train_tokenizer(islice(stories(0), 50), 300);"
         "print(open_corpus('builtin').pack(tokenizer, 64, max_tokens=5000).fingerprint)"
     )
     printed = subprocess.run(
@@ -158,7 +160,7 @@ def test_the_fingerprint_is_the_same_in_another_process(tokenizer: PreTrainedTok
 
 def test_naming_a_corpus_needs_no_data_set_library() -> None:
     program = (
-        "import sys, nc_hf.corpus;"
+        "import sys, nc_hf.corpus.corpus;"
         "assert not {'datasets', 'transformers', 'pyarrow', 'pandas', 'accelerate'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

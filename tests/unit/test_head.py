@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
-from nc_hf.decisions import argmax_with_ties, token_losses
 from nc_hf.errors import FeatureError, HeadError, InputError, LabelError, ModelError
-from nc_hf.head import ClassifierHead
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.logits import argmax_with_ties, token_losses
 from tests.architectures import ARCHITECTURES, LLAMA, TINY, VOCAB_SIZE, build
 
 DIM = 32

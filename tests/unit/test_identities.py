@@ -10,7 +10,7 @@ import torch
 from scipy.special import polygamma, psi
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
-from nc_hf.metrics.agreement import count_agreement
+from nc_hf.metrics.decisions import count_agreement
 
 SHAPES = {"K > D": (30, 8), "K < D": (7, 20), "K = 2": (2, 5), "K = D + 1": (9, 8), "D = 1": (6, 1)}
 # A value that is 0 as the root of a - b, with a and b of order 1 and each good to 1e-16.

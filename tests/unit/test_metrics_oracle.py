@@ -12,8 +12,8 @@ import torch
 
 from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, StatisticsError
-from nc_hf.metrics.agreement import count_agreement
-from nc_hf.pairwise import TILE, VariabilityKernel, sweep
+from nc_hf.metrics.decisions import count_agreement
+from nc_hf.metrics.pairwise import TILE, VariabilityKernel, sweep
 from tests.reference.oracle import oracle_agreement, oracle_metrics
 
 # Standard deviations and ETF errors that are 0 come out of a - b under a root, with a and b of order 1 and each good to

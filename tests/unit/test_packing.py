@@ -13,8 +13,8 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch.utils.data import DataLoader
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
+from nc_hf.corpus.blocks import PAPER_GROUP, TokenBlocks, pack_texts, tokenizer_hash
 from nc_hf.errors import CorpusError, InputError, TokenizerError
-from nc_hf.packing import PAPER_GROUP, TokenBlocks, pack_texts, tokenizer_hash
 
 EOT, BOS = 0, 1
 VOCABULARY = {"<eot>": EOT, "<bos>": BOS, **{word: 2 + number for number, word in enumerate("abcdefghij")}}
@@ -181,7 +181,7 @@ def test_the_tokenizer_hash_outlives_saving_truncation_and_processes(tmp_path) -
     tokenizer.save_pretrained(tmp_path)
     assert tokenizer_hash(PreTrainedTokenizerFast.from_pretrained(tmp_path)) == before
     program = (
-        "import sys; from transformers import AutoTokenizer; from nc_hf.packing import tokenizer_hash;"
+        "import sys; from transformers import AutoTokenizer; from nc_hf.corpus.blocks import tokenizer_hash;"
         "print(tokenizer_hash(AutoTokenizer.from_pretrained(sys.argv[1])))"
     )
     printed = subprocess.run(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from nc_hf.study.analysis.published import SETUP, WEIGHT_DECAY, load_published
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.models import count_parameters
-from nc_hf.study.published import SETUP, WEIGHT_DECAY, load_published
 from nc_hf.study.runner import ALL, RECORDED
 
 PAPER = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "paper.yaml"

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from nc_hf.errors import InputError
-from nc_hf.plots import (
+from nc_hf.report import MetricValue, Report
+from nc_hf.report.figures import (
     agreement_figure,
     comparison_figure,
     cosine_figure,
@@ -28,11 +29,10 @@ from nc_hf.plots import (
     trajectory_figure,
     variability_figure,
 )
-from nc_hf.plots.cosines import similar_together
-from nc_hf.plots.parts import plain, shortened
-from nc_hf.report import MetricValue, Report
+from nc_hf.report.figures.cosines import similar_together
+from nc_hf.report.figures.parts import plain, shortened
+from nc_hf.report.figures.style import DARK, LIGHT, Palette
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
-from nc_hf.style import DARK, LIGHT, Palette
 
 REFERENCES = Path(__file__).parents[1] / "reference"
 OF_TOKENS = (variability_figure, agreement_figure, norms_figure, cosine_figure)
@@ -347,7 +347,7 @@ find = util.find_spec
 util.find_spec = lambda name, *rest: None if name == "matplotlib" else find(name, *rest)
 from nc_hf.errors import NCError
 try:
-    import nc_hf.plots
+    import nc_hf.report.figures
 except NCError as error:
     print(error)
 """

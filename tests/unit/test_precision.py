@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from nc_hf.precision import full_float32, matmul_dtypes
+from nc_hf.runtime.precision import full_float32, matmul_dtypes
 from tests.distributed.launcher import ROOT
 
 # In a process of its own: once the older interface was used, torch does not hear the newer one any more.
@@ -18,7 +18,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils.import_utils import enable_tf32
 from nc_hf import ClassifierHead
-from nc_hf.precision import full_float32, matmul_dtypes
+from nc_hf.runtime.precision import full_float32, matmul_dtypes
 
 model = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=1, n_head=2, n_positions=16))
 wanted = ClassifierHead.from_model(model).describe()

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from nc_hf.errors import StudyError
-from nc_hf.study import artifacts
-from nc_hf.study.published import CENTRED_KERNEL, CLASSES, SEED_CELL, TABLE_1, load_published, parse_id
-from nc_hf.study.reproduction import Reproduction, reproduce
-from nc_hf.study.seeds import seed_cell
+from nc_hf.study.analysis import artifacts
+from nc_hf.study.analysis.published import CENTRED_KERNEL, CLASSES, SEED_CELL, TABLE_1, load_published, parse_id
+from nc_hf.study.analysis.reproduction import Reproduction, reproduce
+from nc_hf.study.analysis.seeds import seed_cell
 
 DRAWS = 1_000_000
 

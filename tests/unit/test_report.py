@@ -17,8 +17,9 @@ from rich.console import Console, RenderableType
 
 from nc_hf.errors import FileError, InputError
 from nc_hf.metrics import METRICS, PRESETS
+from nc_hf.metrics.table import FAMILIES
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report, compare
-from nc_hf.report.words import FAMILIES, by_family, number, value_and_error
+from nc_hf.report.words import by_family, number, value_and_error
 
 SCHEMA_1 = Path(__file__).parents[1] / "reference" / "report.json"
 REFERENCE = SCHEMA_1.with_name("report_2.json")

@@ -14,17 +14,17 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from nc_hf import stories as module
+from nc_hf.corpus import stories as module
+from nc_hf.corpus.blocks import tokenizer_hash
+from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, stories, train_tokenizer
 from nc_hf.errors import InputError
-from nc_hf.packing import tokenizer_hash
-from nc_hf.stories import END_OF_TEXT, builtin_tokenizer, stories, train_tokenizer
 
 # Printed by the program below under Python 3.11, 3.12 and 3.13.
 DIGEST_OF_500 = "fbf92a2d38bdf17fb0db0e0afc8ea19474991d3792d9b522eaa2964cbcb7c387"
 PRINT_DIGEST = """
 import hashlib, sys
 from itertools import islice
-from nc_hf.stories import stories
+from nc_hf.corpus.stories import stories
 print(hashlib.sha256("\\n".join(islice(stories(0), 500)).encode()).hexdigest())
 assert "transformers" not in sys.modules and "tokenizers" not in sys.modules
 """

@@ -12,9 +12,10 @@ import torch
 
 from nc_hf import METRICS, PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
-from nc_hf.metrics.agreement import Decisions, decide
+from nc_hf.measurement.detail import stratify
+from nc_hf.metrics.decisions import Decisions, decide
+from nc_hf.metrics.strata import category_shares, frequency_bins, subset
 from nc_hf.report import StratumRecord
-from nc_hf.strata import category_shares, frequency_bins, stratify, subset
 from tests.reference.oracle import oracle_agreement, oracle_bin, oracle_metrics, oracle_strata
 
 DIM = 6

@@ -18,16 +18,11 @@ from typer.testing import CliRunner
 
 from nc_hf.cli.study import app
 from nc_hf.errors import StudyError
-from nc_hf.study.against_loss import loss_figure, panel_metrics
-from nc_hf.study.analysis import analyze
-from nc_hf.study.figures import (
-    analysis_figures,
-    seed_figure,
-    training_figure,
-    trend_figure,
-)
-from nc_hf.study.seeds import seed_test
-from nc_hf.style import SIZES, label, save_figure
+from nc_hf.report.figures.style import SIZES, label, save_figure
+from nc_hf.study.analysis.against_loss import loss_figure, panel_metrics
+from nc_hf.study.analysis.analyze import analyze
+from nc_hf.study.analysis.figures import analysis_figures, seed_figure, training_figure, trend_figure
+from nc_hf.study.analysis.seeds import seed_test
 
 SEEDS = 4
 

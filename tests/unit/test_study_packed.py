@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import nc_hf.packing
-from nc_hf.corpus import Corpus, TokenBlocks
+import nc_hf.corpus.blocks
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.corpus import Corpus
+from nc_hf.corpus.stories import builtin_tokenizer, stories
 from nc_hf.errors import StudyError
-from nc_hf.stories import builtin_tokenizer, stories
 from nc_hf.study.grid import load_study
 from nc_hf.study.ledger import PACKED, TEXT
 from nc_hf.study.packed import Packing, keep_packed, note_texts
@@ -42,14 +43,14 @@ def keep(tmp_path: Path) -> Keep:
 @pytest.fixture
 def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many texts each call of a tokenizer got, from now on."""
-    sizes, real = [], nc_hf.packing._tokenise
+    sizes, real = [], nc_hf.corpus.blocks._tokenise
 
     def counting(texts: list[str], tokenizer: object) -> list[list[int]]:
         sizes.append(len(texts))
         time.sleep(0.05)
         return real(texts, tokenizer)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(nc_hf.packing, "_tokenise", counting)
+    monkeypatch.setattr(nc_hf.corpus.blocks, "_tokenise", counting)
     return sizes
 
 

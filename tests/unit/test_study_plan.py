@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nc_hf.errors import StudyError
 from nc_hf.study import plan
-from nc_hf.study.estimate import forward_flops, relative_cost, shard, training_share
+from nc_hf.study.cost import forward_flops, relative_cost, shard, training_share
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.models import build_model, count_parameters
 

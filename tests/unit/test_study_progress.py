@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nc_hf.study.estimate import relative_cost
+from nc_hf.study.cost import relative_cost
+from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress
 
 SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
 

@@ -15,8 +15,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
+from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, StudyError
-from nc_hf.stories import stories
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.text import open_text
 

@@ -20,8 +20,8 @@ from torch._dynamo.utils import counters
 from transformers import PreTrainedModel
 
 from nc_hf.errors import InputError, LabelError, ModelError, TapError
-from nc_hf.head import ClassifierHead
-from nc_hf.tap import FeatureTap, TapBatch
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.tap import FeatureTap, TapBatch
 from tests.architectures import ARCHITECTURES, LLAMA, TINY, VOCAB_SIZE, build
 
 LENGTH = 7

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nc_hf.corpus.files import choose_split, open_texts
 from nc_hf.errors import CorpusError
-from nc_hf.textfiles import choose_split, open_texts
 
 TEXTS = ["One day.\nIt rained.", "Two: “quoted” — Zoë", "Three"]
 

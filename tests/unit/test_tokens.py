@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
-from nc_hf.metrics.agreement import Decisions, decide
-from nc_hf.pairwise import TILE
-from nc_hf.token_text import CATEGORIES, categories_of, raw_text, shown_text, visible
-from nc_hf.tokens import COMMONEST, ENDS, MOST_COLUMNS, class_table, nearest_classes, token_table
+from nc_hf.corpus.vocabulary import CATEGORIES, categories_of, raw_text, shown_text, visible
+from nc_hf.measurement.detail import ENDS, MOST_COLUMNS, token_table
+from nc_hf.metrics.decisions import Decisions, decide
+from nc_hf.metrics.pairwise import TILE
+from nc_hf.metrics.tokens import COMMONEST, class_table, nearest_classes
 from tests.reference.oracle import oracle_tokens
 
 DIM = 5

@@ -15,9 +15,11 @@ from rich.console import Console
 
 from nc_hf import Report, Trajectory
 from nc_hf.errors import FileError
-from nc_hf.plots import trajectory_figure
+from nc_hf.hub.steps import step_of
 from nc_hf.report import MetricValue
-from nc_hf.report.trajectory import TrajectoryFailure, TrajectoryPoint, step_of
+from nc_hf.report.figures import trajectory_figure
+from nc_hf.report.record import TrajectoryFailure
+from nc_hf.report.trajectory import TrajectoryPoint
 
 REFERENCE = Report.load(Path(__file__).parents[1] / "reference" / "report.json")
 

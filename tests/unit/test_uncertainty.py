@@ -12,7 +12,7 @@ from torch import Tensor
 from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
 from nc_hf.metrics import AgreementCounts
-from nc_hf.uncertainty import jackknife
+from nc_hf.metrics.uncertainty import jackknife
 
 NAMES = ["nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio"]
 GROUPS, WIDTH = 10, 16

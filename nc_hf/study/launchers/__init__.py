@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress
 
 Launcher = Callable[[Study, Sequence[Cell], Ledger, StudyProgress], None]

@@ -13,9 +13,9 @@ from accelerate.state import PartialState
 from accelerate.utils import broadcast_object_list
 
 from nc_hf.errors import NCError
+from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.progress import StudyProgress
 from nc_hf.study.runner import run_cell
 from nc_hf.study.text import open_text
 

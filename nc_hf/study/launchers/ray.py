@@ -24,14 +24,14 @@ import torch
 from accelerate.state import PartialState
 
 from nc_hf.errors import StudyError
-from nc_hf.files import write_text
-from nc_hf.study.estimate import relative_cost
+from nc_hf.runtime.files import write_text
+from nc_hf.study.cost import relative_cost
+from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import one_line
 from nc_hf.study.launchers.ray_task import Outcome, StudyFolder, from_array, run_task, to_array
 from nc_hf.study.ledger import LOG, Ledger
-from nc_hf.study.progress import StudyProgress
 from nc_hf.study.text import StudyText, open_text
 
 POLL_SECONDS = 1.0

@@ -1,0 +1,194 @@
+"""A corpus by its name: text from a file, a folder, the Hub or the built-in stories, and its token blocks.
+
+======================================  ===========================================================================
+``builtin``                             `nc_hf.corpus.stories`; 50,000 stories to train on and 5,000 others to validate
+``tinystories``                         ``roneneldan/TinyStories`` on the Hub
+``hub:ID[:config][:split][:column]``    any data set on the Hub; a part left empty keeps its default
+a path                                  a txt (texts parted by ``<|endoftext|>``), jsonl, json or parquet file with
+                                        a column ``text``, or a folder of such files; ``./builtin`` is a path
+======================================  ===========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from nc_hf.corpus.blocks import TokenBlocks, pack_texts, tokenizer_hash
+from nc_hf.corpus.files import choose_split, open_texts
+from nc_hf.corpus.hub import _open_hub
+from nc_hf.corpus.spec import CorpusSpec
+from nc_hf.corpus.stories import stories
+from nc_hf.errors import CorpusError, InputError, TokenizerError
+from nc_hf.model.anatomy import causal_lm
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedTokenizerBase
+
+DEFAULT_BLOCK = 1024
+BUILTIN_SEEDS = {"train": 0, "validation": 1}
+BUILTIN_DOCUMENTS = {"train": 50_000, "validation": 5_000}
+"""The stream is endless; as a corpus it has so many stories, unless ``max_documents`` asks for more or fewer."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text to measure on.
+
+    Attributes:
+        name: as the user named it.
+        split: the split that is read; "all" where a file or folder is not divided.
+        texts: the documents, in order; can be read again.
+    """
+
+    name: str
+    split: str
+    texts: Iterable[str]
+
+    def pack(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        block_size: int,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> TokenBlocks:
+        """Tokenise the documents and cut them into blocks: as `pack_texts` does, with its errors."""
+        return pack_texts(
+            self.texts,
+            tokenizer,
+            block_size,
+            packing=packing,
+            max_tokens=max_tokens,
+            source=self.name,
+            split=self.split,
+            progress=progress,
+        )
+
+    def pack_for(
+        self,
+        model: nn.Module,
+        tokenizer: PreTrainedTokenizerBase | None,
+        block_size: int | None = None,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> TokenBlocks:
+        """Cut the text into blocks that fit a model; by default as long as its context, at most ``DEFAULT_BLOCK``.
+
+        Raises:
+            TokenizerError: there is no tokenizer, or it does not belong to the model.
+            InputError: the block is longer than the model's context.
+            CorpusError: as `pack` does.
+        """
+        if tokenizer is None:
+            raise TokenizerError(
+                "there is no tokenizer to read the corpus with: name the one that the model was trained with "
+                "(in a Trainer, its processing_class)."
+            )
+        from nc_hf.hub.tokenizer import check_tokenizer
+
+        config = causal_lm(model).config.get_text_config()
+        check_tokenizer(tokenizer, config)
+        context = getattr(config, "max_position_embeddings", None) or DEFAULT_BLOCK
+        if block_size is not None and not 2 <= block_size <= context:
+            raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
+        size = block_size or min(context, DEFAULT_BLOCK)
+        return self.pack(tokenizer, size, packing=packing, max_tokens=max_tokens, progress=progress)
+
+
+@dataclass(frozen=True)
+class PackedOnce(Corpus):
+    """A corpus that remembers how it was packed, for several models with one tokenizer."""
+
+    packed: dict[tuple[object, ...], TokenBlocks] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> PackedOnce:
+        """Make any corpus remember."""
+        return cls(corpus.name, corpus.split, corpus.texts)
+
+    def pack(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        block_size: int,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> TokenBlocks:
+        """Pack as `Corpus.pack` does, or return the blocks that the same call gave before."""
+        key = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, block_size, packing, max_tokens)
+        if key not in self.packed:
+            self.packed[key] = super().pack(
+                tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=progress
+            )
+        return self.packed[key]
+
+
+def open_corpus(
+    spec: str,
+    split: str = "validation",
+    *,
+    max_documents: int | None = None,
+    allow_local: bool = True,
+    token: str | bool | None = None,
+) -> Corpus:
+    """Open a corpus by its name (see the head of this module).
+
+    Args:
+        spec: the name.
+        split: which part, where the corpus is divided; "val" and "valid" mean "validation".
+        max_documents: read so many documents at the most.
+        allow_local: whether ``spec``, or the settings of a data set, may name files of this machine; False for whatever
+            came over a network.
+        token: for data sets of the Hub, the reader's own; default: the one the client finds; False for none.
+
+    Returns:
+        The corpus. Texts are read when they are asked for, so what is wrong inside a file is found then.
+
+    Raises:
+        CorpusError: if there is no such corpus, or nothing in it that can be read.
+        HubError: if the Hub cannot be reached.
+        InputError: if ``max_documents`` is not positive.
+
+    >>> corpus = open_corpus("builtin", "train", max_documents=2)
+    >>> corpus.split, len(list(corpus.texts))
+    ('train', 2)
+    """
+    if max_documents is not None and max_documents < 1:
+        raise InputError(f"max_documents is {max_documents}: pass a positive number, or None for all.")
+    parsed = CorpusSpec.parse(spec)
+    read: Callable[[], Iterator[str]]
+    if parsed.kind == "builtin":
+        split = choose_split(split, BUILTIN_SEEDS, spec)
+        max_documents = max_documents or BUILTIN_DOCUMENTS[split]
+        read = partial(stories, BUILTIN_SEEDS[split])
+    elif parsed.path is None:
+        if not allow_local:
+            from nc_hf.corpus.hub import check_inside
+
+            check_inside(str(parsed.dataset), token)
+        split, read = _open_hub(parsed, parsed.split or split, token)
+    elif allow_local:
+        split, read = open_texts(parsed.path, split)
+    else:
+        raise CorpusError(f"{spec[:80]!r} names no corpus: write builtin, tinystories or hub:OWNER/NAME.")
+    return Corpus(spec, split, _Texts(read, max_documents))
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The documents of a corpus: each iteration begins anew."""
+
+    read: Callable[[], Iterator[str]]
+    limit: int | None
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(self.read(), self.limit)

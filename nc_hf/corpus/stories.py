@@ -1,0 +1,224 @@
+"""The built-in corpus: an endless stream of simple stories from a grammar and words of our own.
+
+A story follows one plot: its people, its place and the things that matter are drawn once and stay to the end, what is
+done has its consequence, and the end says what was learned. Words are drawn by rank, as Zipf's law has it.
+The grammar is ``data/plots.txt``, the words are ``data/words.txt``; both say how they are written.
+
+Everything rests on ``random.Random(str).random()``, the one stream that Python promises to keep between versions, so a
+seed gives the same stories everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from functools import cache
+from importlib.resources import files
+from itertools import accumulate, islice, pairwise
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from nc_hf.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from transformers import PreTrainedTokenizerFast
+
+END_OF_TEXT = "<|endoftext|>"
+WORDS_PER_STORY = (80, 250)
+TOKENIZER_STORIES = 1500
+"""Stories that `builtin_tokenizer` is trained on: enough for nearly all words of the grammar."""
+
+_SLOT = re.compile(r"\{(?P<article>[Aa] )?(?P<anew>\*)?(?P<name>>?[\w.]+)\}")
+_TAKES_AN = re.compile(r"[aeio]|u(?!ni|ku|se)|hour|honest", re.IGNORECASE)
+
+_Choice = TypeVar("_Choice")
+
+Row = dict[str, list[str]]
+"""One row of a table: the choices of each column; the word itself is the only choice of column ""."""
+
+
+def stories(seed: int = 0) -> Iterator[str]:
+    """Tell stories without end.
+
+    Args:
+        seed: names the stream; different seeds give different streams.
+
+    Yields:
+        A story of 80 to 250 words, its paragraphs parted by a newline.
+
+    >>> from itertools import islice
+    >>> first, second = islice(stories(seed=1), 2)
+    >>> first == next(stories(seed=1)), first == second
+    (True, False)
+    """
+    rng = Random(f"nc_hf.stories {seed}")
+    fewest, most = WORDS_PER_STORY
+    while True:
+        story = _Telling(rng).tell()
+        if fewest <= len(story.split()) <= most:
+            yield story
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE tokenizer; the same texts give the same tokenizer.
+
+    Args:
+        texts: what to learn the merges from, read once.
+        vocab_size: the most entries to have, at least 257 (256 bytes and the end of text). Texts with few
+            different words may give fewer: ``len(tokenizer)`` tells.
+
+    Returns:
+        A tokenizer without unknowns whose beginning, end and padding are all ``<|endoftext|>``, id 0.
+
+    Raises:
+        InputError: if ``vocab_size`` has no room for the bytes.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    if vocab_size <= len(alphabet):
+        raise InputError(f"A byte-level vocabulary of {vocab_size} is too small: ask for {len(alphabet) + 1} or more.")
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, special_tokens=[END_OF_TEXT], initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer=trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, pad_token=END_OF_TEXT
+    )
+
+
+def builtin_tokenizer(vocab_size: int = 2048, seed: int = 0) -> PreTrainedTokenizerFast:
+    """Train the tokenizer of the built-in corpus on the first 1,500 stories of a stream.
+
+    Args:
+        vocab_size: as in `train_tokenizer`.
+        seed: of the stories; 0 is the stream of the built-in training split.
+
+    Returns:
+        The tokenizer; the same for the same arguments, everywhere.
+    """
+    return train_tokenizer(islice(stories(seed), TOKENIZER_STORIES), vocab_size)
+
+
+class _Telling:
+    """One story as it is told: what has been drawn stays the same to the end."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._rows: dict[str, Row] = {}  # by slot name, as "place" or "toy2"
+        self._texts: dict[str, str] = {}  # by whole slot, as "place", "toy2" or "place.prop2"
+        self._told: set[str] = set()  # alternatives already used: no sentence is told twice
+
+    def tell(self) -> str:
+        """Draw a hero and a friend, and expand the rule ``story`` for them."""
+        kinds = _words()["kind"]
+        hero = self._draw_person("hero", kinds)
+        self._draw_person(
+            "friend", [kind for kind in kinds if (kind["names"] == ["pet"]) == (hero["names"] == ["pet"])]
+        )
+        for column in ("kind", "he", "him", "his", "himself", "hands", "home", "food"):
+            self._texts[column] = self._slot(f"hero.{column}", anew=False)
+        return self._expand("{>story}").replace(" // ", "\n")
+
+    def _draw_person(self, role: str, kinds: list[Row]) -> Row:
+        kind = self._pick(kinds)
+        pronoun = self._pick([row for row in _words()["pronoun"] if row[""][0] in kind["he"]])
+        (name,) = self._pick(self._fresh(_words()[kind["names"][0]]))[""]
+        self._texts[role] = name
+        self._rows[role] = kind | pronoun | {"": [name], "kind": kind[""], "he": pronoun[""]}
+        return self._rows[role]
+
+    def _expand(self, template: str) -> str:
+        return _SLOT.sub(self._fill, template)
+
+    def _fill(self, match: re.Match[str]) -> str:
+        article, anew, name = match["article"], match["anew"], match["name"]
+        key = name.lower()
+        text = self._rule(key[1:]) if key.startswith(">") else self._slot(key, anew=bool(anew))
+        if article:
+            text = f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
+        begins_sentence = name != key or article == "A "
+        return text[0].upper() + text[1:] if begins_sentence else text
+
+    def _rule(self, name: str) -> str:
+        alternatives = _plots()[name]
+        untold = [line for line in alternatives if line not in self._told] or alternatives
+        chosen = untold[int(self._rng.random() * len(untold))]
+        self._told.add(chosen)
+        return self._expand(chosen)
+
+    def _slot(self, key: str, *, anew: bool) -> str:
+        """Give the word of a slot: the one drawn before, or another one that the story does not yet hold."""
+        if key in self._texts and not anew:
+            return self._texts[key]
+        name, _, column = key.partition(".")
+        if column:
+            row = self._rows.get(name) or self._draw_row(name)
+            choices = row[column.rstrip("23")]
+            drawn = [text for text in choices if text not in self._texts.values()] or choices
+            text = self._expand(self._pick(drawn))
+        elif anew:
+            text = self._expand(self._pick(self._fresh(_words()[name]))[""][0])
+        else:
+            (text,) = self._draw_row(name)[""]
+        if not anew:
+            self._texts[key] = text
+        return text
+
+    def _draw_row(self, name: str) -> Row:
+        row = self._pick(self._fresh(_words()[name.rstrip("23")]))
+        self._rows[name] = row
+        (self._texts[name],) = row[""]
+        return row
+
+    def _fresh(self, rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row[""][0] not in self._texts.values()]
+
+    def _pick(self, choices: Sequence[_Choice]) -> _Choice:
+        """Draw by rank: the first choice is the commonest."""
+        weights = _weights(len(choices))
+        return choices[bisect_left(weights, self._rng.random() * weights[-1])]
+
+
+@cache
+def _weights(size: int) -> tuple[float, ...]:
+    """Cumulative Zipf-Mandelbrot weights of ranks 1 to ``size``."""
+    return tuple(accumulate(1 / (rank + 2) for rank in range(1, size + 1)))
+
+
+@cache
+def _plots() -> dict[str, list[str]]:
+    return {header: lines for (header, *_), lines in _sections("plots.txt")}
+
+
+@cache
+def _words() -> dict[str, list[Row]]:
+    return {name: _rows(columns, lines) for (name, *columns), lines in _sections("words.txt")}
+
+
+def _sections(file: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Split a data file at its ``[name column ...]`` headers; comments and empty lines are left out."""
+    text = files("nc_hf.corpus").joinpath("data", file).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    headers = [at for at, line in enumerate(lines) if line.startswith("[")] + [len(lines)]
+    for begin, end in pairwise(headers):
+        yield lines[begin].strip("[]").split(), lines[begin + 1 : end]
+
+
+def _rows(columns: list[str], lines: list[str]) -> list[Row]:
+    """Read the rows of a table, or the words of a list as a table of one column."""
+    if columns:
+        cells = [[_choices(cell) for cell in line.split("|")] for line in lines]
+    else:
+        cells = [[[word]] for line in lines for word in _choices(line)]
+    return [dict(zip(("", *columns), row, strict=True)) for row in cells]
+
+
+def _choices(cell: str) -> list[str]:
+    return [choice.strip() for choice in cell.split(",") if choice.strip()]

@@ -1,0 +1,1 @@
+"""A model on a text: one pass, what it gathers, and the report of it."""

@@ -1,0 +1,80 @@
+"""Reports kept on disk, one file a commit, so that what was measured once is not measured again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from accelerate.state import PartialState
+
+from nc_hf.errors import FileError, MergeError
+from nc_hf.report import Report
+from nc_hf.runtime.files import read_json, write_text
+
+_SETTINGS = "settings.json"
+
+
+class KeptReports:
+    """A folder with the reports of a model's commits, all on one text with the same options."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+        """Open a folder, or make it.
+
+        Args:
+            folder: where the reports are.
+            settings: what all of them share.
+
+        Raises:
+            MergeError: the folder is of other settings.
+            FileError: it cannot be read or written.
+        """
+        self._folder = folder
+        path = folder / _SETTINGS
+        mine = json.loads(json.dumps(dict(settings), default=str))
+        if not path.exists():
+            write_text(path, json.dumps(mine, indent=2, ensure_ascii=False) + "\n")
+            return
+        theirs = read_json(path)
+        if not isinstance(theirs, dict):
+            raise FileError(f"{path} is damaged: remove it, or name another folder.")
+        for name, value in mine.items():
+            if theirs.get(name) != value:
+                raise MergeError(
+                    f"{folder} holds reports with {name} {theirs.get(name)!r} and not {value!r}: "
+                    "name another folder, or the options of before."
+                )
+
+    def find(self, commit: str, fingerprint: Callable[[Report], str]) -> Report | None:
+        """Return what was measured of a commit before; None if it was not.
+
+        Args:
+            commit: of the model.
+            fingerprint: given a report, gives that of the text on which the commit would be measured now.
+
+        Raises:
+            FileError: the report is damaged.
+            MergeError: it is of another commit or text.
+        """
+        path = self._path(commit)
+        if not path.exists():
+            return None
+        report = Report.load(path)
+        if report.model.commit != commit:
+            raise MergeError(f"{path} is of the commit {report.model.commit}: remove it, or name another folder.")
+        if report.corpus.fingerprint != fingerprint(report):
+            raise MergeError(f"{path} was measured on another text or tokenizer: remove it, or name another folder.")
+        return report
+
+    def measured(self, commit: str, run: Callable[[Path], Report]) -> Report:
+        """Let ``run`` measure a commit, with a folder for what is unfinished, and keep the report."""
+        unfinished = self._folder / "unfinished" / commit
+        report = run(unfinished)
+        if PartialState().is_main_process:
+            report.save(self._path(commit))
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return report
+
+    def _path(self, commit: str) -> Path:
+        return self._folder / f"{commit}.json"

@@ -1,0 +1,146 @@
+"""Model x corpus -> statistics, in one pass: with a progress bar, over several processes, and resumable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.state import PartialState
+from torch import nn
+from tqdm import tqdm
+
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.errors import CorpusError, InputError, LabelError
+from nc_hf.measurement.checkpoint import _Saver
+from nc_hf.measurement.collection import Collection
+from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.tap import FeatureTap
+from nc_hf.runtime.progress import Listener, Meter
+
+
+def collect(
+    model: nn.Module,
+    blocks: TokenBlocks,
+    *,
+    batch_size: int = 8,
+    layers: str = "final",
+    covariance: bool = False,
+    agreement_tokens: int = 16_384,
+    groups: int = 1,
+    outcomes: bool = True,
+    compiled: bool = True,
+    checkpoint: str | Path | None = None,
+    save_every: int = 200,
+    progress: bool | Listener = True,
+) -> Collection:
+    """Run a model over blocks of tokens and gather what every metric needs.
+
+    Under ``accelerate launch`` or torchrun each process reads its share of the blocks (rank r the rows r, r + n, ...;
+    none is read twice) and every rank returns the whole.
+
+    Args:
+        model: a causal LM, in the dtype and on the device to run it; it is left in the mode it was in.
+        blocks: (B, L) token ids.
+        batch_size: blocks a forward pass and process.
+        layers: ``final``, or ``all`` for every block's output too.
+        covariance: keep the (D, D) moment that ``nc1_pinv`` needs.
+        agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
+        groups: groups of blocks kept apart for the standard errors.
+        outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
+            that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
+        compiled: whether a model may run what ``torch.compile`` makes of it. False runs it eagerly and leaves what was
+            compiled for others alone; True has it compiled anew, with the tap, and again for those afterwards.
+        checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
+        save_every: batches between two saves.
+        progress: show a progress bar on stderr, or call this after every batch (see ``nc_hf.runtime.progress``).
+
+    Raises:
+        FeatureError: NaN or Inf among the features, named by batch and layer.
+        CorpusError: there is no block.
+        HeadError: the head does not reproduce the model's logits.
+        LabelError: a token beyond the head.
+        InputError: a batch does not fit into the device's memory.
+        FileError: the checkpoint is of another measurement.
+    """
+    if batch_size < 1 or save_every < 1:
+        raise InputError("batch_size and save_every count from 1: pass positive numbers.")
+    process = PartialState()
+    _check_tokens(model, blocks)
+    rows = torch.arange(process.process_index, len(blocks), process.num_processes)
+    collection = Collection(
+        model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups, rows=len(blocks)
+    )
+    saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, model, blocks, batch_size, process)
+    done = saver.resume() if saver else 0
+    tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
+    device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
+    targets = blocks.input_ids.shape[1] - 1
+    total, before = len(rows) * targets, min(done * batch_size, len(rows)) * targets
+    bar = tqdm(
+        total=total,
+        initial=before,
+        unit="tok",
+        unit_scale=True,
+        desc="measuring",
+        disable=progress is not True or not process.is_main_process,
+    )
+    meter = Meter(progress if callable(progress) else None, "measuring", total, before)
+    stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
+    with stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
+        # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
+        for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
+            chosen = rows[number * batch_size : (number + 1) * batch_size]
+            if len(chosen):
+                options = _frugal(model, logits=needs_logits or collection.head is None)
+                try:
+                    model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
+                except torch.OutOfMemoryError as error:
+                    raise InputError(
+                        f"{batch_size} blocks of {targets + 1} tokens do not fit into the memory of {device}: pass a "
+                        "smaller batch_size or block_size."
+                    ) from error
+                batch = tap.take()
+                if batch is None:
+                    raise tap.silence()
+                collection.add(batch, chosen, batch_number=number)
+                bar.update(len(chosen) * targets)
+                meter.advance(len(chosen) * targets)
+            if saver and (number + 1) % save_every == 0:
+                saver.save(number + 1)
+    collection.reduce(process)
+    if saver:
+        saver.clear()
+    return collection
+
+
+def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
+    """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error."""
+    if not len(blocks):
+        raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
+    classes = len(causal_lm(model).get_output_embeddings().weight)
+    highest = int(blocks.input_ids.max())
+    if highest >= classes:
+        raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode, and each of its modules back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _frugal(model: nn.Module, *, logits: bool) -> dict[str, Any]:
+    """Arguments that spare a model what is of no use here: the key-value cache, and logits that nobody reads."""
+    wanted = {"use_cache": False} if logits else {"use_cache": False, "logits_to_keep": 1}
+    known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters  # not every model has them
+    return {name: value for name, value in wanted.items() if name in known}

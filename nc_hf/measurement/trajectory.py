@@ -1,0 +1,205 @@
+"""Measure every saved state of a model on one text: branch by branch, tag by tag, resumable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Unpack
+
+from huggingface_hub import CachedRevisionInfo, scan_cache_dir
+from huggingface_hub.errors import CacheNotFound
+
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.corpus import Corpus, PackedOnce, open_corpus
+from nc_hf.errors import FeatureError, HubError, InputError, LabelError, ModelError, NCError, StatisticsError
+from nc_hf.hub import Revision, list_revisions, open_tokenizer, parse_reference
+from nc_hf.measurement.kept import KeptReports
+from nc_hf.measurement.measure import measure
+from nc_hf.measurement.options import MeasureOptions
+from nc_hf.report import Report
+from nc_hf.report.record import TrajectoryFailure
+from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
+from nc_hf.runtime.version import VERSION
+
+# What one revision may lack without the others lacking it too; anything else ends the trajectory.
+_OF_ONE_REVISION = (ModelError, HubError, FeatureError, LabelError, StatisticsError)
+# The options that decide what is found; the others decide only how fast, and may change when a trajectory goes on.
+_DECIDING = (
+    "split",
+    "preset",
+    "max_tokens",
+    "min_count",
+    "packing",
+    "block_size",
+    "layers",
+    "dtype",
+    "agreement_tokens",
+    "uncertainty",
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose turn it is.
+
+    Attributes:
+        number: of the revision, from 1.
+        total: number of revisions.
+        revision: its name and commit.
+        kept: whether it was measured before, so that its report is only read.
+    """
+
+    number: int
+    total: int
+    revision: Revision
+    kept: bool
+
+
+def trajectory(
+    model: str,
+    corpus: str | Corpus | TokenBlocks = "tinystories",
+    *,
+    revisions: str | Sequence[str] = "all",
+    every: int = 1,
+    folder: str | Path | None = None,
+    keep_downloads: bool = True,
+    on_turn: Callable[[Turn], None] | None = None,
+    **options: Unpack[MeasureOptions],
+) -> Trajectory:
+    """Measure a model at every selected branch and tag of its repository.
+
+    Each commit is measured once, however many names point to it, and as the list of revisions gave it. The text is
+    packed once for all revisions with the same tokenizer. A revision that cannot be measured is listed under
+    ``failures``, and the others go on.
+
+    Args:
+        model: id on the Hub, or the address of its page.
+        corpus: as for `nc_hf.measure`.
+        revisions: ``"all"``, a glob such as ``"step*"``, or names, as a sequence or with commas between.
+        every: take the first of them and every n-th after it.
+        folder: where to keep each report as soon as it is there. Called again with the same folder, a trajectory that
+            was interrupted goes on where it was, also within a revision, and measures nothing twice.
+        keep_downloads: False removes what was fetched of a revision from the client's cache once it is measured, for
+            when the disk does not hold all of them; weights that lay there before stay.
+        on_turn: called before each revision.
+        **options: of `nc_hf.measure`, the same for all revisions.
+
+    Raises:
+        InputError: ``model`` is no id or names a revision, or an option cannot be meant.
+        MergeError: ``folder`` holds reports of another model, text or other options.
+        FileError: a report in ``folder`` is damaged, or the folder cannot be written.
+        NCError: nothing could be measured; of the kind of the first revision's failure.
+    """
+    asked = parse_reference(model)
+    if asked.revision:
+        raise InputError(f"{asked} names a revision: give the id alone, and the revisions apart.")
+    chosen = list_revisions(asked.id, revisions, every=every, token=options.get("token"))
+    if not chosen:
+        raise HubError(f"{asked.id} has neither branches nor tags: name a repository with a model in it.")
+    text, options = _opened(corpus, options)
+    kept = None if folder is None else KeptReports(Path(folder), _settings(asked.id, text, options))
+    points: list[TrajectoryPoint] = []
+    failures: dict[str, NCError] = {}
+    reports: dict[str, Report] = {}
+    for number, revision in enumerate(chosen, start=1):
+        commit = revision.commit
+        if commit not in reports and kept and (found := kept.find(commit, partial(_fingerprint, text, options))):
+            reports[commit] = found
+        if on_turn is not None:
+            on_turn(Turn(number, len(chosen), revision, kept=commit in reports))
+        if commit not in reports and commit not in failures:
+            try:
+                reports[commit] = _measure(asked.id, commit, text, kept, keep_downloads, options)
+            except _OF_ONE_REVISION as failure:
+                failures[commit] = failure
+        if commit in reports:
+            report = reports[commit]
+            # The table of single tokens would make a long trajectory large; the kept reports have it.
+            named = replace(report, model=replace(report.model, revision=revision.name), token_table=None)
+            points.append(TrajectoryPoint(revision.name, commit, named))
+    if not points:
+        raise next(iter(failures.values()))
+    failed = [each for each in chosen if each.commit in failures]
+    return Trajectory(
+        asked.id, points, [TrajectoryFailure(each.name, each.commit, str(failures[each.commit])) for each in failed]
+    )
+
+
+def _opened(
+    corpus: str | Corpus | TokenBlocks, options: MeasureOptions
+) -> tuple[PackedOnce | TokenBlocks, MeasureOptions]:
+    """Open text and tokenizer once for all revisions; the names that are left are of the Hub alone."""
+    allow_local, token, tokenizer = options.get("allow_local", True), options.get("token"), options.get("tokenizer")
+    if isinstance(corpus, str):
+        corpus = open_corpus(corpus, options.get("split", "validation"), allow_local=allow_local, token=token)
+    if isinstance(tokenizer, str | Path):
+        tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
+    text = corpus if isinstance(corpus, TokenBlocks) else PackedOnce.of(corpus)
+    return text, {**options, "tokenizer": tokenizer, "allow_local": False}
+
+
+def _measure(
+    model: str,
+    commit: str,
+    text: PackedOnce | TokenBlocks,
+    kept: KeptReports | None,
+    keep_downloads: bool,
+    options: MeasureOptions,
+) -> Report:
+    """Measure one commit, keep the report, and tidy up after it."""
+    stays = keep_downloads or _has_weights(commit)
+
+    def run(unfinished: Path | None) -> Report:
+        return measure(model, text, revision=commit, checkpoint_path=unfinished, **options)
+
+    try:
+        return kept.measured(commit, run) if kept else run(None)
+    finally:
+        if not stays:
+            _forget(commit)
+
+
+def _settings(model: str, text: PackedOnce | TokenBlocks, options: MeasureOptions) -> dict[str, object]:
+    """What every report of a folder must share, each option at its default where it was not given."""
+    given, defaults = dict(options), inspect.signature(measure).parameters
+    source = text.source if isinstance(text, TokenBlocks) else text.name
+    settings = {name: given.get(name, defaults[name].default) for name in _DECIDING}
+    return {"nc_hf": VERSION, "model": model, "corpus": source, **settings}
+
+
+def _fingerprint(text: PackedOnce | TokenBlocks, options: MeasureOptions, report: Report) -> str:
+    """Fingerprint of the blocks on which a report's commit would be measured now."""
+    if isinstance(text, TokenBlocks):
+        return text.fingerprint
+    record = report.corpus
+    for blocks in text.packed.values():
+        if (blocks.tokenizer_hash, blocks.block_size) == (record.tokenizer_hash, record.block_size):
+            return blocks.fingerprint
+    tokenizer = options.get("tokenizer") or open_tokenizer(
+        report.model.id, report.model.commit, token=options.get("token")
+    )
+    max_tokens = options.get("max_tokens", inspect.signature(measure).parameters["max_tokens"].default)
+    return text.pack(tokenizer, record.block_size, packing=record.packing, max_tokens=max_tokens).fingerprint
+
+
+def _has_weights(commit: str) -> bool:
+    """Whether the client's cache holds weights of a commit."""
+    files = (file for revision in _cached_revisions(commit) for file in revision.files)
+    return any(file.file_name.endswith(".safetensors") for file in files)
+
+
+def _forget(commit: str) -> None:
+    """Remove a commit's files from the client's cache, those excepted that other commits share."""
+    if _cached_revisions(commit):
+        scan_cache_dir().delete_revisions(commit).execute()
+
+
+def _cached_revisions(commit: str) -> list[CachedRevisionInfo]:
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    return [revision for each in repositories for revision in each.revisions if revision.commit_hash == commit]

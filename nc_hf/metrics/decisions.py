@@ -1,0 +1,160 @@
+"""Tokens decided by the nearest class centre and by the linear classifier."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nc_hf.runtime.precision import full_float32
+from nc_hf.statistics.class_statistics import ClassStatistics
+
+if TYPE_CHECKING:
+    pass
+
+
+# Distances of a chunk of tokens to all centres: 64 MB in float32.
+_CHUNK_ELEMENTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class AgreementCounts:
+    """How often the two classifiers agree, and are right; counts of tokens, so that they add up."""
+
+    tokens: int = 0
+    agree: int = 0
+    ncc_correct: int = 0
+    linear_correct: int = 0
+    agree_when_correct: int = 0
+    nearest_ties: int = 0
+    linear_ties: int = 0
+
+    def __add__(self, other: AgreementCounts) -> AgreementCounts:
+        """Return the counts of both sets of tokens."""
+        return AgreementCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What both classifiers make of N tokens, one by one.
+
+    Attributes:
+        labels: (N,) int64, the true next tokens.
+        agree: (N,) bool, where the two decide alike.
+        ncc_correct: (N,) bool, where the nearest class centre is right.
+        linear_correct: (N,) bool, where the linear classifier is right.
+        nearest_tied: (N,) bool, where two centres are equally near.
+        linear_tied: (N,) bool, where the largest logit is attained more than once.
+    """
+
+    labels: Tensor
+    agree: Tensor
+    ncc_correct: Tensor
+    linear_correct: Tensor
+    nearest_tied: Tensor
+    linear_tied: Tensor
+
+    def counts(self) -> AgreementCounts:
+        """Add up all tokens."""
+        return AgreementCounts(
+            tokens=len(self.labels),
+            agree=int(self.agree.sum()),
+            ncc_correct=int(self.ncc_correct.sum()),
+            linear_correct=int(self.linear_correct.sum()),
+            agree_when_correct=int((self.agree & self.linear_correct).sum()),
+            nearest_ties=int(self.nearest_tied.sum()),
+            linear_ties=int(self.linear_tied.sum()),
+        )
+
+    def of_classes(self, class_ids: Tensor) -> Decisions:
+        """Return the tokens whose true class is one of ``class_ids``."""
+        kept = torch.isin(self.labels, class_ids.to(self.labels.device))
+        return Decisions(**{name: tensor[kept] for name, tensor in vars(self).items()})
+
+    def to_rows(self) -> Tensor:
+        """Return everything as one (6, N) int64 tensor on the CPU, to send or to join."""
+        return torch.stack([tensor.to("cpu", torch.int64) for tensor in vars(self).values()])
+
+    @classmethod
+    def from_rows(cls, rows: Tensor) -> Decisions:
+        """Undo ``to_rows``."""
+        return cls(rows[0], *(row.bool() for row in rows[1:]))
+
+
+def count_agreement(
+    stats: ClassStatistics,
+    features: Tensor,
+    labels: Tensor,
+    linear: Tensor,
+    *,
+    leave_one_out: bool,
+    linear_tied: Tensor | None = None,
+) -> AgreementCounts:
+    """Decide tokens as ``decide`` does, and add them up."""
+    return decide(stats, features, labels, linear, leave_one_out=leave_one_out, linear_tied=linear_tied).counts()
+
+
+def decide(
+    stats: ClassStatistics,
+    features: Tensor,
+    labels: Tensor,
+    linear: Tensor,
+    *,
+    leave_one_out: bool,
+    linear_tied: Tensor | None = None,
+) -> Decisions:
+    """Decide tokens by their nearest class centre and compare with the linear classifier.
+
+    Every class seen competes; ties go to the lowest class id. Features and centres are moved by the mean centre first,
+    and |h|^2 is left out of the comparison: in float32 both would cost decisions when features share an offset.
+
+    Args:
+        stats: whose class means are the centres.
+        features: (N, D); float64 decides in float64, anything else in float32.
+        labels: (N,) the true next tokens.
+        linear: (N,) the linear classifier's decisions: argmax of the model's logits.
+        leave_one_out: the tokens are among those of ``stats``; each is then compared with its own class's centre
+            without itself, |h - mu_c^(-h)|^2 = (n_c / (n_c - 1))^2 |h - mu_c|^2.
+        linear_tied: (N,) where the largest logit is attained more than once.
+    """
+    dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
+    device, labels, linear = features.device, labels.long(), linear.long()
+    class_ids, counts = stats.class_ids.to(device), stats.counts.to(device)
+    means = stats.means
+    origin = means.mean(dim=0)
+    centres = (means - origin).to(device, dtype)
+    offsets = centres.square().sum(dim=1)
+    nearest, tied = torch.empty_like(labels), torch.empty(len(labels), dtype=torch.bool, device=device)
+    chunk = max(1, _CHUNK_ELEMENTS // max(1, len(centres)))
+    for rows in torch.split(torch.arange(len(labels), device=device), chunk):
+        tokens = (features[rows].double() - origin.to(device)).to(dtype)
+        with full_float32():
+            scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
+        if leave_one_out:
+            _leave_out_own(scores, tokens, labels[rows], class_ids, counts)
+        best = scores.argmin(dim=1)
+        nearest[rows] = class_ids[best]
+        tied[rows] = (scores == scores.gather(1, best.unsqueeze(1))).sum(dim=1) > 1
+    return Decisions(
+        labels=labels,
+        agree=nearest == linear,
+        ncc_correct=nearest == labels,
+        linear_correct=linear == labels,
+        nearest_tied=tied,
+        linear_tied=torch.zeros_like(tied) if linear_tied is None else linear_tied,
+    )
+
+
+def _leave_out_own(scores: Tensor, tokens: Tensor, labels: Tensor, class_ids: Tensor, counts: Tensor) -> None:
+    """Replace each token's score against its own class by that against the centre without the token, in place."""
+    place = torch.searchsorted(class_ids, labels).clamp_(max=len(class_ids) - 1)
+    row = (class_ids[place] == labels).nonzero().squeeze(1)
+    own = place[row]
+    squares = tokens[row].square().sum(dim=1)
+    count = counts[own].to(scores.dtype)
+    # The only token of a class leaves it without a centre: n / (n - 1) is infinite there.
+    grown = (count / (count - 1)).square()
+    distance = (scores[row, own] + squares).clamp_(min=0.0)
+    scores[row, own] = torch.where(count > 1, grown * distance - squares, torch.inf)

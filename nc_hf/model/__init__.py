@@ -1,0 +1,1 @@
+"""What is inside a causal language model: its decoder, its head, and the tap on its features."""

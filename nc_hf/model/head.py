@@ -1,0 +1,295 @@
+"""The linear classifier at the end of a causal LM, read off the model and checked against its logits.
+
+Configurations do not say reliably what a model does between its last features and its logits (some ignore the scale
+that they declare), so the form is decided by numbers: ``logits = softcap(scale * (h W^T + b))`` with as little of it
+as reproduces the logits of a real forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from nc_hf.errors import FeatureError, HeadError, InputError
+from nc_hf.model.anatomy import causal_lm, find_decoder, first_tensor, model_logits
+from nc_hf.model.logits import argmax_with_ties
+from nc_hf.runtime.precision import matmul_dtypes
+
+VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time
+FEATURE_ROWS = 256  # positions whose logits are held at a time when only the decision is wanted
+PROBE_TOKENS = 8
+# Largest error, relative to the largest logit, that rounding explains. A wrong form is off by far more.
+TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+AMBIGUITY = 2.0  # a richer form must fit this many times better (rms) than a plainer one to be believed
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierHead:
+    """``logits = softcap(scale * (h W^T + b))``, with ``softcap(z) = c tanh(z / c)``.
+
+    Attributes:
+        weight: (V, D), any float dtype; row c is the classifier w_c of class c.
+        bias: (V,) or None.
+        scale: Positive factor; 1 for most models.
+        softcap: c, the bound of the logits, or None.
+        tied: Whether the weight is the input embedding too.
+
+    Raises:
+        InputError: Shapes, dtypes or constants that make no head.
+    """
+
+    weight: Tensor
+    bias: Tensor | None = None
+    scale: float = 1.0
+    softcap: float | None = None
+    tied: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no head."""
+        if self.weight.dim() != 2 or not self.weight.is_floating_point() or not self.weight.numel():
+            raise InputError(
+                f"A head needs a floating-point weight of shape (V, D), not {self.weight.dtype} of shape "
+                f"{tuple(self.weight.shape)}; pass one row for each token."
+            )
+        if self.bias is not None and self.bias.shape != self.weight.shape[:1]:
+            raise InputError(
+                f"The bias has shape {tuple(self.bias.shape)} and the weight {tuple(self.weight.shape)}; pass one bias "
+                "for each row of the weight."
+            )
+        if not (math.isfinite(self.scale) and self.scale > 0) or (self.softcap is not None and self.softcap <= 0):
+            raise InputError(
+                f"scale={self.scale}, softcap={self.softcap} are not both positive; leave out what there is none of."
+            )
+
+    @classmethod
+    def from_model(cls, model: nn.Module, sample: tuple[Tensor, Tensor] | None = None) -> Self:
+        """Read the head off any causal LM of transformers and check that it reproduces the model's logits.
+
+        The weight is the model's own, not a copy: it changes when the model trains on.
+
+        Args:
+            model: The model; wrappers of DDP, FSDP and ``torch.compile`` are looked through.
+            sample: Features (n, D) and logits (n, V) of a few positions of a real forward pass, as a tap gives them.
+                None, or a sample without positions, runs one over a few tokens, in evaluation mode and without
+                touching the random state.
+
+        Raises:
+            ModelError: An encoder-decoder, or a model without a language-model head.
+            HeadError: Weights that are not here or not readable, or logits that are no such function of the features.
+            FeatureError: NaN or Inf in the sample.
+        """
+        inner = causal_lm(model)
+        head = cls._read(inner)
+        features, logits = sample if sample is not None and len(sample[0]) else _probe(inner)
+        head._refuse_misfits(features, logits)
+        head = head._fitted(features, logits, _declared_softcaps(inner.config.get_text_config()))
+        head.check(features, logits)
+        return head
+
+    @classmethod
+    def _read(cls, model: Any) -> Self:
+        """Weight and bias as they stand in the model, before anything is known of scale and softcap."""
+        module, name = model.get_output_embeddings(), type(model).__name__
+        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+        if not isinstance(weight, Tensor):
+            raise HeadError(f"The head of {name} is not one linear layer; use a model with a single vocabulary head.")
+        if weight.is_meta or not weight.numel() or hasattr(weight, "full_tensor"):
+            raise HeadError(
+                f"The head's weight of {name} is not whole on this process (offloaded or sharded); gather it, or load "
+                "the model onto one device."
+            )
+        if weight.dim() != 2 or weight.dtype not in TOLERANCE:
+            raise HeadError(f"The head's weight of {name} is quantised; load the model in bfloat16 or float32.")
+        embeddings = getattr(model.get_input_embeddings(), "weight", None)
+        return cls(weight.detach(), None if bias is None else bias.detach(), tied=weight is embeddings)
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.weight.shape[0]
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.weight.shape[1]
+
+    @property
+    def kind(self) -> str:
+        """``"linear"``, or what is added to ``h W^T``: of bias, scale and softcap, joined by ``+``."""
+        added = {"bias": self.bias is not None, "scale": self.scale != 1.0, "softcap": self.softcap is not None}
+        return "+".join(name for name, present in added.items() if present) or "linear"
+
+    def logits(self, features: Tensor) -> Tensor:
+        """The head's logits in float32, (N, V), for features (N, D) of any float dtype on the weight's device.
+
+        A weight in half precision is turned to float32 a few thousand rows at a time.
+        """
+        self._refuse_misfits(features)
+        inputs = features.to(self.weight.device, torch.float32)
+        output = inputs.new_empty(len(inputs), self.vocab_size)
+        for start in range(0, self.vocab_size, VOCABULARY_ROWS):
+            rows = slice(start, start + VOCABULARY_ROWS)
+            output[:, rows] = inputs @ self.weight[rows].float().T
+        return self._transform(output if self.bias is None else output.add_(self.bias.float()))
+
+    def predict(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Decide for a class, where a model made features but no logits (a fused loss).
+
+        Args:
+            features: (N, D).
+
+        Returns:
+            The argmax of the logits, ties to the lowest id, (N,) int64, and where it is not alone, (N,) bool. No more
+            than a few hundred rows of logits exist at a time.
+        """
+        decided = [argmax_with_ties(self.logits(part)) for part in torch.split(features, FEATURE_ROWS)]
+        return torch.cat([ids for ids, _ in decided]), torch.cat([tied for _, tied in decided])
+
+    def check(self, features: Tensor, logits: Tensor) -> float:
+        """Hold the head against logits that the model itself made.
+
+        Args:
+            features: (N, D).
+            logits: (N, V).
+
+        Returns:
+            The largest difference, relative to the largest logit.
+
+        Raises:
+            HeadError: The difference is more than the rounding of the dtypes at work explains.
+            FeatureError: NaN or Inf among features or logits.
+        """
+        self._refuse_misfits(features, logits)
+        wanted = logits.to(self.weight.device).float()
+        if not wanted.numel():
+            return 0.0
+        difference = (self.logits(features) - wanted).abs().max().item()
+        error = difference / max(wanted.abs().max().item(), torch.finfo(torch.float32).tiny)
+        tolerance = TOLERANCE[_precision(features, self.weight, logits)]
+        if error > tolerance:
+            raise HeadError(
+                f"The head does not reproduce the model's logits (relative error {error:.2g}, at most {tolerance:g} "
+                "can be rounding), so something else lies between features and logits; merge adapters into the "
+                "weights, or use a model with a linear head."
+            )
+        return error
+
+    def describe(self) -> dict[str, str | int | float | bool | None]:
+        """What a report says of the head: kind, tied, vocab_size, dim, bias (present or not), scale, softcap."""
+        return {
+            "kind": self.kind,
+            "tied": self.tied,
+            "vocab_size": self.vocab_size,
+            "dim": self.dim,
+            "bias": self.bias is not None,
+            "scale": self.scale,
+            "softcap": self.softcap,
+        }
+
+    def _transform(self, linear: Tensor) -> Tensor:
+        scaled = linear if self.scale == 1.0 else linear * self.scale
+        return scaled if self.softcap is None else torch.tanh(scaled / self.softcap) * self.softcap
+
+    def _refuse_misfits(self, features: Tensor, logits: Tensor | None = None) -> None:
+        if features.dim() != 2 or features.shape[1] != self.dim:
+            raise HeadError(
+                f"The features have shape {tuple(features.shape)} and the head takes (N, {self.dim}); pass the tensor "
+                "that enters the head."
+            )
+        if logits is not None and logits.shape != (len(features), self.vocab_size):
+            raise HeadError(
+                f"The logits have shape {tuple(logits.shape)} and the head makes {(len(features), self.vocab_size)}; "
+                "pass the logits of the same positions, of a model with one head."
+            )
+        if logits is not None and not (features.isfinite().all() and logits.isfinite().all()):
+            raise FeatureError("The model's features or logits hold NaN or Inf; load it in float32 or bfloat16.")
+
+    def _fitted(self, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
+        """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""
+        linear, target = self.logits(features).cpu().double(), logits.cpu().double()
+        forms = [replace(self, scale=s, softcap=c) for s, c in _candidates(linear, target, softcaps)]
+        errors = [(form._transform(linear) - target).square().mean().item() for form in forms]
+        rounding = torch.finfo(_precision(features, self.weight, logits)).eps ** 2 * target.square().mean().item()
+        enough = max(AMBIGUITY**2 * min(errors), rounding)
+        return next(form for form, error in zip(forms, errors, strict=True) if error <= enough)
+
+
+def _candidates(linear: Tensor, target: Tensor, softcaps: list[float]) -> Iterator[tuple[float, float | None]]:
+    """Forms (scale, softcap) to try, those that the configuration names and the plainest ones first."""
+    yield from ((1.0, cap) for cap in softcaps)
+    yield 1.0, None
+    power = linear.square().sum().item()
+    if power == 0:
+        return
+    slopes: list[tuple[float, float | None]] = [((linear * target).sum().item() / power, None)]
+    slopes += [(1.0, cap) for cap in _solve_softcap(linear, target)]
+    for cap in softcaps:
+        inside = target.abs() < 0.9 * cap
+        inputs, outputs = linear[inside], cap * torch.atanh(target[inside] / cap)
+        if inputs.any():
+            slopes.append(((inputs * outputs).sum().item() / inputs.square().sum().item(), cap))
+    yield from ((scale, cap) for scale, cap in slopes if math.isfinite(scale) and scale > 0)
+
+
+def _solve_softcap(linear: Tensor, target: Tensor) -> list[float]:
+    """The c with ``c tanh(z / c) = l`` at the largest |z|: it grows with c from 0 to z, so bisection finds it."""
+    at = int(linear.abs().argmax())
+    z, wanted = abs(linear.flatten()[at].item()), abs(target.flatten()[at].item())
+    if not 0 < wanted < z:
+        return []
+    low, high = wanted, z * 1e4
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle * math.tanh(z / middle) < wanted else (low, middle)
+    return [high]
+
+
+def _declared_softcaps(config: Any) -> list[float]:
+    """Bounds of the logits that a configuration names, whatever the model does with them."""
+    named = {
+        key: value
+        for key, value in config.to_dict().items()
+        if "cap" in key and "soft" in key and not any(other in key for other in ("attn", "attention", "router"))
+    }
+    return [float(value) for value in named.values() if isinstance(value, int | float) and value > 0]
+
+
+def _precision(*tensors: Tensor) -> torch.dtype:
+    """The coarsest dtype that had a part in the tensors, also where autocast turned its results to float32 again."""
+    at_work = {tensor.dtype for tensor in tensors}
+    logits = tensors[-1]
+    for half in (torch.float16, torch.bfloat16):
+        if torch.equal(logits.to(half).to(logits.dtype), logits):
+            at_work.add(half)
+    at_work |= matmul_dtypes()
+    return max(at_work, key=lambda dtype: TOLERANCE[dtype])
+
+
+def _probe(model: Any) -> tuple[Tensor, Tensor]:
+    """Features (n, D) and logits (n, V) of a forward pass over a few tokens that have no special meaning."""
+    embeddings = model.get_input_embeddings().weight
+    special = [value for key, value in model.config.to_dict().items() if "token" in key]
+    plain = [token for token in range(len(embeddings)) if token not in special][:PROBE_TOKENS]
+    seen: list[Tensor] = []
+    handle = find_decoder(model).register_forward_hook(lambda _, __, output: seen.append(first_tensor(output)))
+    modes = [(module, module.training) for module in model.modules()]
+    devices = [embeddings.device] if embeddings.is_cuda else []
+    try:
+        model.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices), torch.compiler.set_stance("force_eager"):
+            logits = model_logits(model(input_ids=torch.tensor([plain], device=embeddings.device)))
+    finally:
+        handle.remove()
+        for module, training in modes:
+            module.training = training
+    if len(seen) != 1 or logits is None:
+        raise HeadError(
+            f"A forward pass of {type(model).__name__} over plain tokens ran its decoder {len(seen)} times and gave "
+            f"{'no logits' if logits is None else 'logits'}; pass a sample of features and logits."
+        )
+    return seen[0].flatten(0, 1), logits.flatten(0, 1)

@@ -1,0 +1,261 @@
+"""Features and next-token labels out of a model's own forward pass, for the final layer or every layer.
+
+The tap listens and never changes the model: a hook on the decoder for the features, a hook before the model for the
+labels, a hook after it for the logits. It sees forward passes in evaluation mode only, keeps no graph, and survives
+``torch.compile``, DDP, mixed precision and losses that never build the logits.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from accelerate.utils import send_to_device
+from torch import Tensor, nn
+
+from nc_hf.errors import InputError, TapError
+from nc_hf.model.anatomy import causal_lm, find_blocks, find_decoder, model_logits
+from nc_hf.model.hooks import Hook, Slot
+from nc_hf.model.logits import argmax_with_ties, token_losses
+
+IGNORED = -100  # the label that transformers' losses skip
+SAMPLE_POSITIONS = 8  # as many as a check of the head needs
+_BY_TOKEN = ("labels", "index", "predictions", "tied", "nll")
+_REPLICAS = (
+    "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; start it with "
+    "accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
+)
+
+
+@dataclass(frozen=True)
+class TapBatch:
+    """One forward pass as the metrics need it: every feature beside the token that follows it.
+
+    N counts the positions that have a label; L is the sequence length of the forward pass, D the width of the
+    features, V the vocabulary.
+
+    Attributes:
+        features: ``"final"`` (N, D), the tensor that enters the head; with every layer also ``"layer.0"``, ... (N, D),
+            the output of each block before the final norm. Detached, in the dtype that the model computed.
+        labels: (N,) int64, the next token of each position.
+        index: (N,) int64, row * L + position within this forward pass.
+        predictions: (N,) int64, the argmax of the model's own logits, ties to the lowest id; None where the forward
+            pass built no logits, or not for every position.
+        tied: (N,) bool, where that maximum is attained more than once; None as above.
+        nll: (N,) float32 in nats, the loss of each label under the model's own logits; None as above or if not asked.
+        sample: features (n, D) and logits (n, V) of the first few positions, to check a head with; None as above.
+        rows: rows of the forward pass, or the leading ones that are kept.
+        sequence_length: L.
+    """
+
+    features: dict[str, Tensor]
+    labels: Tensor
+    index: Tensor
+    predictions: Tensor | None
+    tied: Tensor | None
+    nll: Tensor | None
+    sample: tuple[Tensor, Tensor] | None
+    rows: int
+    sequence_length: int
+
+    def first_rows(self, rows: int) -> TapBatch:
+        """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""
+        mine = self.index < rows * self.sequence_length
+        kept: dict[str, Any] = {name: tensor[mine] for name in _BY_TOKEN if (tensor := getattr(self, name)) is not None}
+        features = {name: tensor[mine] for name, tensor in self.features.items()}
+        return replace(self, features=features, rows=min(rows, self.rows), **kept)
+
+
+class FeatureTap:
+    """Listens to the forward passes that a model makes in evaluation mode.
+
+    ::
+
+        with FeatureTap(model) as tap:
+            model(input_ids=ids, labels=ids)
+            batch = tap.take()
+
+    The features at position t go with the label at t + 1; negative labels, and positions where the attention mask
+    hides the token or the next one, are left out. A forward pass with labels replaces what an earlier one left, and
+    one without labels (generation, say) leaves it alone.
+
+    Args:
+        model: A causal LM of transformers; DDP, FSDP and ``torch.compile`` wrappers are looked through.
+        layers: ``"final"``, or ``"all"`` for the output of every block too.
+        labels: The argument of the forward pass that holds the tokens to predict: ``"labels"`` to listen to a
+            Trainer, ``"input_ids"`` for a pass of one's own that lets the model compute no loss.
+        predictions: Whether to read the model's decisions off its logits.
+        token_losses: Whether to compute the loss of each token from its logits.
+
+    Attributes:
+        unlabelled: Evaluation passes without labels since the last batch was taken.
+
+    Raises:
+        ModelError: An encoder-decoder, or a model without a language-model head.
+        TapError: A model whose decoder, or whose blocks, cannot be told.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        layers: str = "final",
+        labels: str = "labels",
+        predictions: bool = True,
+        token_losses: bool = False,
+    ) -> None:
+        """Find the modules to listen to; nothing is registered before ``attach``."""
+        if layers not in ("final", "all"):
+            raise InputError(f"layers={layers!r} is not known; use 'final' or 'all'.")
+        if labels not in ("labels", "input_ids"):
+            raise InputError(f"labels={labels!r} is not known; use 'labels' or 'input_ids'.")
+        self.model = causal_lm(model)
+        self.unlabelled = 0
+        self._hidden = False  # whether the batch that was taken last had no label left
+        self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
+        self._final = Slot(find_decoder(self.model))
+        self._slots = {"final": self._final}
+        if layers == "all":
+            blocks = find_blocks(self.model)
+            self._slots = {f"layer.{depth}": Slot(block) for depth, block in enumerate(blocks)} | self._slots
+        self._positional = [
+            name
+            for name, parameter in inspect.signature(self.model.forward).parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
+        self._inputs: dict[str, Any] = {}
+        self._capture: TapBatch | TapError | None = None
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def attach(self, *, reset: bool = True) -> Self:
+        """Register the hooks; a second call does nothing.
+
+        Code that ``torch.compile`` made before is forgotten, because it would never call a hook that it did not see
+        when it was made; what is still needed is compiled anew at its next call.
+
+        Args:
+            reset: False keeps that code, for passes that are made without it.
+        """
+        if self._handles:
+            return self
+        if reset:
+            torch.compiler.reset()
+        uncompiled: Callable[[Callable[..., None]], Callable[..., None]] = torch.compiler.disable
+        self._handles = [
+            self.model.register_forward_pre_hook(Hook(uncompiled(self._before)), with_kwargs=True),
+            *(slot.module.register_forward_hook(Hook(slot.record)) for slot in self._slots.values()),
+            self.model.register_forward_hook(Hook(uncompiled(self._after))),
+        ]
+        return self
+
+    def detach(self) -> None:
+        """Remove every hook and let go of every tensor."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._clear()
+        self._capture = None
+        self.unlabelled = 0
+
+    def __enter__(self) -> Self:
+        """Attach."""
+        return self.attach()
+
+    def __exit__(self, *exception: object) -> None:
+        """Detach."""
+        self.detach()
+
+    def take(self) -> TapBatch | None:
+        """Hand over what the last labelled forward pass left, once; None if there was none since.
+
+        Raises:
+            TapError: That forward pass could not be observed; the message names the way out.
+            LabelError: A label lies beyond the model's logits (only where token losses are asked for).
+        """
+        capture, self._capture = self._capture, None
+        if isinstance(capture, TapError):
+            raise capture
+        if capture is not None:
+            self.unlabelled, self._hidden = 0, len(capture.labels) == 0
+        return capture
+
+    def silence(self) -> TapError:
+        """Why an evaluation left nothing to take, as the error to raise."""
+        if self._final.calls:
+            why = "The loss calls the model's decoder directly, so its labels never pass through the model"
+        elif self.unlabelled:
+            why = "Evaluation called the model without labels (label smoothing and compute_loss_func take them away)"
+        elif self._hidden:
+            why = "Every label of the evaluation is -100, or at a position that the attention mask hides"
+        else:
+            why = "No evaluation batch went through the model that the tap listens to"
+        return TapError(f"{why}; name a held-out corpus (corpus=...), so that a pass of its own is made.")
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Note what the model is called with."""
+        self._clear()
+        if not module.training:
+            self._inputs = dict(zip(self._positional, args, strict=False)) | kwargs
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
+        """Turn what the hooks saw into a batch, while the logits are still there."""
+        try:
+            if module.training:
+                return
+            if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
+                self._capture = TapError(_REPLICAS)
+                return
+            targets = self._targets()
+            if targets is None:
+                self.unlabelled += 1
+                return
+            try:
+                self._capture = self._batch(targets, model_logits(output))
+            except TapError as problem:  # raised by take(): a forward pass that is not ours must not fail
+                self._capture = problem
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._inputs = {}
+        for slot in self._slots.values():
+            slot.hidden, slot.calls = None, 0
+
+    def _targets(self) -> Tensor | None:
+        """The next token of every position, (B, L) int64, negative where there is none."""
+        shifted: Tensor | None = self._inputs.get("shift_labels") if self._labels == "labels" else None
+        tokens: Tensor | None = self._inputs.get(self._labels)
+        if shifted is not None:  # context parallelism shifts the labels beforehand
+            targets = shifted.long().clone()
+        elif tokens is not None:
+            targets = torch.full_like(tokens, IGNORED, dtype=torch.int64)
+            targets[:, :-1] = tokens[:, 1:]
+        else:
+            return None
+        mask = self._inputs.get("attention_mask")
+        if isinstance(mask, Tensor) and mask.shape == targets.shape:
+            padding = mask == 0
+            targets[padding if shifted is not None else padding | padding.roll(-1, dims=1)] = IGNORED
+        return targets
+
+    def _batch(self, targets: Tensor, logits: Tensor | None) -> TapBatch:
+        hidden = {name: slot.seen(name, targets.shape) for name, slot in self._slots.items()}
+        targets = targets.to(hidden["final"].device)
+        rows, length = targets.shape
+        index = (targets.flatten() >= 0).nonzero().squeeze(-1)
+        labels = targets.flatten()[index]
+        features = {name: tensor.flatten(0, 1).index_select(0, index) for name, tensor in hidden.items()}
+        predictions = tied = nll = sample = None
+        if logits is not None and logits.shape[:2] == targets.shape:
+            logits = logits.detach().flatten(0, 1).to(index.device)
+            if self._predictions:
+                predictions, tied = (decided[index] for decided in argmax_with_ties(logits))
+            if self._token_losses:
+                nll = token_losses(logits, index, labels)
+            sample = (features["final"][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
+        batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
+        # Apple's GPUs have no float64, in which all that follows is computed.
+        return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch

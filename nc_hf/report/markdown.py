@@ -1,0 +1,166 @@
+"""A report as text for others: a section of a model card in Markdown, and a row of CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from nc_hf.metrics.table import FAMILIES
+from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
+from nc_hf.report.words import (
+    ARROWS,
+    COMPARISON_LEGEND,
+    LEGEND,
+    by_family,
+    circumstances,
+    compared_by_family,
+    direction,
+    family_title,
+    letter,
+    number,
+    phrases,
+    title,
+    with_error,
+)
+
+if TYPE_CHECKING:
+    from nc_hf.report.comparison import Comparison
+    from nc_hf.report.detail import TokenTable
+    from nc_hf.report.report import Report
+    from nc_hf.report.trajectory import Trajectory
+
+# Underscores inside a word are no markup, and are many in names.
+_MARKUP = re.compile(r"[\\`*~\[\]<>&]|(?<![^\W_])_|_(?![^\W_])")
+_PAPER = "[Linguistic Collapse](https://arxiv.org/abs/2405.17767)"
+
+
+def markdown_card(report: Report, picture: str | None = None) -> str:
+    """Return a section for a model card; ``picture`` is Markdown that shows one, set below the metrics."""
+    with_errors = any(metric.stderr is not None for metric in report.metrics.values())
+    parts = [
+        "## Neural collapse",
+        f"How far the features that {code(report.name)} forms before each next token have collapsed, after {_PAPER}: "
+        f"preset {code(report.preset)}{', ± one standard error' if with_errors else ''}.",
+        _metric_table(report),
+        LEGEND,
+        *([picture] if picture else []),
+        "### Circumstances",
+        markdown_table(
+            ["", ""], [(f"**{heading}**" if heading else "", plain(text)) for heading, text in circumstances(report)]
+        ),
+        "### What the values mean",
+        "\n".join(_definitions(report)),
+    ]
+    if report.strata:
+        header, rows = stratum_table(report)
+        parts += ["### By class frequency", markdown_table(header, rows), stratum_note(report.strata)]
+    if report.token_table is not None:
+        parts += ["### Tokens", *_token_tables(report.token_table)]
+    if report.layers:
+        parts += ["### By layer", _layer_table(report)]
+    if report.diagnostics:
+        parts += [
+            "### Diagnostics",
+            markdown_table(["", ""], [(code(n), number(v)) for n, v in report.diagnostics.items()]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; cells hold Markdown, in which a bar is a bar."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def plain(text: str) -> str:
+    r"""Escape what Markdown would take for markup: ids and paths come from outside.
+
+    >>> plain("a_b <img> _x_")
+    'a_b \\<img\\> \\_x\\_'
+    """
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """Return ``text`` as a code span, without the characters that would end it."""
+    return f"`{' '.join(text.replace('`', '').split())}`"
+
+
+def _metric_table(report: Report) -> str:
+    rows = []
+    for names in by_family(report.metrics).values():
+        for name in names:
+            rows.append((code(name), ARROWS[direction(name)], with_error(report.metrics[name]), plain(title(name))))
+    return markdown_table(["metric", "", "value", "what it is"], rows)
+
+
+def _token_tables(table: TokenTable) -> Iterable[str]:
+    for heading, records in (("Most collapsed", table.most_collapsed), ("Least collapsed", table.least_collapsed)):
+        yield f"{heading}, of {table.classes:,} with {table.min_count:,} tokens or more:"
+        yield markdown_table(TOKEN_HEADER, [[plain(cell) for cell in row] for row in token_rows(records)])
+    yield TOKEN_NOTE
+
+
+def _definitions(report: Report) -> Iterable[str]:
+    for family, names in by_family(report.metrics).items():
+        if family in FAMILIES:
+            yield f"- **{family_title(family)}**: {FAMILIES[family].meaning}."
+        for name in names:
+            formula = report.definitions.get(name)
+            if formula:
+                yield f"  - {code(name)}: {code(formula)}"
+
+
+def _layer_table(report: Report) -> str:
+    names = list(dict.fromkeys(name for values in report.layers.values() for name in values))
+    rows = [
+        [plain(layer), *(number(values[name]) if name in values else "" for name in names)]
+        for layer, values in report.layers.items()
+    ]
+    return markdown_table(["layer", *map(code, names)], rows)
+
+
+def markdown_comparison(comparison: Comparison) -> str:
+    """Return the comparison as Markdown."""
+    letters = [letter(index) for index in range(len(comparison.names))]
+    reports = [
+        (letter, code(name), f"{loss:.4f}")
+        for letter, name, loss in zip(letters, comparison.names, comparison.losses, strict=True)
+    ]
+    rows = []
+    for compared in compared_by_family(comparison):
+        cells = []
+        for index in range(len(letters)):
+            value, difference = phrases(compared, index)
+            cells.append(f"{value}<br>{difference}" if difference else value)
+        rows.append([code(compared.name), ARROWS[direction(compared.name)], *cells])
+    parts = ["## Neural collapse compared"]
+    parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in comparison.warnings]
+    parts += [
+        markdown_table(["", "report", "loss"], reports),
+        markdown_table(["metric", "", *letters], rows),
+        f"{LEGEND} · {COMPARISON_LEGEND}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_course(trajectory: Trajectory) -> str:
+    """Return the trajectory as Markdown: one row a revision, standard errors where they are known."""
+    names = trajectory.metric_names
+    rows = []
+    for point in trajectory.points:
+        cells = [code(point.revision), code(point.commit[:7]), f"{point.report.tokens:,}", f"{point.report.loss:.4f}"]
+        for name in names:
+            cells.append(with_error(point.report.metrics[name]) if name in point.report.metrics else "")
+        rows.append(cells)
+    headings = [f"{code(name)} {ARROWS[direction(name)]}" for name in names]
+    parts = [f"## Neural collapse of {code(trajectory.model)} by revision"]
+    parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in trajectory.warnings]
+    parts += [markdown_table(["revision", "commit", "tokens", "loss", *headings], rows), LEGEND]
+    if trajectory.failures:
+        parts += [
+            "### Not measured",
+            "\n".join(f"- {code(failure.revision)}: {plain(failure.reason)}" for failure in trajectory.failures),
+        ]
+    return "\n\n".join(parts) + "\n"

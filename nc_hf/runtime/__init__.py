@@ -1,0 +1,1 @@
+"""What every part stands on: files, tensors on disk, processes, precision, progress."""

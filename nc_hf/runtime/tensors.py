@@ -1,0 +1,42 @@
+"""Tensors with string metadata in safetensors files of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nc_hf.errors import FileError
+
+if TYPE_CHECKING:
+    pass
+from nc_hf.runtime.files import write_atomically
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors and string metadata to a safetensors file, atomically."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, lambda temporary: save_file(plain, temporary, metadata=dict(metadata)))
+
+
+def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors and metadata from a safetensors file of ours.
+
+    Raises:
+        FileError: the file is missing, truncated, or its ``format`` is not ``kind``.
+    """
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != kind:
+                raise FileError(f"{path} is not a {kind} file: pass a file that nc_hf wrote.")
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist: check the path.") from None
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"{path} is truncated or not a {kind} file ({error}): write it again.") from None

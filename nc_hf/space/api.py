@@ -1,0 +1,294 @@
+"""The actions by name, for ``gradio_client`` and as MCP tools: typed arguments, JSON answers.
+
+What measures is imported by the functions that need it (see `office`).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from nc_hf.errors import InputError
+from nc_hf.runtime.progress import Progress
+from nc_hf.space.html import sentence
+from nc_hf.space.lazy import Office
+from nc_hf.space.limits import DEFAULT_TOKENS, Figure, Form, check_texts
+from nc_hf.space.queue import Waiting
+from nc_hf.space.tickets import Tickets
+
+if TYPE_CHECKING:
+    from nc_hf.report import Report
+    from nc_hf.space.service import Answer
+    from nc_hf.space.store import Kept
+
+
+class Api:
+    """The named functions; each raises ``gr.Error`` with a sentence on what to do."""
+
+    def __init__(self, office: Office) -> None:
+        """Answer from this office's desk."""
+        self._office = office
+        self._tickets = Tickets()
+
+    def register(self) -> None:
+        """Give every action its name, within a ``gr.Blocks``."""
+        quick = {"concurrency_limit": 8, "concurrency_id": "quick"}
+        slow = {"concurrency_limit": 16, "concurrency_id": "slow"}
+        gr.api(self.suggest_models, api_name="suggest_models", **quick)
+        gr.api(self.suggest_revisions, api_name="suggest_revisions", **quick)
+        gr.api(self.measure, api_name="measure", **slow)
+        gr.api(self.cancel, api_name="cancel", queue=False)
+        gr.api(self.compare, api_name="compare", **slow)
+        gr.api(self.results, api_name="results", **quick)
+        gr.api(self.open_result, api_name="open_result", **quick)
+        gr.api(self.figure, api_name="figure", **quick)
+        gr.api(self.export, api_name="export", **quick)
+
+    def suggest_models(self, text: str) -> list[str]:
+        """Find causal language models on the Hub by a part of their name.
+
+        Args:
+            text: two or more letters of the name, such as "pythia".
+
+        Returns:
+            Up to eight ids.
+        """
+        from nc_hf.space.suggestions import suggest_models
+
+        with _told_to_visitors(text=text):
+            return suggest_models(text)
+
+    def suggest_revisions(self, model: str) -> list[str]:
+        """List the branches and tags of a model on the Hub, in the order of training.
+
+        Args:
+            model: id on the Hub, such as "EleutherAI/pythia-70m".
+
+        Returns:
+            Names of revisions.
+        """
+        from nc_hf.space.suggestions import suggest_revisions
+
+        with _told_to_visitors(model=model):
+            return suggest_revisions(model)
+
+    def measure(
+        self,
+        model: str,
+        revision: str = "",
+        corpus: str = "tinystories",
+        text: str = "",
+        max_tokens: int = DEFAULT_TOKENS,
+        preset: str = "core",
+        ticket: str = "",
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Measure the neural collapse of a causal language model on a text.
+
+        A question that was asked before is answered at once.
+
+        Args:
+            model: id on the Hub, such as "EleutherAI/pythia-70m", or the address of its page.
+            revision: branch, tag or commit; empty for the default.
+            corpus: "tinystories", "builtin", "hub:OWNER/NAME[:config][:split][:column]", or "upload" for a text.
+            text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
+            max_tokens: tokens to read at the most, 1,000 or more.
+            preset: "core", "paper" or "full".
+            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
+            oauth_token: the visitor's own, which Gradio adds.
+
+        Returns:
+            First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
+        """
+        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
+            question = self._office.desk().question(model, revision, corpus, text, max_tokens, preset)
+            for step in self._office.desk().answer(question, token(oauth_token)):
+                held.check()
+                yield _step(step)
+
+    def cancel(self, ticket: str) -> bool:
+        """Call a running measurement or comparison off.
+
+        Args:
+            ticket: that `measure` or `compare` was called with.
+
+        Returns:
+            Whether something with this ticket was under way.
+        """
+        with _told_to_visitors(ticket=ticket):
+            return self._tickets.call_off(ticket)
+
+    def compare(
+        self,
+        models: list[str],
+        corpus: str = "tinystories",
+        max_tokens: int = DEFAULT_TOKENS,
+        preset: str = "core",
+        text: str = "",
+        ticket: str = "",
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Compare two to six models or revisions on the same text.
+
+        Args:
+            models: ids, each with its revision after an @ where one is meant, such as "EleutherAI/pythia-70m@step1000".
+            corpus: "tinystories", "builtin", "hub:OWNER/NAME[:config][:split][:column]", or "upload" for a text.
+            max_tokens: tokens to read at the most, 1,000 or more.
+            preset: "core", "paper" or "full".
+            text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
+            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
+            oauth_token: the visitor's own, which Gradio adds.
+
+        Returns:
+            First progress; at the end names, losses, warnings and metrics with values, differences and a foremost one.
+        """
+        from nc_hf.space.service import side_by_side
+
+        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
+            reports = []
+            for question in self._office.desk().compared(models, corpus, text, max_tokens, preset):
+                for step in self._office.desk().answer(question, token(oauth_token)):
+                    held.check()
+                    if isinstance(step, Waiting | Progress):
+                        yield {"model": question.name, **_step(step)}
+                    else:
+                        reports.append(step.report)
+            yield side_by_side(reports).to_dict()
+
+    def results(self, model: str = "") -> list[dict[str, Any]]:
+        """List the results that are kept.
+
+        Args:
+            model: a part of the model's id; empty for all.
+
+        Returns:
+            The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
+        """
+        with _told_to_visitors(model=model):
+            found = [kept for kept in self._office.desk().store.all() if model.lower() in kept.question.model.lower()]
+            return [_listed(kept) for kept in found]
+
+    def open_result(self, key: str) -> dict[str, Any]:
+        """Return a result that is kept.
+
+        Args:
+            key: as `results` or `measure` gave it.
+
+        Returns:
+            key, verdict, places and report.
+        """
+        with _told_to_visitors(key=key):
+            kept = self._kept(key)
+            return _step(self._office.desk().read(kept, kept.question))
+
+    def figure(self, key: str, name: Figure = "variability") -> str:
+        """Draw a result that is kept.
+
+        Args:
+            key: as `results` or `measure` gave it.
+            name: "variability", "agreement" or "norms" and duality by token frequency, or "cosines" among tokens.
+
+        Returns:
+            A PNG as a data URL.
+        """
+        from nc_hf.space.exports import as_png
+
+        with _told_to_visitors(key=key, name=name):
+            drawn = as_png(self._kept(key).report, [name])
+        return "data:image/png;base64," + base64.b64encode(drawn).decode()
+
+    def export(self, key: str = "", form: Form = "markdown", report: str = "") -> str:
+        """Return a result as a file to keep: what the page's download buttons give.
+
+        Args:
+            key: as `results` or `measure` gave it; empty where a report is passed.
+            form: "markdown" for a model card, "csv" for one row of a table, or "json" as `nc-hf measure` writes it.
+            report: a report as JSON text, for a result that is not kept.
+
+        Returns:
+            The content of the file.
+        """
+        from nc_hf.space.exports import as_text
+
+        with _told_to_visitors(key=key, form=form, report=report):
+            if bool(key) == bool(report):
+                raise InputError("One result is exported: pass the key of a kept one, or a report.")
+            return as_text(_read_report(report) if report else self._kept(key).report, form)
+
+    def _kept(self, key: str) -> Kept:
+        """Return a result.
+
+        Raises:
+            InputError: none is kept under this key.
+        """
+        kept = self._office.desk().store.find(key)
+        if kept is None:
+            raise InputError("No result is kept under this key: ask `results` for the keys.")
+        return kept
+
+
+@contextmanager
+def _told_to_visitors(**texts: object) -> Iterator[None]:
+    """Turn whatever goes wrong into Gradio's error, with a sentence on what to do.
+
+    Args:
+        texts: arguments that must be texts; an annotation alone refuses no number or list.
+    """
+    try:
+        check_texts(**texts)
+        yield
+    except Exception as fault:
+        raise gr.Error(sentence(fault), print_exception=False) from fault
+
+
+def _read_report(text: str) -> Report:
+    """Read a report that a visitor passes.
+
+    Raises:
+        CorpusError: it is too long.
+        FileError: it is none.
+    """
+    from nc_hf.report import Report
+    from nc_hf.space.request import check_size
+
+    check_size("report", len(text.encode(errors="replace")))
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    return Report.from_dict(document)
+
+
+def token(oauth_token: gr.OAuthToken | None) -> str | bool:
+    """Return the visitor's own token; False, so that none is sent, for one who has not logged in."""
+    return oauth_token.token if oauth_token is not None else False
+
+
+def _listed(kept: Kept) -> dict[str, Any]:
+    """Return a kept result as an entry of a list."""
+    about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
+    report = kept.report
+    outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
+    return {"key": kept.key, **about, **outcome}
+
+
+def _step(step: Waiting | Progress | Answer) -> dict[str, Any]:
+    """Return a step as JSON."""
+    if isinstance(step, Waiting):
+        return {"stage": "waiting", "ahead": step.ahead}
+    if isinstance(step, Progress):
+        counted = {"stage": step.stage, "done": step.done, "total": step.total}
+        return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
+    return {
+        "key": step.key,
+        "kept": step.kept,
+        "verdict": asdict(step.verdict),
+        "places": {name: asdict(place) for name, place in step.places.items()},
+        "report": step.report.to_dict(),
+    }

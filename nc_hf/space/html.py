@@ -1,0 +1,69 @@
+"""What the page says while it works and when it cannot; whatever comes from outside is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nc_hf.errors import NCError
+from nc_hf.runtime.progress import Progress
+from nc_hf.space.faults import told
+from nc_hf.space.queue import Waiting
+
+_STAGES = {
+    "resolving": "Looking the model up",
+    "downloading": "Fetching the weights",
+    "loading": "Loading the model",
+    "packing": "Reading the text",
+    "measuring": "Measuring",
+    "computing": "Computing the metrics",
+}
+
+
+def sentence(fault: BaseException) -> str:
+    """Return what to tell a visitor; what was not foreseen goes to the log instead."""
+    known = told(fault)
+    if isinstance(known, NCError):
+        return str(known)
+    return f"Something failed that should not ({known}): try another model, or again later."
+
+
+def message(text: str, kind: str = "error") -> str:
+    """Return a message: an error is announced at once, a note when the reader pauses."""
+    role = "alert" if kind == "error" else "status"
+    return f'<div class="message {kind}" role="{role}">{escape(text)}</div>'
+
+
+def progress(step: Waiting | Progress, prefix: str = "") -> str:
+    """Return stage, share, rate and time to go, as text and as a bar."""
+    if isinstance(step, Waiting):
+        others = "one analysis" if step.ahead == 1 else f"{step.ahead} analyses"
+        return _bar(f"{prefix}Waiting: {others} before this one", None)
+    words = prefix + _STAGES[step.stage]
+    if not step.total:
+        return _bar(words, None)
+    share = min(1.0, step.done / step.total)
+    if step.stage == "downloading":
+        from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page stands
+
+        counted = f"{shown_bytes(step.done)} of {shown_bytes(step.total)}"
+        rate = f"{shown_bytes(int(step.rate))}/s" if step.rate else ""
+    else:
+        counted = f"{step.done:,} of {step.total:,} tokens"
+        rate = f"{step.rate:,.0f} tokens/s" if step.rate else ""
+    left = "" if step.remaining is None else f"{_duration(step.remaining)} to go"
+    return _bar(" · ".join(part for part in (words, counted, rate, left) if part), share)
+
+
+def _bar(words: str, share: float | None) -> str:
+    width = "" if share is None else f" style='width:{share:.1%}'"
+    now = "" if share is None else f" aria-valuenow='{share * 100:.0f}'"
+    return (
+        f"<div class='progress{'' if share is not None else ' unknown'}'><p>{escape(words)}</p>"
+        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100'{now} aria-label='{escape(words, quote=True)}'>"
+        f"<span{width}></span></div></div>"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,0 +1,240 @@
+"""The tab that measures one model. What measures is imported by the functions that need it (see `office`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from nc_hf.errors import NCError
+from nc_hf.runtime.progress import Progress
+from nc_hf.space.api import token
+from nc_hf.space.controls import DATASET, chosen, text_controls
+from nc_hf.space.html import message, progress, sentence
+from nc_hf.space.lazy import Office
+from nc_hf.space.limits import DEFAULT_TOKENS, UPLOAD
+from nc_hf.space.queue import Waiting
+from nc_hf.space.run_controls import QUICK, SLOW, RunControls
+
+if TYPE_CHECKING:
+    from nc_hf.space.service import Answer
+
+# The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
+_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link);
+  if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
+_TYPED = "() => document.querySelector('#model input').value"
+_MOST_REVISIONS = 200
+
+
+class MeasureTab:
+    """Controls, progress and result."""
+
+    def __init__(self, office: Office) -> None:
+        """Lay the tab out and wire it; within a ``gr.Tab``."""
+        self._office = office
+        self._lay_out_controls()
+        self._lay_out_result()
+        self._wire()
+
+    def _lay_out_controls(self) -> None:
+        with gr.Row():
+            self.model = gr.Dropdown(
+                [],
+                value=None,
+                allow_custom_value=True,
+                label="Model",
+                elem_id="model",
+                scale=3,
+                min_width=260,
+                info="Id on the Hub, or the address of its page",
+            )
+            self.revision = gr.Dropdown(
+                [],
+                value=None,
+                allow_custom_value=True,
+                label="Revision",
+                elem_id="revision",
+                scale=1,
+                min_width=200,
+                info="Branch, tag, commit; or empty",
+            )
+        self.text = text_controls("measure", self._office.settings.max_tokens)
+        self.run = RunControls("Measure", prefix="", result="result")
+
+    def _lay_out_result(self) -> None:
+        with self.run.result:
+            self.verdict = gr.HTML(elem_id="verdict")
+            self.downloads = gr.HTML(elem_id="downloads")
+            self.metrics = gr.HTML(elem_id="metrics")
+            gr.HTML(
+                "<h3>By token frequency</h3><p class='legend'>Classes with few tokens on the left, with many on the "
+                "right; each bin is measured by itself.</p>"
+            )
+            with gr.Row():
+                self.scatter = gr.LinePlot(
+                    x="tokens, from",
+                    y="scatter",
+                    tooltip="all",
+                    height=260,
+                    min_width=260,
+                    elem_id="plot-scatter",
+                    title="Scatter by frequency (NC1 ↓)",
+                    show_label=False,
+                    sort=None,
+                )
+                self.agreement = gr.LinePlot(
+                    x="tokens, from",
+                    y="agreement",
+                    tooltip="all",
+                    height=260,
+                    min_width=260,
+                    elem_id="plot-agreement",
+                    title="Agreement by frequency (NC4 ↑)",
+                    show_label=False,
+                    sort=None,
+                )
+            with gr.Row():
+                self.tokens_scatter = gr.ScatterPlot(
+                    x="log10 of count",
+                    y="scatter",
+                    tooltip="all",
+                    height=260,
+                    min_width=260,
+                    elem_id="plot-tokens",
+                    title="Scatter of every token (NC1 ↓)",
+                    show_label=False,
+                )
+                self.tokens_duality = gr.ScatterPlot(
+                    x="log10 of count",
+                    y="duality",
+                    tooltip="all",
+                    height=260,
+                    min_width=260,
+                    elem_id="plot-duality",
+                    title="Duality of every token (NC3 ↑)",
+                    show_label=False,
+                )
+            self.tokens = gr.HTML(elem_id="tokens")
+            self.circumstances = gr.HTML(elem_id="circumstances")
+        self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.answer = gr.State(None)
+
+    @property
+    def _shown(self) -> list[gr.components.Component | gr.Column]:
+        return [
+            *self.run.outputs, self.verdict, self.downloads, self.metrics, self.scatter, self.agreement,
+            self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances, self.link, self.answer,
+        ]  # fmt: skip
+
+    def _wire(self) -> None:
+        # The key's own event would carry what had been typed when it was pressed; the box says what is typed now.
+        self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
+        self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
+        asked = [self.model, self.revision, *self.text.inputs]
+        work = self.run.start.click(self._measure, asked, self._shown, **SLOW)
+        work.then(self._figure, self.answer, self.downloads, **QUICK)
+        self.run.cancel(work)
+        self.link.change(None, self.link, None, js=_SHOW_LINK)
+
+    def follow_links(self, page: gr.Blocks) -> None:
+        """Fill the controls from a deep link, and show the result if it is kept."""
+        controls = [self.model, self.revision, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
+        followed = page.load(self._follow, None, [*controls, *self._shown], **QUICK)
+        followed.then(self._figure, self.answer, self.downloads, **QUICK)
+
+    def _suggest(self, typed: str) -> Any:
+        from nc_hf.space.suggestions import suggest_models
+
+        return gr.update(choices=suggest_models(typed))
+
+    def _revisions(self, model: str | None) -> Any:
+        from nc_hf.space.suggestions import suggest_revisions
+
+        return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
+
+    def _measure(
+        self,
+        model: str | None,
+        revision: str | None,
+        corpus: str,
+        dataset: str,
+        text: str,
+        budget: float | None,
+        preset: str,
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> Iterator[dict[Any, Any]]:
+        """Measure, and show every step."""
+        try:
+            named, own = chosen(corpus, dataset, text)
+            question = self._office.desk().question(model or "", revision or "", named, own, budget, preset)
+            yield self.run.running(message("Asking the Hub which commit is meant …", "note"))
+            for step in self._office.desk().answer(question, token(oauth_token)):
+                yield self.run.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
+        except Exception as fault:
+            yield self._failed(sentence(fault))
+
+    def _follow(self, request: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
+        asked = {name: str(value)[:500] for name, value in dict(request.query_params).items()}
+        if "model" not in asked:
+            return {self.run.status: ""}
+        corpus = asked.get("corpus", "tinystories")
+        tokens, preset = asked.get("tokens", ""), asked.get("preset", "core")
+        try:
+            question = self._office.desk().question(
+                asked["model"], asked.get("revision", ""), corpus, "",
+                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset,
+            )  # fmt: skip
+            controls = self._filled(question.model, question.revision, question.corpus, question.max_tokens, preset)
+        except NCError as fault:
+            return self._failed(sentence(fault))
+        try:
+            answer = self._office.desk().find(question, token(oauth_token))
+        except Exception as fault:
+            return controls | self._failed(sentence(fault))
+        if answer is not None:
+            return controls | self._done(answer)
+        return controls | {self.run.status: message("This has not been measured yet: press Measure to begin.", "note")}
+
+    def _filled(self, model: str, revision: str | None, corpus: str, tokens: int, preset: str) -> dict[Any, Any]:
+        kind = DATASET if corpus.startswith("hub:") else corpus
+        dataset = corpus.removeprefix("hub:") if kind == DATASET else ""
+        return {
+            self.model: model,
+            self.revision: revision,
+            self.text.corpus: kind,
+            self.text.dataset: gr.update(value=dataset, visible=kind == DATASET),
+            self.text.budget: tokens,
+            self.text.preset: preset,
+        }
+
+    def _failed(self, why: str) -> dict[Any, Any]:
+        return {**self.run.failed(why), self.answer: None}
+
+    def _done(self, answer: Answer) -> dict[Any, Any]:
+        from nc_hf.space.charts import STRATA, strata_frame, token_frame
+        from nc_hf.space.exports import download_links
+        from nc_hf.space.tables import circumstance_table, metric_table, token_tables, verdict_card
+
+        report = answer.report
+        strata, tokens = strata_frame(report), token_frame(report)
+        bins = list(strata[STRATA[0]])
+        return {
+            **self.run.done(),
+            self.verdict: verdict_card(answer),
+            self.downloads: download_links(report, figure=False),
+            self.metrics: metric_table(answer),
+            self.scatter: gr.LinePlot(strata, sort=bins),
+            self.agreement: gr.LinePlot(strata, sort=bins),
+            self.tokens_scatter: tokens,
+            self.tokens_duality: tokens,
+            self.tokens: token_tables(report),
+            self.circumstances: circumstance_table(report),
+            self.link: "" if answer.question.corpus == UPLOAD else answer.question.link,
+            self.answer: report,
+        }
+
+    def _figure(self, report: Any) -> str:
+        from nc_hf.space.exports import download_links
+
+        return "" if report is None else download_links(report, figure=True)

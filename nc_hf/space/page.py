@@ -1,0 +1,114 @@
+"""The page: four tabs, and what happens when something is pressed."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from nc_hf.space.api import Api
+from nc_hf.space.compare_tab import CompareTab
+from nc_hf.space.lazy import Office
+from nc_hf.space.measure_tab import MeasureTab
+from nc_hf.space.settings import Settings
+
+FOLDER = Path(__file__).parent
+TITLE = "Collapse meter"
+_SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+_SHOWN = 100
+
+
+def serve(settings: Settings, **address: Any) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        settings: of the owner.
+        address: for ``gr.Blocks.launch``, such as ``server_port``.
+    """
+    office = Office(settings)
+    page = build(office)
+    page.launch(prevent_thread_lock=True, **launch_options(), **address)
+    office.warm()
+    page.block_thread()
+
+
+def build(office: Office) -> gr.Blocks:
+    """Make the page, with its API."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        with gr.Row(equal_height=True):
+            gr.HTML(
+                f"<h1>{TITLE}</h1><p>How far have a language model's features collapsed around the next token?</p>",
+                elem_id="title",
+            )
+            if os.environ.get("OAUTH_CLIENT_ID"):  # as on a Space with hf_oauth
+                gr.LoginButton("Log in for gated models", size="sm", scale=0, min_width=220, elem_id="login")
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+            with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
+                measuring = MeasureTab(office)
+            with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
+                CompareTab(office)
+            with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as earlier:
+                listed = gr.HTML(elem_id="earlier-results")
+            with gr.Tab("Read", id="read", elem_id="tab-read"):
+                gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
+        earlier.select(
+            partial(_earlier_results, office),
+            None,
+            listed,
+            show_progress="hidden",
+            api_visibility="private",
+            concurrency_id="quick",
+            concurrency_limit=8,
+        )
+        measuring.follow_links(page)
+        Api(office).register()
+    page.queue(max_size=64, api_open=True)
+    return page
+
+
+def _earlier_results(office: Office) -> str:
+    from nc_hf.space.tables import result_table
+
+    return result_table(office.desk().store.all()[:_SHOWN])
+
+
+def theme() -> gr.themes.Base:
+    """Return the look: neutral, one accent, fonts of the visitor's system."""
+    look = gr.themes.Default(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=_SYSTEM, font_mono=_MONO
+    )
+    # Darker than the defaults, so that small text and the button's label stand out as much as WCAG asks (4.5 to 1).
+    return look.set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_label_text_color="*neutral_700",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        color_accent="*primary_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
+
+
+def launch_options() -> dict[str, Any]:
+    """Return what ``launch()`` needs beside the address."""
+    return {
+        "theme": theme(),
+        "css_paths": [FOLDER / "style.css"],
+        "mcp_server": True,
+        "ssr_mode": False,
+        "run_history": False,
+        "max_file_size": "5mb",
+        "max_threads": 40,
+        "state_session_capacity": 200,
+        "footer_links": ["api", "settings"],
+        "show_error": True,
+    }

@@ -1,0 +1,174 @@
+"""A visitor's question, checked before anything is fetched: a model, a text, a budget, a preset."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.spec import CorpusSpec
+from nc_hf.corpus.stories import END_OF_TEXT
+from nc_hf.errors import CorpusError, InputError
+from nc_hf.hub import parse_reference
+from nc_hf.metrics import PRESETS
+from nc_hf.space.limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD, check_texts
+
+_SHOWN_BELOW = 10**15  # a number with more digits says no more to its reader, and may have no end
+_DATASET_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#\s]+/[^/?#\s]+)\S*")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What shall be measured.
+
+    Attributes:
+        model: id on the Hub, never a path.
+        revision: branch, tag or commit; None for the default.
+        corpus: ``tinystories``, ``builtin``, ``hub:...`` or ``upload``.
+        max_tokens: tokens to read at the most.
+        preset: ``core``, ``paper`` or ``full``.
+        text: of the corpus ``upload``, else empty.
+    """
+
+    model: str
+    revision: str | None = None
+    corpus: str = "tinystories"
+    max_tokens: int = DEFAULT_TOKENS
+    preset: str = "core"
+    text: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """The model, with its revision where one was named."""
+        return f"{self.model}@{self.revision}" if self.revision else self.model
+
+    @property
+    def link(self) -> str:
+        """The query of a deep link to this question; an upload has none."""
+        entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
+        return "?" + urlencode({key: str(value) for key, value in {**entries, "preset": self.preset}.items() if value})
+
+    @property
+    def repositories(self) -> list[tuple[str, str]]:
+        """Kind and id of what an answer is fetched from: the model, and the data set where there is one."""
+        dataset = None if self.corpus == UPLOAD else CorpusSpec.parse(self.corpus).dataset
+        return [("model", self.model), *([("dataset", dataset)] if dataset else [])]
+
+    def open(self, token: str | bool) -> Corpus:
+        """Open the corpus: an upload is the text at hand, everything else has a name that is no path.
+
+        Raises:
+            CorpusError: it is missing, closed or holds no text.
+            HubError: the Hub is out of reach.
+        """
+        if self.corpus == UPLOAD:
+            return Corpus(UPLOAD, "all", documents(self.text))
+        return open_corpus(self.corpus, allow_local=False, token=token)
+
+
+def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str, *, limit: int) -> Question:
+    """Check everything that can be checked without the Hub.
+
+    Args:
+        model: id, ``id@revision`` or a pasted address.
+        revision: branch, tag or commit; empty for the default.
+        corpus: a name, or the address of a data set's page.
+        text: of the corpus ``upload``.
+        max_tokens: budget.
+        preset: name.
+        limit: the largest budget.
+
+    Raises:
+        InputError: the model, revision, budget or preset cannot be meant, or what should be a text is none.
+        CorpusError: the corpus cannot be meant, or the text is empty or too long.
+    """
+    check_texts(model=model, revision=revision, corpus=corpus, text=text, preset=preset)
+    if not model.strip():
+        raise InputError("No model is named: write its id, such as EleutherAI/pythia-70m.")
+    reference = parse_reference(model, revision.strip() or None, allow_local=False)
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset {preset[:40]!r}: choose {', '.join(PRESETS)}.")
+    named = corpus_name(corpus)
+    if named == UPLOAD:
+        check_size("text", len(text.encode(errors="replace")))
+        documents(text)
+    elif text:
+        raise InputError(
+            f"A text comes with the corpus {named[:80]!r}: name the corpus {UPLOAD}, or leave the text out."
+        )
+    return Question(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text)
+
+
+def corpus_name(corpus: str) -> str:
+    """Read the name of a corpus; a pasted page of a data set becomes ``hub:OWNER/NAME``.
+
+    Raises:
+        CorpusError: it names none.
+
+    >>> corpus_name("https://huggingface.co/datasets/roneneldan/TinyStories/viewer")
+    'hub:roneneldan/TinyStories'
+    """
+    corpus = corpus.strip()
+    prefix, rest = ("hub:", corpus[4:].strip()) if corpus.startswith("hub:") else ("", corpus)
+    if page := _DATASET_PAGE.fullmatch(rest):
+        return f"hub:{page[1]}"
+    if corpus != UPLOAD and CorpusSpec.parse(prefix + rest).kind == "path":
+        raise CorpusError(
+            f"{corpus[:80]!r} names no corpus: choose tinystories, builtin, a data set as hub:OWNER/NAME, or {UPLOAD}."
+        )
+    return prefix + rest
+
+
+def budget(max_tokens: object, limit: int) -> int:
+    """Return a token budget within the limits.
+
+    Raises:
+        InputError: it is no number, or beyond them.
+    """
+    if isinstance(max_tokens, bool) or not isinstance(max_tokens, int | float) or max_tokens != max_tokens:
+        raise InputError(f"The token budget must be a number: write one from {MIN_TOKENS:,} to {limit:,}.")
+    if not MIN_TOKENS <= max_tokens <= limit:
+        given = f"A token budget of {max_tokens:,.0f}" if abs(max_tokens) < _SHOWN_BELOW else "That token budget"
+        raise InputError(f"{given} is out of range: write one from {MIN_TOKENS:,} to {limit:,}.")
+    return int(max_tokens)
+
+
+def documents(text: str) -> list[str]:
+    """Part a text at the end-of-text marks, as `nc-hf measure` does with a txt file.
+
+    Raises:
+        CorpusError: there is no text in it.
+    """
+    found = [document for part in text.split(END_OF_TEXT) if (document := part.strip())]
+    if not found:
+        raise CorpusError("The text is empty: choose a file with text in it, or another corpus.")
+    return found
+
+
+def check_size(kind: str, size: int) -> None:
+    """Refuse a text of more bytes than are read.
+
+    Raises:
+        CorpusError: it has.
+    """
+    if size > MAX_TEXT_BYTES:
+        raise CorpusError(f"The {kind} has {size:,} bytes: choose one of {MAX_TEXT_BYTES:,} at the most.")
+
+
+def read_upload(content: bytes) -> str:
+    """Read the bytes of an uploaded text.
+
+    Raises:
+        CorpusError: they are not text in UTF-8, none, or too many.
+    """
+    check_size("file", len(content))
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
+    except UnicodeDecodeError:
+        raise CorpusError("The file is not text in UTF-8: save it as plain text and choose it again.") from None
+    if "\0" in text:
+        raise CorpusError("The file is binary: choose a plain text file.")
+    documents(text)
+    return text

@@ -1,0 +1,282 @@
+"""Per-class statistics of next-token features in one pass: counts, means and within-class scatter.
+
+The state is a textbook shifted-data accumulation (Chan, Golub and LeVeque, 1983) in float64. With a pivot ``p`` inside
+the cloud of features, fixed by the first batch, it keeps for each class ``c``
+
+    n_c = number of tokens    S_c = sum (h - p)    Q_c = sum |h - p|^2
+
+from which ``mu_c = p + S_c / n_c`` and ``M2_c = Q_c - |S_c|^2 / n_c``. Sums make the update a plain scatter-add, and
+two statistics merge by moving one to the other's pivot and adding, so any split of the tokens gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
+from nc_hf.runtime.distributed import Process
+from nc_hf.statistics.accumulation import add_rows
+
+
+class ClassStatistics:
+    """Counts, means and scatter of features by class, accumulated in one pass and mergeable.
+
+    Classes appear as they are seen, so memory follows the classes seen (8 D bytes each), not the vocabulary.
+
+    Args:
+        dim: width D of the features.
+        device: where the float64 state lives.
+        covariance: also keep the (D, D) second moment that ``within_scatter`` (and ``nc1_pinv``) needs.
+
+    >>> stats = ClassStatistics(dim=2)
+    >>> stats.update(torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0]]), torch.tensor([7, 7, 3]))
+    >>> stats.class_ids.tolist(), stats.counts.tolist(), [round(m2, 12) for m2 in stats.scatter.tolist()]
+    ([3, 7], [1, 2], [0.0, 2.0])
+    """
+
+    def __init__(self, dim: int, device: str | torch.device = "cpu", *, covariance: bool = False) -> None:
+        """Start with no class."""
+        if dim < 1:
+            raise InputError(f"features have at least one dimension, not {dim}: pass the width of the features.")
+        self.dim = dim
+        self.device = torch.device(device)
+        self.provenance: dict[str, str] = {}
+        self._ids = torch.empty(0, dtype=torch.int64, device=self.device)  # sorted
+        self._slots = torch.empty(0, dtype=torch.int64, device=self.device)  # row of the state for each sorted id
+        self._counts = torch.empty(0, dtype=torch.int64, device=self.device)
+        self._sums = torch.empty(0, dim, dtype=torch.float64, device=self.device)
+        self._squares = torch.empty(0, dtype=torch.float64, device=self.device)
+        self._pivot: Tensor | None = None
+        self._moment = torch.zeros(dim, dim, dtype=torch.float64, device=self.device) if covariance else None
+
+    def update(self, features: Tensor, labels: Tensor) -> None:
+        """Add a batch of tokens.
+
+        Args:
+            features: (N, D) of any float dtype, on any device.
+            labels: (N,) integers; a token with a negative label is skipped.
+
+        Raises:
+            InputError: the features are not (N, D) floats.
+            LabelError: the labels are not N integers.
+            FeatureError: a feature is NaN or Inf; the statistics are left as they were.
+        """
+        features, labels = self._checked(features, labels)
+        if len(labels) == 0:
+            return
+        if self._pivot is None:
+            self._pivot = features.mean(dim=0, dtype=torch.float64)
+        slots = self._slots_of(labels)
+        add_rows(features, slots, self._pivot, self._sums, self._squares, self._moment)
+        self._counts.index_add_(0, slots, torch.ones_like(slots))
+
+    def merge(self, other: ClassStatistics) -> ClassStatistics:
+        """Add the tokens of ``other``, as if they had been seen here, and return ``self``.
+
+        Raises:
+            MergeError: the two have other widths, keep other moments, or come from other models, corpora or options.
+        """
+        provenance = self._merged_provenance(other)
+        if (self._moment is None) != (other._moment is None):
+            raise MergeError("only one of the two statistics keeps the covariance: collect both with the same setting.")
+        self.provenance = provenance
+        if other._pivot is None:
+            return self
+        pivot = other._pivot.to(self.device)
+        if self._pivot is None:
+            self._pivot = pivot.clone()
+        shift = pivot - self._pivot
+        counts, sums = other._counts.to(self.device), other._sums.to(self.device)
+        slots = self._slots_of(other._slot_labels().to(self.device))
+        self._counts.index_add_(0, slots, counts)
+        self._sums.index_add_(0, slots, sums + counts.unsqueeze(1) * shift)
+        self._squares.index_add_(
+            0, slots, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
+        )
+        if self._moment is not None and other._moment is not None:
+            cross = torch.outer(sums.sum(dim=0), shift)
+            self._moment += other._moment.to(self.device) + cross + cross.T + counts.sum() * torch.outer(shift, shift)
+        return self
+
+    def reduce(self, accelerator: Process) -> ClassStatistics:
+        """Sum over all processes, so that every rank ends with the whole, and return ``self``.
+
+        Every rank must call this. Ranks are merged in rank order everywhere, so all of them hold the same bits.
+        """
+        if accelerator.num_processes == 1:
+            return self
+        from nc_hf.runtime.distributed import exchange_tensors
+
+        whole = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
+        for tensors in exchange_tensors(self.state_dict(), accelerator):
+            part = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
+            part.load_state_dict(tensors)
+            whole.merge(part)
+        self.load_state_dict(whole.state_dict())
+        return self
+
+    def save(self, path: Any) -> None:
+        """Write everything, with the provenance, to a safetensors file; atomic: the file is whole or untouched."""
+        from nc_hf.statistics.storage import save_statistics
+
+        save_statistics(self, path)
+
+    @classmethod
+    def load(cls, path: Any, device: str | torch.device = "cpu") -> ClassStatistics:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileError: the file is missing, truncated, or not a statistics file.
+        """
+        from nc_hf.statistics.storage import load_statistics
+
+        return load_statistics(path, device)
+
+    @property
+    def class_ids(self) -> Tensor:
+        """(C,) int64: the classes seen, ascending."""
+        return self._ids
+
+    @property
+    def counts(self) -> Tensor:
+        """(C,) int64: tokens of each class, in the order of ``class_ids``."""
+        return self._counts[self._slots]
+
+    @property
+    def means(self) -> Tensor:
+        """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""
+        if self._pivot is None:
+            return self._sums
+        means: Tensor = self._sums[self._slots] / self.counts.unsqueeze(1)
+        means += self._pivot
+        return means
+
+    @property
+    def scatter(self) -> Tensor:
+        """(C,) float64: M2_c, the sum over a class's tokens of their squared distance to its mean."""
+        sums, counts = self._sums[self._slots], self.counts
+        spread = self._squares[self._slots] - torch.linalg.vector_norm(sums, dim=1).square_() / counts
+        # Rounding may leave a tiny negative, and a class of one token has none by definition.
+        scatter: Tensor = spread.clamp_(min=0.0).masked_fill_(counts == 1, 0.0)
+        return scatter
+
+    @property
+    def within_scatter(self) -> Tensor | None:
+        """(D, D) float64: sum over tokens of (h - mu_y)(h - mu_y)^T, or None without ``covariance=True``."""
+        if self._moment is None:
+            return None
+        sums = self._sums[self._slots]
+        return self._moment - sums.T @ (sums / self.counts.unsqueeze(1))
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens counted so far."""
+        return int(self._counts.sum())
+
+    @property
+    def num_classes(self) -> int:
+        """Classes seen so far."""
+        return len(self._ids)
+
+    @property
+    def has_covariance(self) -> bool:
+        """Whether the (D, D) moment is kept."""
+        return self._moment is not None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the exact state as tensors: what is saved, exchanged between ranks, and resumed from."""
+        state = {
+            "class_ids": self._ids,
+            "counts": self._counts[self._slots],
+            "sums": self._sums[self._slots],
+            "squares": self._squares[self._slots],
+        }
+        if self._pivot is not None:
+            state["pivot"] = self._pivot
+        if self._moment is not None:
+            state["moment"] = self._moment.clone()  # what update() adds to in place
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Replace the state by one that ``state_dict`` returned."""
+        tensors = {name: tensor.to(self.device, copy=True) for name, tensor in state.items()}
+        self._ids, self._counts = tensors["class_ids"], tensors["counts"]
+        self._sums, self._squares = tensors["sums"], tensors["squares"]
+        self._slots = torch.arange(len(self._ids), device=self.device)
+        self._pivot, self._moment = tensors.get("pivot"), tensors.get("moment")
+
+    def __repr__(self) -> str:
+        """Say how much has been seen."""
+        return f"ClassStatistics(dim={self.dim}, num_classes={self.num_classes}, num_tokens={self.num_tokens})"
+
+    def _slot_labels(self) -> Tensor:
+        labels = torch.empty_like(self._ids)
+        labels[self._slots] = self._ids
+        return labels
+
+    def _slots_of(self, labels: Tensor) -> Tensor:
+        """Row of the state for each label; classes not seen before get the next free rows."""
+        place = torch.searchsorted(self._ids, labels).clamp_(max=max(0, len(self._ids) - 1))
+        if len(self._ids) == 0 or not torch.equal(self._ids[place], labels):
+            self._admit(labels)
+            place = torch.searchsorted(self._ids, labels)
+        return self._slots[place]
+
+    def _admit(self, labels: Tensor) -> None:
+        seen = self._ids
+        fresh = torch.unique(labels)
+        fresh = fresh[~torch.isin(fresh, seen)]
+        old, new = len(seen), len(seen) + len(fresh)
+        self._ids, order = torch.cat([seen, fresh]).sort()
+        self._slots = torch.cat([self._slots, torch.arange(old, new, device=self.device)])[order]
+        self._counts, self._squares = _grown(self._counts, new), _grown(self._squares, new)
+        self._sums = _grown(self._sums, new)
+
+    def _checked(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if features.ndim != 2 or features.shape[1] != self.dim or not features.is_floating_point():
+            raise InputError(
+                f"features are {features.dtype} of shape {tuple(features.shape)}: pass floats of shape (N, {self.dim})."
+            )
+        if labels.ndim != 1 or len(labels) != len(features) or labels.is_floating_point() or labels.dtype == torch.bool:
+            raise LabelError(
+                f"labels are {labels.dtype} of shape {tuple(labels.shape)}: pass {len(features)} integers, one a token."
+            )
+        features = features.detach().to(self.device)
+        labels = labels.to(self.device, torch.int64)
+        if bool((labels < 0).any()):
+            features, labels = features[labels >= 0], labels[labels >= 0]
+        if not all_finite(features):
+            raise FeatureError("the features hold NaN or Inf: look for a diverged model or a half-precision overflow.")
+        return features, labels
+
+    def _merged_provenance(self, other: ClassStatistics) -> dict[str, str]:
+        if self.dim != other.dim:
+            raise MergeError(
+                f"features of width {self.dim} and {other.dim} do not merge: collect both from one model and one layer."
+            )
+        from nc_hf.statistics.provenance import merge_provenance
+
+        mine = self.provenance if self.provenance or self.num_tokens else other.provenance
+        return merge_provenance(mine, other.provenance) if mine is not other.provenance else dict(mine)
+
+
+def all_finite(features: Tensor) -> bool:
+    """Whether there is no NaN or Inf among the features."""
+    # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
+    return bool(torch.isfinite(features.sum()) or torch.isfinite(features).all())
+
+
+def _grown(tensor: Tensor, rows: int) -> Tensor:
+    """Zero-extend the first axis to ``rows``, over-allocating so that repeated growth stays linear."""
+    storage_rows = tensor.untyped_storage().nbytes() // max(1, tensor.element_size() * tensor[:1].numel() or 1)
+    row_shape = tensor.shape[1:]
+    if tensor.numel() and storage_rows >= rows:
+        return tensor.as_strided((rows, *row_shape), tensor.stride())
+    capacity = max(rows, 2 * len(tensor))
+    grown = torch.zeros((capacity, *row_shape), dtype=tensor.dtype, device=tensor.device)
+    grown[: len(tensor)] = tensor
+    return grown[:rows]

@@ -1,0 +1,170 @@
+"""The 230 published models as one tidy table, under the names that nc_hf gives to what was really measured.
+
+The two files analyse the same statistics and use one name for different things. What each column means was settled
+from the authors' code and from identities that tie the two files to each other:
+
+* ``lc-2024_05_18``: ``norms_*`` are **squared** norms, so ``norms_log_*`` are twice the log-norm; ``interfere_*`` is
+  the cosine of centred class means; ``log_dist_*`` is the log kernel of **uncentred** means; ``dists_*`` means nothing.
+* ``lc-2024_10_24``: ``norms_*`` are plain norms; ``interfere_*`` is the raw inner product; ``log_kern_*`` is the log
+  kernel of **centred** means; ``*_var`` are variances.
+* In both, the CDNV has the squared distance squared again (k = 2), and every class counts (``min_count`` 1).
+
+Standard deviations over classes were taken with ddof 1; here they are in the population form, like all of nc_hf's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import polygamma
+
+from nc_hf.errors import StudyError
+from nc_hf.study.analysis.artifacts import MAY, OCTOBER, published_folder
+
+CLASSES = 29_233
+"""Next-token classes of the training text: the K of every published quantity."""
+
+WEIGHT_DECAY = {"d": 5e-4, "L": 0.1}
+"""What the letter of an id stands for."""
+
+SEED_CELL = {"width": 768, "depth": 2, "epochs": 1, "weight_decay": 5e-4, "saved_epoch": 0}
+"""The architecture that was trained from 20 further seeds."""
+
+SETUP: dict[str, object] = {
+    "train_tokens": 469_514_249,
+    "measured_tokens": 469_514_249,
+    "corpus": "tinystories",
+    "tokenizer": "EleutherAI/gpt-neo-125M",
+    "vocab_size": 50_257,
+    "packing": "paper",
+    "block_size": 2048,
+    "heads": 16,
+    "window": 256,
+    "dropout": 0.0,
+    "optimizer": "adamw_torch",
+    "learning_rate": 5e-5,
+    "lr_scheduler": "linear",
+    "warmup_steps": 0,
+    "batch_size": {"02x1024": 8, "01x*": 16, "02x*": 16, "04x*": 8, "08x0064": 8, "08x0128": 8, "08x0256": 8, "*": 4},
+    "min_count": 1,
+    "agreement_tokens": "all",
+}
+"""What all published models have in common, by the columns of a results table; the preset ``paper`` tells its sources.
+Batches go by model, as a preset writes them; tokens are next tokens."""
+
+TABLE_1 = (
+    "nc1_cdnv_paper",
+    "nc2_log_norm_cov_paper",
+    "nc2_cos_cov_paper",
+    "gnc2_log_cov_paper",
+    "nc3_cos_mean",
+    "unc3_cos_cov_paper",
+    "nc4_agreement",
+)
+"""The seven properties of the paper's Table 1, in its order."""
+
+CENTRED_KERNEL = "gnc2_log_cov_centred"
+"""The CoV of the centred log kernel: no metric of nc_hf, but Table 1's GNC2 once class means are centred."""
+
+_ID = re.compile(r"(?P<depth>\d+)x(?P<width>\d+)_(?P<epochs>\d\d)(?P<decay>[dL])(?P<seed>\d*)@(?P<saved>\d+)")
+
+
+def parse_id(model: str) -> dict[str, float | int | None]:
+    """Read the settings off a published id: depth x width _ epochs, weight-decay letter [seed] @ saved epoch.
+
+    Args:
+        model: For example ``"02x0768_01d07@0"``.
+
+    Returns:
+        ``width``, ``depth``, ``epochs`` (the length of the schedule), ``weight_decay``, ``seed`` (None where the id
+        has none), ``saved_epoch`` (from 0) and ``trained_epochs`` (``saved_epoch + 1``).
+
+    Raises:
+        StudyError: If the id has another form.
+
+    Example:
+        >>> parse_id("12x1024_10L@5")["trained_epochs"]
+        6
+    """
+    match = _ID.fullmatch(model)
+    if match is None:
+        raise StudyError(f"{model!r} is no id of a published model: write it like 02x0768_01d07@0.")
+    return {
+        "width": int(match["width"]),
+        "depth": int(match["depth"]),
+        "epochs": int(match["epochs"]),
+        "weight_decay": WEIGHT_DECAY[match["decay"]],
+        "seed": int(match["seed"]) if match["seed"] else None,
+        "saved_epoch": int(match["saved"]),
+        "trained_epochs": int(match["saved"]) + 1,
+    }
+
+
+def load_published(path: str | Path | None = None) -> pd.DataFrame:
+    """Load the published measurements under nc_hf's names.
+
+    Args:
+        path: The folder with the two files, or one of them; None downloads them once.
+
+    Returns:
+        One row per model, indexed by its published id: its settings, ``parameters``, ``val_loss`` (nats a token),
+        ``val_accuracy``, ``perplexity``, then the metrics. ``seed`` is missing for the 210 models of the grid.
+
+    Raises:
+        StudyError: If the files are missing, have another hash, or cannot be downloaded.
+    """
+    folder = published_folder(path)
+    may = pd.read_csv(folder / MAY, index_col="model")
+    october = pd.read_csv(folder / OCTOBER, index_col="model").loc[may.index]  # the two are in different order
+    settings = pd.DataFrame([parse_id(model) for model in may.index], index=may.index).astype({"seed": "Int64"})
+    names = {"n_params": "parameters", "val_loss": "val_loss", "val_acc": "val_accuracy", "perplex": "perplexity"}
+    outcomes = may[list(names)].rename(columns=names)
+    return pd.concat([settings, outcomes, translate(may, october, settings["width"])], axis=1)
+
+
+def translate(may: pd.DataFrame, october: pd.DataFrame, width: pd.Series[int]) -> pd.DataFrame:
+    """Put the published columns under the names of what they measure.
+
+    Args:
+        may: ``lc-2024_05_18``, indexed by model.
+        october: ``lc-2024_10_24``, in the same row order.
+        width: The feature dimension D of each model.
+
+    Returns:
+        One column per nc_hf metric, at ``min_count`` 1, and ``CENTRED_KERNEL``.
+    """
+    population = np.sqrt((CLASSES - 1) / CLASSES)  # ddof 1 over classes -> ddof 0; over pairs the two agree to 1e-9
+    log_norm_std = may["norms_log_std"] / 2 * population
+    cosine_std = may["sims_std"] * population
+    kernel_std = np.sqrt(october["log_kern_var"])
+    participation = (CLASSES - 1) * (1 - october["etf_error"] ** 2 / 2) ** 2  # identity 3 of the definitions
+    half = (width.to_numpy() - 1) / 2
+    uniform_std = np.sqrt(polygamma(1, half) - polygamma(1, 2 * half)) / 2  # the uniform law on the sphere
+    return pd.DataFrame(
+        {
+            "nc1_cdnv_paper": may["cdnv_mean"],
+            "nc1_cdnv_scale_free": may["cdnv_mean"] * may["norms_mean"],
+            "nc2_norm_cov": np.sqrt(october["norms_var"]) * population / october["norms_mean"],
+            "nc2_log_norm_std": log_norm_std,
+            "nc2_log_norm_cov_paper": log_norm_std / (may["norms_log_mean"] / 2),
+            "nc2_cos_std": may["interfere_std"],
+            "nc2_cos_cov_paper": may["interfere_std"] / may["interfere_mean"],
+            "nc2_cos_mean": may["interfere_mean"],
+            "nc2_etf_error": october["etf_error"],
+            "nc2_participation_ratio": participation,
+            "nc2_participation_ratio_per_dim": participation / width,
+            "gnc2_log_mean": october["log_kern_mean"],
+            "gnc2_log_std": kernel_std,
+            "gnc2_log_std_ratio": kernel_std / uniform_std,
+            CENTRED_KERNEL: kernel_std / october["log_kern_mean"],
+            "gnc2_log_cov_paper": may["log_dist_std"] / may["log_dist_mean"],
+            "nc3_cos_mean": may["sims_mean"],
+            "nc3_dual_error": october["dual_error"],
+            "unc3_cos_cov_paper": cosine_std / may["sims_mean"],
+            "unc3_cos_std": cosine_std,
+            "nc4_agreement": may["matches"] / (may["matches"] + may["misses"]),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Neural collapse inside a Trainer."""
