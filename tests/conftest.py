@@ -14,12 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # First of all, since it points the Hub's clients at the stand-in and at empty caches before they are imported.
 from tests.hub.fixtures import hub as hub
 from tests.hub.fixtures import hub_home as hub_home
+from tests.paths import SHARED_DATA
 
 # Set before any library reads them: no test may look at, or write into, the user's own caches or talk to a tracker.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

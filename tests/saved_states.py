@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from pathlib import Path
 
 import torch
 from huggingface_hub import create_branch, create_repo
@@ -13,8 +12,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from nc_hf.corpus.blocks import pack_texts
 from nc_hf.corpus.files import open_texts
 from nc_hf.corpus.stories import builtin_tokenizer, stories
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 REAL_STORIES = ROOT.parent / "shared" / "data" / "tinystories"
 
 

@@ -17,8 +17,8 @@ import pytest
 from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 STORIES = "karpathy/stories260K"
 START_SECONDS = 280
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from nc_hf.errors import HeadError, TapError
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FeatureTap
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD, VOCAB_SIZE
+from tests.paths import ROOT
 
 IDS = torch.randint(8, VOCAB_SIZE, (3, 7), generator=torch.Generator().manual_seed(0))
 
@@ -130,7 +130,7 @@ def without_errors(page: str) -> str:
 
 @pytest.mark.slow
 def test_the_documented_table_is_what_is_found() -> None:
-    path = Path(__file__).resolve().parents[2] / "docs" / "architectures.py"
+    path = ROOT / "docs" / "architectures.py"
     spec = importlib.util.spec_from_file_location("docs_architectures", path)
     assert spec is not None
     assert spec.loader is not None

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.corpus.stories import stories, train_tokenizer
+from tests.paths import ROOT
 from tests.training import by_hand, evaluated, examples, history, make_trainer, tiny_model, token_blocks
 
 STEPPED: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 2}
@@ -87,7 +88,7 @@ print(json.dumps([row for run in runs for row in SQLiteStorage.get_logs("collaps
 @pytest.mark.slow
 def test_trackio(tmp_path: Path) -> None:
     pytest.importorskip("trackio")
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     environment = {
         **os.environ,
         "TRACKIO_DIR": str(tmp_path / "trackio"),

@@ -17,8 +17,9 @@ from nc_hf.cli import app
 from nc_hf.report import compare
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
+from tests.paths import REFERENCES
 
-REFERENCE = Report.load(Path(__file__).parents[1] / "reference" / "report_2.json")
+REFERENCE = Report.load(REFERENCES / "report_2.json")
 STORY = "One day a cat sat by the sea and saw a fish. " * 4
 
 

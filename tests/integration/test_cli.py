@@ -24,8 +24,9 @@ from nc_hf.metrics.compute import compute_metrics
 from nc_hf.model.head import ClassifierHead
 from nc_hf.report import Report, compare
 from nc_hf.statistics.class_statistics import ClassStatistics
+from tests.paths import REFERENCES
 
-REFERENCE = Path(__file__).parents[1] / "reference" / "report.json"
+REFERENCE = REFERENCES / "report.json"
 SCRIPT = Path(sys.executable).with_name("nc-hf")
 HEAVY = (
     "torch",

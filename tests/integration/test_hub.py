@@ -30,8 +30,7 @@ from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD
 from tests.hub.models import VOCABULARY, gpt2_files, only_config, with_config
 from tests.hub.repository import as_bytes, files_of
 from tests.hub.server import Fault, StandIn
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 def is_one_sentence_with_advice(message: str) -> bool:

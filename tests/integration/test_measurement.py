@@ -32,9 +32,10 @@ from nc_hf.errors import FeatureError, InputError, LabelError, StatisticsError
 from nc_hf.metrics import count_agreement, metric_names
 from nc_hf.metrics.table import needs_of
 from tests.architectures import ARCHITECTURES, VOCAB_SIZE
+from tests.paths import ROOT
 from tests.reference.oracle import oracle_agreement, oracle_metrics
 
-FOLDER = Path(__file__).resolve().parents[2] / "spaces" / "neural_collapse"
+FOLDER = ROOT / "spaces" / "neural_collapse"
 CLASSES, DIM, TOKENS = 30, 12, 900
 
 _RNG = np.random.default_rng(0)

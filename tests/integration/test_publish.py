@@ -22,10 +22,11 @@ from nc_hf.report.publishing import prepare, publish
 from tests.hub.models import gpt2_files
 from tests.hub.repository import Repository, as_bytes
 from tests.hub.server import Fault, StandIn
+from tests.paths import REFERENCES
 
 NAME = "someone/tiny"
 STORIES = Corpus("tinystories", "validation", ["One day a cat sat by the sea and saw a fish. " * 4] * 40)
-REFERENCE = Report.load(Path(__file__).parents[1] / "reference" / "report_2.json")
+REFERENCE = Report.load(REFERENCES / "report_2.json")
 
 README = """---
 # kept by hand

@@ -25,8 +25,8 @@ from nc_hf.study.launchers.ray import ray_launcher
 from nc_hf.study.launchers.ray_task import StudyFolder, run_task
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.text import open_text
+from tests.paths import RECIPES
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 TINY = {
     "widths": "16", "depths": "1", "epochs": "1", "seeds": "0", "heads": "2", "vocab_size": "300", "block_size": "32",
     "window": "16", "max_train_tokens": "8000", "max_validation_tokens": "4000", "agreement_tokens": "1000",

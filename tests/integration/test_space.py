@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
+
 pytest.importorskip("gradio")
 
 from nc_hf import measure
@@ -42,7 +44,6 @@ from tests.hub.models import gpt2_files
 from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
 
-ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 1_000_000
 
 

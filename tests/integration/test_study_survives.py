@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 from nc_hf.corpus.stories import stories
+from tests.paths import RECIPES
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "tinystories_grid.py"
+RECIPE = RECIPES / "tinystories_grid.py"
 # Four cells of 64 steps with a checkpoint every 5, two states and the initial one.
 TINY = ["--widths", "16", "--depths", "1,2", "--epochs", "2", "--seeds", "0,1", "--set", "vocab_size=512"]
 TINY += ["--set", "block_size=64", "--set", "max_train_tokens=16384", "--set", "max_validation_tokens=4096"]

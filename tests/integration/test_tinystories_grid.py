@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from nc_hf.study.runner import RECORDED
+from tests.paths import RECIPES
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "tinystories_grid.py"
+RECIPE = RECIPES / "tinystories_grid.py"
 TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
 TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000", "--set", "min_count=3"]
 

@@ -21,10 +21,11 @@ import torch
 
 from nc_hf import Report, measure
 from tests.architectures import ARCHITECTURES
+from tests.paths import SHARED_DATA
 from tests.training import token_blocks
 
 GOLDEN = Path(__file__).with_name("golden.json")
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_DATA
 STORIES = "stories260K"
 HEADS = ("GPT-Neo", "Phi", "Gemma 2")  # tied and plain; with a bias; with a softcap
 PASSING = ("versions", "created", "seconds", "definitions", "schema_version", "model/id", "corpus/source")

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.paths import ROOT
+
 pytest.importorskip("gradio")
 
 from gradio_client import Client
@@ -27,7 +29,6 @@ from tests.space import Space, start_on_zero_gpu
 from tests.space import space as space
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the-secret-of-this-machine"
 OWNER_TOKEN = "hf_owner"
 

@@ -19,8 +19,9 @@ from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, StudyError
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.text import open_text
+from tests.paths import RECIPES
 
-SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
+SMOKE = RECIPES / "presets" / "smoke.yaml"
 
 
 def write(corpus: Path, seed: int = 0) -> None:

@@ -6,12 +6,12 @@ import ast
 import importlib.util
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for folder in ("", "docs", "recipes") for path in (ROOT / folder).glob("*.md")
 )

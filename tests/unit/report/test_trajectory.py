@@ -20,8 +20,9 @@ from nc_hf.report import MetricValue
 from nc_hf.report.figures import trajectory_figure
 from nc_hf.report.record import TrajectoryFailure
 from nc_hf.report.trajectory import TrajectoryPoint
+from tests.paths import REFERENCES
 
-REFERENCE = Report.load(Path(__file__).parents[1] / "reference" / "report.json")
+REFERENCE = Report.load(REFERENCES / "report.json")
 
 
 def point(revision: str, loss: float, **metrics: float) -> TrajectoryPoint:

@@ -20,8 +20,9 @@ from nc_hf.metrics import METRICS, PRESETS
 from nc_hf.metrics.table import FAMILIES
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report, compare
 from nc_hf.report.words import by_family, number, value_and_error
+from tests.paths import REFERENCES
 
-SCHEMA_1 = Path(__file__).parents[1] / "reference" / "report.json"
+SCHEMA_1 = REFERENCES / "report.json"
 REFERENCE = SCHEMA_1.with_name("report_2.json")
 
 

@@ -11,8 +11,9 @@ from nc_hf.study.analysis.published import SETUP, WEIGHT_DECAY, load_published
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.models import count_parameters
 from nc_hf.study.runner import ALL, RECORDED
+from tests.paths import RECIPES
 
-PAPER = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "paper.yaml"
+PAPER = RECIPES / "presets" / "paper.yaml"
 LETTERS = {decay: letter for letter, decay in WEIGHT_DECAY.items()}
 
 

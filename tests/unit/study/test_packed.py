@@ -20,10 +20,11 @@ from nc_hf.errors import StudyError
 from nc_hf.study.grid import load_study
 from nc_hf.study.ledger import PACKED, TEXT
 from nc_hf.study.packed import Packing, keep_packed, note_texts
+from tests.paths import RECIPES
 
 PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
 BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
-STUDY = load_study(Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml")
+STUDY = load_study(RECIPES / "presets" / "smoke.yaml")
 STORIES = list(islice(stories(0), 300))
 
 Keep = Callable[..., TokenBlocks]

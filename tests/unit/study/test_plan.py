@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +13,9 @@ from nc_hf.study import plan
 from nc_hf.study.cost import forward_flops, relative_cost, shard, training_share
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.models import build_model, count_parameters
+from tests.paths import RECIPES
 
-SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
+SMOKE = RECIPES / "presets" / "smoke.yaml"
 CELL = Cell(width=32, depth=3, epochs=2, weight_decay=0.0, seed=0)
 
 

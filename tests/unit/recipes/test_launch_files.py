@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+from tests.paths import RECIPES
+
 FILES = sorted([*(RECIPES / "slurm").glob("*.sbatch"), *(RECIPES / "hf_jobs").glob("*.sh")])
 ENDS = re.compile(r"\s(?:&&|\|\||;|bash|\d?>)(?=\s)")
 

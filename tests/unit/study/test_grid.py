@@ -10,8 +10,9 @@ import pytest
 from nc_hf.errors import StudyError
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.ledger import Ledger
+from tests.paths import RECIPES
 
-SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
+SMOKE = RECIPES / "presets" / "smoke.yaml"
 
 
 @pytest.fixture

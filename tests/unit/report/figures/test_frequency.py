@@ -33,8 +33,8 @@ from nc_hf.report.figures.cosines import similar_together
 from nc_hf.report.figures.parts import plain, shortened
 from nc_hf.report.figures.style import DARK, LIGHT, Palette
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
+from tests.paths import REFERENCES
 
-REFERENCES = Path(__file__).parents[1] / "reference"
 OF_TOKENS = (variability_figure, agreement_figure, norms_figure, cosine_figure)
 
 

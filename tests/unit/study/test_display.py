@@ -13,8 +13,9 @@ from nc_hf.study.cost import relative_cost
 from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study, load_study
 from nc_hf.study.ledger import Ledger
+from tests.paths import RECIPES
 
-SMOKE = Path(__file__).resolve().parents[2] / "recipes" / "presets" / "smoke.yaml"
+SMOKE = RECIPES / "presets" / "smoke.yaml"
 
 
 class Clock:
