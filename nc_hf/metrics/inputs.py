@@ -37,7 +37,8 @@ class MetricInputs:
         min_count: a class counts with at least so many tokens.
         agreement: decisions of both classifiers, for NC4.
         categories: category of a token id, for the shares of variance.
-        wanted: the sweeps that will be read, so that those over the same classes run as one.
+        wanted: the sweeps that will be read, so that those over the same classes run as one; another one that is
+            read all the same runs then.
         classes: as of `nc_hf.metrics.compute_metrics`.
     """
 
@@ -54,9 +55,9 @@ class MetricInputs:
         """Keep the inputs; nothing is computed yet."""
         self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
         self.min_count, self._classes = min_count, classes
-        self._wanted = frozenset(wanted)
+        self._wanted: set[Pairs] = set(wanted)
         self._views: dict[int, ClassView] = {}
-        self._kernels: dict[str, PairKernel] = {}
+        self._kernels: dict[Pairs, PairKernel] = {}
 
     def view(self, min_count: int) -> ClassView:
         """Return the classes with at least ``min_count`` tokens."""
@@ -106,22 +107,27 @@ class MetricInputs:
 
     @property
     def cdnv(self) -> VariabilityKernel:
-        """Corrected CDNV over pairs."""
-        return self._kernel("cdnv", VariabilityKernel)
+        """Corrected CDNV over pairs of classes that have a variance."""
+        return self._kernel("cdnv_quantiles" if "cdnv_quantiles" in self._wanted else "cdnv", VariabilityKernel)
+
+    @property
+    def cdnv_quantiles(self) -> VariabilityKernel:
+        """The same with the median, and the mean of the logarithms."""
+        return self._kernel("cdnv_quantiles", VariabilityKernel)
 
     @property
     def cdnv_paper(self) -> VariabilityKernel:
-        """CDNV over pairs in the paper's form."""
+        """CDNV over pairs of all classes in the paper's form."""
         return self._kernel("cdnv_paper", VariabilityKernel)
 
     @property
     def directions(self) -> DirectionKernel:
-        """Distances between centred directions."""
+        """Distances between centred directions of the classes that count."""
         return self._kernel("directions", DirectionKernel)
 
     @property
     def directions_paper(self) -> DirectionKernel:
-        """Distances between directions that are not centred."""
+        """Distances between directions of all classes that are not centred."""
         return self._kernel("directions_paper", DirectionKernel)
 
     def _weight_of(self, view: ClassView) -> Tensor:
@@ -138,43 +144,42 @@ class MetricInputs:
             )
         return weight[view.class_ids.to(weight.device)].to(view.means.device).double()
 
-    def _kernel(self, kind: str, of_type: type[K]) -> K:
+    def _kernel(self, kind: Pairs, of_type: type[K]) -> K:
         if kind not in self._kernels:
-            self._sweep(self.view(self._min_count_of(kind)))
+            self._wanted.add(kind)
+            self._sweep(self._classes_of(kind))
         kernel = self._kernels[kind]
         assert isinstance(kernel, of_type)
         return kernel
 
-    def _min_count_of(self, kind: str) -> int:
-        """Each kind of pairs goes over its own classes: every one, those with a variance, or those that count."""
-        if kind.endswith("_paper"):
-            return 1
-        return max(self.min_count, 2) if kind == "cdnv" else self.min_count
+    def _classes_of(self, kind: Pairs) -> ClassView:
+        """Each kind of pairs goes over its own classes: those that count, those with a variance, or every one."""
+        if kind == "directions":
+            return self.used
+        return self.spread if kind in ("cdnv", "cdnv_quantiles") else self.every
 
     def _sweep(self, view: ClassView) -> None:
         """Run all wanted kernels over one set of classes; again only if the median escaped its bracket."""
-        kinds = {kind.removesuffix("_quantiles") for kind in self._wanted}
-        kinds = {kind for kind in kinds if self._min_count_of(kind) == view.min_count}
+        kinds = {kind for kind in self._wanted - self._kernels.keys() if self._classes_of(kind) is view}
+        if "cdnv_quantiles" in kinds:
+            kinds.discard("cdnv")
         for widen in (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
             sweep(view.centred, list(kernels.values()))
-            cdnv = kernels.get("cdnv")
-            if not isinstance(cdnv, VariabilityKernel) or not self._quantiles or cdnv.median() is not None:
+            quantiles = kernels.get("cdnv_quantiles")
+            if not isinstance(quantiles, VariabilityKernel) or quantiles.median() is not None:
                 break
         self._kernels |= kernels
 
-    @property
-    def _quantiles(self) -> bool:
-        return "cdnv_quantiles" in self._wanted
-
-    def _make(self, kind: str, view: ClassView, widen: float) -> PairKernel:
-        if kind == "cdnv":
-            bias = view.variance / view.counts
-            bracket = sample_bracket(view.centred, view.variance, bias, widen) if self._quantiles else None
-            return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
+    @staticmethod
+    def _make(kind: Pairs, view: ClassView, widen: float) -> PairKernel:
+        if kind in ("directions", "directions_paper"):
+            return DirectionKernel(view.centred if kind == "directions" else view.uncentred, view.norms.square())
         if kind == "cdnv_paper":
             return VariabilityKernel(view.variance_biased, torch.zeros_like(view.counts), power=2)
-        return DirectionKernel(view.centred if kind == "directions" else view.uncentred, view.norms.square())
+        bias = view.variance / view.counts
+        bracket = sample_bracket(view.centred, view.variance, bias, widen) if kind == "cdnv_quantiles" else None
+        return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
 
 
 def _row_cosines(left: Tensor, right: Tensor) -> Tensor:

@@ -18,12 +18,12 @@ def cdnv(inputs: MetricInputs) -> float:
 
 def cdnv_log_mean(inputs: MetricInputs) -> float:
     """Mean of the log of the pairs' CDNV: the plain mean is driven by a few pairs."""
-    return inputs.cdnv.log_mean
+    return inputs.cdnv_quantiles.log_mean
 
 
 def cdnv_median(inputs: MetricInputs) -> float:
     """Median of the pairs' CDNV, exact."""
-    median = inputs.cdnv.median()
+    median = inputs.cdnv_quantiles.median()
     return math.nan if median is None else median
 
 

@@ -10,6 +10,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 
+class Process(Protocol):
+    """What ``reduce`` asks of an ``accelerate.Accelerator`` or ``PartialState``."""
+
+    num_processes: int
+    device: torch.device
+
+
 def exchange_tensors(tensors: Mapping[str, Tensor], process: Process) -> Iterator[dict[str, Tensor]]:
     """Yield the tensors of rank 0, 1, ... in turn, the same on every rank, one rank's worth of memory at a time.
 
@@ -39,10 +46,3 @@ def sum_over_processes(values: list[float], process: Process) -> list[float]:
     for part in exchange_tensors({"values": torch.tensor(values, dtype=torch.float64)}, process):
         total += part["values"].cpu()
     return [float(value) for value in total]
-
-
-class Process(Protocol):
-    """What ``reduce`` asks of an ``accelerate.Accelerator`` or ``PartialState``."""
-
-    num_processes: int
-    device: torch.device

@@ -18,8 +18,11 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
-from nc_hf.runtime.distributed import Process
+from nc_hf.runtime.distributed import Process, exchange_tensors
 from nc_hf.statistics.accumulation import add_rows
+from nc_hf.statistics.index import ClassIndex
+from nc_hf.statistics.provenance import merge_provenance
+from nc_hf.statistics.storage import load_state, save_state
 
 
 class ClassStatistics:
@@ -45,8 +48,7 @@ class ClassStatistics:
         self.dim = dim
         self.device = torch.device(device)
         self.provenance: dict[str, str] = {}
-        self._ids = torch.empty(0, dtype=torch.int64, device=self.device)  # sorted
-        self._slots = torch.empty(0, dtype=torch.int64, device=self.device)  # row of the state for each sorted id
+        self._index = ClassIndex(self.device)
         self._counts = torch.empty(0, dtype=torch.int64, device=self.device)
         self._sums = torch.empty(0, dim, dtype=torch.float64, device=self.device)
         self._squares = torch.empty(0, dtype=torch.float64, device=self.device)
@@ -70,9 +72,9 @@ class ClassStatistics:
             return
         if self._pivot is None:
             self._pivot = features.mean(dim=0, dtype=torch.float64)
-        slots = self._slots_of(labels)
-        add_rows(features, slots, self._pivot, self._sums, self._squares, self._moment)
-        self._counts.index_add_(0, slots, torch.ones_like(slots))
+        rows = self._rows_of(labels)
+        add_rows(features, rows, self._pivot, self._sums, self._squares, self._moment)
+        self._counts.index_add_(0, rows, torch.ones_like(rows))
 
     def merge(self, other: ClassStatistics) -> ClassStatistics:
         """Add the tokens of ``other``, as if they had been seen here, and return ``self``.
@@ -91,11 +93,11 @@ class ClassStatistics:
             self._pivot = pivot.clone()
         shift = pivot - self._pivot
         counts, sums = other._counts.to(self.device), other._sums.to(self.device)
-        slots = self._slots_of(other._slot_labels().to(self.device))
-        self._counts.index_add_(0, slots, counts)
-        self._sums.index_add_(0, slots, sums + counts.unsqueeze(1) * shift)
+        rows = self._rows_of(other._index.by_row().to(self.device))
+        self._counts.index_add_(0, rows, counts)
+        self._sums.index_add_(0, rows, sums + counts.unsqueeze(1) * shift)
         self._squares.index_add_(
-            0, slots, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
+            0, rows, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
         )
         if self._moment is not None and other._moment is not None:
             cross = torch.outer(sums.sum(dim=0), shift)
@@ -109,8 +111,6 @@ class ClassStatistics:
         """
         if accelerator.num_processes == 1:
             return self
-        from nc_hf.runtime.distributed import exchange_tensors
-
         whole = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
         for tensors in exchange_tensors(self.state_dict(), accelerator):
             part = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
@@ -121,9 +121,7 @@ class ClassStatistics:
 
     def save(self, path: Any) -> None:
         """Write everything, with the provenance, to a safetensors file; atomic: the file is whole or untouched."""
-        from nc_hf.statistics.storage import save_statistics
-
-        save_statistics(self, path)
+        save_state(path, self.state_dict(), self.dim, self.provenance)
 
     @classmethod
     def load(cls, path: Any, device: str | torch.device = "cpu") -> ClassStatistics:
@@ -132,34 +130,36 @@ class ClassStatistics:
         Raises:
             FileError: the file is missing, truncated, or not a statistics file.
         """
-        from nc_hf.statistics.storage import load_statistics
-
-        return load_statistics(path, device)
+        state, provenance = load_state(path)
+        stats = cls(state["sums"].shape[1], device, covariance="moment" in state)
+        stats.load_state_dict(state)
+        stats.provenance = provenance
+        return stats
 
     @property
     def class_ids(self) -> Tensor:
         """(C,) int64: the classes seen, ascending."""
-        return self._ids
+        return self._index.ids
 
     @property
     def counts(self) -> Tensor:
         """(C,) int64: tokens of each class, in the order of ``class_ids``."""
-        return self._counts[self._slots]
+        return self._counts[self._index.rows]
 
     @property
     def means(self) -> Tensor:
         """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""
         if self._pivot is None:
             return self._sums
-        means: Tensor = self._sums[self._slots] / self.counts.unsqueeze(1)
+        means: Tensor = self._sums[self._index.rows] / self.counts.unsqueeze(1)
         means += self._pivot
         return means
 
     @property
     def scatter(self) -> Tensor:
         """(C,) float64: M2_c, the sum over a class's tokens of their squared distance to its mean."""
-        sums, counts = self._sums[self._slots], self.counts
-        spread = self._squares[self._slots] - torch.linalg.vector_norm(sums, dim=1).square_() / counts
+        sums, counts = self._sums[self._index.rows], self.counts
+        spread = self._squares[self._index.rows] - torch.linalg.vector_norm(sums, dim=1).square_() / counts
         # Rounding may leave a tiny negative, and a class of one token has none by definition.
         scatter: Tensor = spread.clamp_(min=0.0).masked_fill_(counts == 1, 0.0)
         return scatter
@@ -169,7 +169,7 @@ class ClassStatistics:
         """(D, D) float64: sum over tokens of (h - mu_y)(h - mu_y)^T, or None without ``covariance=True``."""
         if self._moment is None:
             return None
-        sums = self._sums[self._slots]
+        sums = self._sums[self._index.rows]
         return self._moment - sums.T @ (sums / self.counts.unsqueeze(1))
 
     @property
@@ -180,7 +180,7 @@ class ClassStatistics:
     @property
     def num_classes(self) -> int:
         """Classes seen so far."""
-        return len(self._ids)
+        return len(self._index)
 
     @property
     def has_covariance(self) -> bool:
@@ -190,10 +190,10 @@ class ClassStatistics:
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state as tensors: what is saved, exchanged between ranks, and resumed from."""
         state = {
-            "class_ids": self._ids,
-            "counts": self._counts[self._slots],
-            "sums": self._sums[self._slots],
-            "squares": self._squares[self._slots],
+            "class_ids": self._index.ids,
+            "counts": self._counts[self._index.rows],
+            "sums": self._sums[self._index.rows],
+            "squares": self._squares[self._index.rows],
         }
         if self._pivot is not None:
             state["pivot"] = self._pivot
@@ -204,37 +204,21 @@ class ClassStatistics:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned."""
         tensors = {name: tensor.to(self.device, copy=True) for name, tensor in state.items()}
-        self._ids, self._counts = tensors["class_ids"], tensors["counts"]
-        self._sums, self._squares = tensors["sums"], tensors["squares"]
-        self._slots = torch.arange(len(self._ids), device=self.device)
+        self._index.replace(tensors["class_ids"])
+        self._counts, self._sums, self._squares = tensors["counts"], tensors["sums"], tensors["squares"]
         self._pivot, self._moment = tensors.get("pivot"), tensors.get("moment")
 
     def __repr__(self) -> str:
         """Say how much has been seen."""
         return f"ClassStatistics(dim={self.dim}, num_classes={self.num_classes}, num_tokens={self.num_tokens})"
 
-    def _slot_labels(self) -> Tensor:
-        labels = torch.empty_like(self._ids)
-        labels[self._slots] = self._ids
-        return labels
-
-    def _slots_of(self, labels: Tensor) -> Tensor:
-        """Row of the state for each label; classes not seen before get the next free rows."""
-        place = torch.searchsorted(self._ids, labels).clamp_(max=max(0, len(self._ids) - 1))
-        if len(self._ids) == 0 or not torch.equal(self._ids[place], labels):
-            self._admit(labels)
-            place = torch.searchsorted(self._ids, labels)
-        return self._slots[place]
-
-    def _admit(self, labels: Tensor) -> None:
-        seen = self._ids
-        fresh = torch.unique(labels)
-        fresh = fresh[~torch.isin(fresh, seen)]
-        old, new = len(seen), len(seen) + len(fresh)
-        self._ids, order = torch.cat([seen, fresh]).sort()
-        self._slots = torch.cat([self._slots, torch.arange(old, new, device=self.device)])[order]
-        self._counts, self._squares = _grown(self._counts, new), _grown(self._squares, new)
-        self._sums = _grown(self._sums, new)
+    def _rows_of(self, labels: Tensor) -> Tensor:
+        """Row of the state for each label; the state grows by the classes not seen before."""
+        rows = self._index.rows_of(labels)
+        if (classes := len(self._index)) > len(self._counts):
+            self._counts, self._squares = _grown(self._counts, classes), _grown(self._squares, classes)
+            self._sums = _grown(self._sums, classes)
+        return rows
 
     def _checked(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if features.ndim != 2 or features.shape[1] != self.dim or not features.is_floating_point():
@@ -258,8 +242,6 @@ class ClassStatistics:
             raise MergeError(
                 f"features of width {self.dim} and {other.dim} do not merge: collect both from one model and one layer."
             )
-        from nc_hf.statistics.provenance import merge_provenance
-
         mine = self.provenance if self.provenance or self.num_tokens else other.provenance
         return merge_provenance(mine, other.provenance) if mine is not other.provenance else dict(mine)
 

@@ -5,41 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from nc_hf.errors import FileError
-
-if TYPE_CHECKING:
-    from nc_hf.statistics.class_statistics import ClassStatistics
 from nc_hf.runtime.tensors import load_tensors, save_tensors
 
 _FORMAT = "nc_hf.statistics"
-
-
 _VERSION = 1
-
-
 _REQUIRED = {"class_ids", "counts", "sums", "squares"}
 
 
-def save_statistics(stats: ClassStatistics, path: str | Path) -> None:
-    """Write statistics with what made them."""
+def save_state(path: str | Path, state: Mapping[str, Tensor], dim: int, provenance: Mapping[str, str]) -> None:
+    """Write the state of statistics of width ``dim`` with what made them."""
     metadata = {
         "format": _FORMAT,
         "version": str(_VERSION),
-        "dim": str(stats.dim),
-        "provenance": json.dumps(stats.provenance, sort_keys=True),
+        "dim": str(dim),
+        "provenance": json.dumps(dict(provenance), sort_keys=True),
     }
-    save_tensors(path, stats.state_dict(), metadata)
+    save_tensors(path, state, metadata)
 
 
-def load_statistics(path: str | Path, device: str | torch.device) -> ClassStatistics:
-    """Read statistics, checking that their parts fit together."""
-    from nc_hf.statistics.class_statistics import ClassStatistics
+def load_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a state and what made it, checking that its parts fit together.
 
+    Raises:
+        FileError: the file is missing, truncated, of another version, or its parts do not fit together.
+    """
     tensors, metadata = load_tensors(path, _FORMAT)
     if metadata.get("version") != str(_VERSION):
         raise FileError(f"{path} has version {metadata.get('version')}: read it with the nc_hf that wrote it.")
@@ -51,10 +44,7 @@ def load_statistics(path: str | Path, device: str | torch.device) -> ClassStatis
         raise FileError(f"{path} does not say what its statistics are of: write it again.") from None
     if dim != tensors["sums"].shape[1]:
         raise FileError(f"{path} says width {dim} and holds width {tensors['sums'].shape[1]}: write it again.")
-    stats = ClassStatistics(dim, device, covariance="moment" in tensors)
-    stats.load_state_dict(tensors)
-    stats.provenance = provenance
-    return stats
+    return tensors, provenance
 
 
 def _fit_together(tensors: Mapping[str, Tensor]) -> bool:
