@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from tests.hub.repository import Content, files_of
+from tests.hub.repository import Content, as_bytes, files_of
 
 VOCABULARY = 300
 
@@ -52,6 +52,11 @@ def saved(model: Any, **how: Any) -> dict[str, Content]:
         return {
             name: Path(path).read_bytes() for name, path in files_of(Path(folder)).items() if isinstance(path, Path)
         }
+
+
+def weights(files: dict[str, Content] | None = None) -> bytes:
+    """The weight file of these files, by default of the GPT-2 above."""
+    return as_bytes((files or gpt2_files())["model.safetensors"])
 
 
 def with_config(files: dict[str, Content], **changes: Any) -> dict[str, Content]:

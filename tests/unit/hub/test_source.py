@@ -1,0 +1,94 @@
+"""From a name to what is known before the download: commit, size, identity, and an index that misleads."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load
+
+from nc_hf.errors import ModelError
+from nc_hf.hub import load_model, load_tokenizer, resolve
+from tests.hub.helpers import is_one_sentence_with_advice, write
+from tests.hub.models import VOCABULARY, gpt2_files, weights
+from tests.hub.repository import as_bytes
+from tests.hub.server import StandIn
+
+
+def test_the_commit_is_pinned_when_looked_up(hub: StandIn) -> None:
+    repository = hub.add("someone/tiny", gpt2_files(seed=0))
+    source = resolve("someone/tiny@main")
+    repository.commit(gpt2_files(seed=1))
+    expected = load(as_bytes(gpt2_files(seed=0)["model.safetensors"]))["transformer.wte.weight"]
+    assert torch.equal(load_model(source).transformer.wte.weight, expected)
+    assert resolve("someone/tiny").commit != source.commit
+
+
+def test_a_revision_is_a_branch_a_tag_a_commit_or_a_pull_request(hub: StandIn) -> None:
+    repository = hub.add("someone/tiny", gpt2_files(seed=0))
+    first = repository.branches["main"]
+    second = repository.commit(gpt2_files(seed=1), branch="step10")
+    repository.tags["v1"] = second
+    repository.pulls["refs/pr/1"] = second
+    assert resolve("someone/tiny").commit == first
+    assert resolve("someone/tiny", first).commit == first
+    for revision in ("step10", "v1", second, "refs/pr/1"):
+        assert resolve(f"someone/tiny@{revision}").commit == second
+        assert resolve("someone/tiny", revision).revision == revision
+
+
+def test_the_limit_is_held_before_any_weight_is_fetched(hub: StandIn, hub_home: Path) -> None:
+    hub.add("someone/tiny", gpt2_files())
+    size = len(weights())
+    assert resolve("someone/tiny", max_bytes=size).size_bytes == size
+    with pytest.raises(ModelError, match=r"has .* of weights and the limit is .*: choose a smaller model"):
+        resolve("someone/tiny", max_bytes=size - 1)
+    assert not list(hub_home.rglob("model.safetensors"))
+
+
+def test_a_folder_is_known_by_its_weights(tmp_path: Path) -> None:
+    one, copy, two = (
+        write(tmp_path / name, gpt2_files(seed=seed)) for name, seed in (("one", 0), ("copy", 0), ("two", 1))
+    )
+    identities = [resolve(str(folder), allow_local=True).identity for folder in (one, copy, two)]
+    assert identities[0] == identities[1] != identities[2]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", identities[0])
+    (one / "training_args.bin").write_bytes(b"a pickle that is never opened")
+    source = resolve(str(one), allow_local=True)
+    assert load_model(source).config.vocab_size == VOCABULARY
+    assert load_tokenizer(source).eos_token_id == 0
+    assert "training_args.bin" not in source.files
+
+
+def test_truncated_weights_of_a_folder_are_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "cut", gpt2_files())
+    whole = weights()
+    for length in (4, 100, len(whole) - 10):
+        (folder / "model.safetensors").write_bytes(whole[:length])
+        with pytest.raises(ModelError, match="fetch or save") as caught:
+            resolve(str(folder), allow_local=True)
+        assert is_one_sentence_with_advice(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "shard", ["../../secret.safetensors", "/etc/passwd", "sub/a.safetensors", "absent.safetensors", 3]
+)
+def test_an_index_points_at_nothing_else(hub: StandIn, shard: Any) -> None:
+    files = {name: content for name, content in gpt2_files().items() if name != "model.safetensors"}
+    index = {"weight_map": {"transformer.wte.weight": shard}}
+    hub.add("someone/index", {**files, "model.safetensors.index.json": json.dumps(index), "sub/a.safetensors": b""})
+    with pytest.raises(ModelError, match="which is not there"):
+        resolve("someone/index")
+    assert not hub.asked("secret|passwd|sub/a|absent")
+
+
+@pytest.mark.parametrize("text", ["[", "[]", '{"weight_map": []}', '{"weight_map": 3}', "{}", "[" * 100_000])
+def test_an_index_of_another_form_is_refused(hub: StandIn, text: str) -> None:
+    files = {name: content for name, content in gpt2_files().items() if name != "model.safetensors"}
+    hub.add("someone/odd", {**files, "model.safetensors.index.json": text})
+    with pytest.raises(ModelError, match=r"index.json of someone/odd cannot be read"):
+        resolve("someone/odd")
