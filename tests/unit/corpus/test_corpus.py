@@ -13,63 +13,13 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, open_corpus
-from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import CorpusError, InputError
-
-TINYSTORIES = CorpusSpec("hub", dataset="roneneldan/TinyStories")
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
     return train_tokenizer(islice(stories(0), 50), 300)
-
-
-@pytest.mark.parametrize(
-    ("name", "spec"),
-    [
-        ("builtin", CorpusSpec("builtin")),
-        ("tinystories", TINYSTORIES),
-        ("hub:roneneldan/TinyStories", TINYSTORIES),
-        ("hub:a/b:en", CorpusSpec("hub", dataset="a/b", config="en")),
-        ("hub:a/b::test", CorpusSpec("hub", dataset="a/b", split="test")),
-        ("hub:a/b:::story", CorpusSpec("hub", dataset="a/b", column="story")),
-        ("hub:a/b:en:test:story", CorpusSpec("hub", dataset="a/b", config="en", split="test", column="story")),
-        ("./builtin", CorpusSpec("path", path=Path("builtin"))),
-        ("data/a.jsonl", CorpusSpec("path", path=Path("data/a.jsonl"))),
-        ("~/a.txt", CorpusSpec("path", path=Path.home() / "a.txt")),
-        ("someone/dataset", CorpusSpec("path", path=Path("someone/dataset"))),
-    ],
-)
-def test_what_a_name_means(name: str, spec: CorpusSpec) -> None:
-    assert CorpusSpec.parse(name) == spec
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "hub:",
-        "hub:json",  # a loader that datasets brings, which reads local files
-        "hub:../secret",
-        "hub:a/../b",
-        "hub:/etc/passwd",
-        "hub:./a/b",
-        "hub:a/b/c",
-        "hub:a/b:c:d:e:f",
-        "hub:https://huggingface.co/datasets/a/b",
-        "hub:a/" + "b" * 100,
-        "hub:ä/b",
-    ],
-)
-def test_only_ids_of_the_hub_are_taken_for_one(name: str) -> None:
-    with pytest.raises(CorpusError, match="write hub:OWNER/NAME"):
-        CorpusSpec.parse(name)
-
-
-@pytest.mark.parametrize("name", ["", "  ", "a\0b"])
-def test_no_name_is_refused(name: str) -> None:
-    with pytest.raises(CorpusError, match="pass builtin, tinystories"):
-        CorpusSpec.parse(name)
 
 
 @pytest.mark.parametrize("name", ["~no such user/x.txt", "x" * 300 + ".txt"])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import io
-import pickle
 import types
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,33 +16,11 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from transformers import PreTrainedModel
 
-from nc_hf.errors import InputError, LabelError, ModelError, TapError
+from nc_hf.errors import InputError, LabelError, TapError
 from nc_hf.model.head import ClassifierHead
-from nc_hf.model.tap import FeatureTap, TapBatch
-from tests.architectures import ARCHITECTURES, LLAMA, TINY, VOCAB_SIZE, build
-
-LENGTH = 7
-
-
-@pytest.fixture
-def model() -> PreTrainedModel:
-    return ARCHITECTURES["Llama"]()
-
-
-def tokens(rows: int = 3, length: int = LENGTH, seed: int = 0) -> Tensor:
-    return torch.randint(8, VOCAB_SIZE, (rows, length), generator=torch.Generator().manual_seed(seed))
-
-
-def heard(tap: FeatureTap) -> TapBatch:
-    batch = tap.take()
-    assert batch is not None
-    return batch
-
-
-def run(tap: FeatureTap, model: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, TapBatch]:
-    with torch.no_grad():
-        output = model(*args, **kwargs)
-    return output, heard(tap)
+from nc_hf.model.tap import FeatureTap
+from tests.architectures import LLAMA, TINY, VOCAB_SIZE, build
+from tests.tapped import LENGTH, heard, run, tokens
 
 
 class TestPairing:
@@ -248,20 +223,6 @@ class TestListening:
 
 
 class TestMisfits:
-    def test_a_decoder_that_runs_twice_fails_when_taken(self, model: PreTrainedModel) -> None:
-        plain = model.forward
-
-        def twice(self: PreTrainedModel, **kwargs: Any) -> Any:
-            self.model(input_ids=kwargs["input_ids"])
-            return plain(**kwargs)
-
-        model.forward = types.MethodType(twice, model)
-        with FeatureTap(model, labels="input_ids") as tap, torch.no_grad():
-            model(input_ids=tokens())  # the forward pass itself is not disturbed
-            with pytest.raises(TapError, match="ran 2 times in one forward pass"):
-                tap.take()
-            assert tap.take() is None
-
     def test_replicas_of_data_parallel_are_refused(self, model: PreTrainedModel) -> None:
         replica = model._replicate_for_data_parallel()  # as nn.DataParallel makes one for each GPU
         for name, child in model._modules.items():
@@ -271,46 +232,10 @@ class TestMisfits:
             with pytest.raises(TapError, match=r"several GPUs.*accelerate launch"):
                 tap.take()
 
-    def test_virtual_tokens(self, model: PreTrainedModel) -> None:
-        plain = model.forward
-
-        def prompted(self: PreTrainedModel, input_ids: Tensor, **kwargs: Any) -> Any:
-            embeddings = self.get_input_embeddings()(input_ids)
-            return plain(inputs_embeds=torch.cat([embeddings[:, :2], embeddings], 1))
-
-        model.forward = types.MethodType(prompted, model)
-        with FeatureTap(model, labels="input_ids") as tap, torch.no_grad():
-            model(input_ids=tokens())
-            with pytest.raises(TapError, match=r"shape \(3, 9, 32\) and the labels \(3, 7\).*no virtual tokens"):
-                tap.take()
-
-    def test_a_decoder_that_cannot_be_told(self, model: PreTrainedModel) -> None:
-        model.get_decoder = lambda: model
-        model.twin = copy.deepcopy(model.model)
-        model.twin.embed_tokens = model.model.embed_tokens
-        with pytest.raises(TapError, match="give the class a get_decoder"):
-            FeatureTap(model)
-
-    @pytest.mark.parametrize("where", ["model", "head"])
-    def test_get_decoder_that_returns_too_much_or_too_little(self, model: PreTrainedModel, where: str) -> None:
-        model.get_decoder = lambda: model if where == "model" else model.lm_head
-        with FeatureTap(model, labels="input_ids") as tap:
-            output, batch = run(tap, model, input_ids=tokens())
-        ClassifierHead(model.lm_head.weight).check(batch.features["final"], output.logits.flatten(0, 1)[batch.index])
-
-    def test_blocks_that_cannot_be_found(self, model: PreTrainedModel) -> None:
-        model.config.num_hidden_layers = 5
-        with pytest.raises(TapError, match="use layers='final'"):
-            FeatureTap(model, layers="all")
-
     @pytest.mark.parametrize("wrong", [{"layers": "first"}, {"labels": "targets"}])
     def test_unknown_choices(self, model: PreTrainedModel, wrong: dict[str, str]) -> None:
         with pytest.raises(InputError, match="is not known; use"):
             FeatureTap(model, **wrong)
-
-    def test_no_causal_lm(self) -> None:
-        with pytest.raises(ModelError, match="is not a model of transformers"):
-            FeatureTap(nn.Linear(2, 2))
 
 
 class TestModelInOtherHands:
@@ -332,15 +257,6 @@ class TestModelInOtherHands:
         with pytest.raises(ZeroDivisionError), FeatureTap(model):
             raise ZeroDivisionError
         assert not model._forward_hooks
-
-    @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-    def test_a_copy_is_deaf(self, model: PreTrainedModel, duplicate: Any) -> None:
-        ids = tokens()
-        with FeatureTap(model, layers="all") as tap, torch.no_grad():
-            model(input_ids=ids, labels=ids)
-            other = duplicate(model)
-            other(input_ids=ids[:1], labels=ids[:1])
-            assert torch.equal(heard(tap).labels, ids[:, 1:].flatten())
 
     def test_state_dict_is_unchanged(self, model: PreTrainedModel) -> None:
         names = list(model.state_dict())

@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from nc_hf import ClassStatistics
-from nc_hf.errors import FeatureError, FileError, InputError, LabelError, MergeError
-
-DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-DIM = 5
-
-
-def batch(
-    seed: int, size: int, dtype: torch.dtype = torch.float64, classes: int = 9
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (size, DIM) off the origin and labels, some of which are -100."""
-    generator = torch.Generator().manual_seed(seed)
-    features = 3 + torch.randn(size, DIM, generator=generator, dtype=torch.float64)
-    labels = torch.randint(-1, classes, (size,), generator=generator) * 7
-    return features.to(dtype), torch.where(labels < 0, -100, labels)
-
-
-def statistics(*batches: tuple[torch.Tensor, torch.Tensor], **options: bool) -> ClassStatistics:
-    stats = ClassStatistics(DIM, **options)
-    for features, labels in batches:
-        stats.update(features, labels)
-    return stats
-
-
-def snapshot(stats: ClassStatistics) -> dict[str, torch.Tensor]:
-    names = ("class_ids", "counts", "means", "scatter", "within_scatter")
-    return {name: getattr(stats, name).clone() for name in names if getattr(stats, name) is not None}
-
-
-def assert_same_bits(left: ClassStatistics, right: ClassStatistics) -> None:
-    ours, theirs = snapshot(left), snapshot(right)
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert torch.equal(ours[name], theirs[name]), name
-    assert left.num_tokens == right.num_tokens
-
-
-def assert_equal(left: ClassStatistics, right: ClassStatistics, tolerance: float = 1e-12) -> None:
-    """The same classes and counts, and moments to rounding."""
-    ours, theirs = snapshot(left), snapshot(right)
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert ours[name].dtype == theirs[name].dtype
-        torch.testing.assert_close(
-            ours[name], theirs[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: n + m
-        )
-    assert left.num_tokens == right.num_tokens
-
-
-# -- what they are
+from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
+from tests.class_statistics import DIM, DTYPES, assert_equal, assert_same_bits, batch, snapshot, splits, statistics
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -138,19 +84,6 @@ def test_later_changes_to_the_callers_tensors_do_not_reach_in() -> None:
     assert_same_bits(stats, statistics(batch(2, 30)))
 
 
-# -- merge
-
-
-@st.composite
-def splits(draw: st.DrawFn) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Up to six batches in one dtype, some of them empty, some labels negative."""
-    dtype = draw(st.sampled_from(DTYPES))
-    sizes = draw(st.lists(st.integers(0, 12), min_size=1, max_size=6))
-    seed = draw(st.integers(0, 10**6))
-    classes = draw(st.integers(1, 9))
-    return [batch(seed + i, size, dtype, classes) for i, size in enumerate(sizes)]
-
-
 @settings(deadline=None, max_examples=60)
 @given(parts=splits(), order=st.randoms(use_true_random=False), covariance=st.booleans())
 def test_merge_equals_concatenation(parts, order, covariance: bool) -> None:
@@ -206,139 +139,10 @@ def test_merging_other_widths_is_refused() -> None:
     assert all(torch.equal(value, before[name]) for name, value in snapshot(stats).items())
 
 
-def test_merging_other_models_or_corpora_is_refused() -> None:
-    left, right = statistics(batch(8, 40)), statistics(batch(9, 40))
-    left.provenance.update(model="one", corpus="stories")
-    right.provenance.update(model="another", corpus="stories")
-    before = snapshot(left)
-    with pytest.raises(MergeError, match="another"):
-        left.merge(right)
-    assert all(torch.equal(value, before[name]) for name, value in snapshot(left).items())
-    right.provenance["model"] = "one"
-    assert left.merge(right).provenance == {"model": "one", "corpus": "stories"}
-
-
 def test_merging_with_and_without_the_moment_is_refused() -> None:
     """The sum would pass for the whole within-class scatter and hold a part of it."""
     with pytest.raises(MergeError):
         statistics(batch(10, 40), covariance=True).merge(statistics(batch(11, 40)))
-
-
-# -- save and load
-
-
-@pytest.mark.parametrize("covariance", [False, True])
-def test_a_file_gives_back_every_bit(tmp_path: Path, covariance: bool) -> None:
-    stats = statistics(batch(12, 80), batch(13, 50), covariance=covariance)
-    stats.provenance.update(model="gpt", corpus="stories é")
-    stats.save(tmp_path / "run.safetensors")
-    loaded = ClassStatistics.load(tmp_path / "run.safetensors")
-    assert_same_bits(loaded, stats)
-    assert loaded.provenance == {"model": "gpt", "corpus": "stories é"}
-    assert loaded.dim == DIM
-    assert [path.name for path in tmp_path.iterdir()] == ["run.safetensors"]
-
-
-def test_a_file_gives_back_every_bit_of_classes_that_came_in_any_order(tmp_path: Path) -> None:
-    """Sorting the classes for the file must not change the order in which anything is summed."""
-    features, _ = batch(22, 60)
-    stats = statistics(*[(features[i : i + 6], torch.full((6,), 100 - i)) for i in range(0, 60, 6)], covariance=True)
-    stats.save(tmp_path / "run.safetensors")
-    assert_same_bits(ClassStatistics.load(tmp_path / "run.safetensors"), stats)
-
-
-def test_nothing_can_be_saved_too(tmp_path: Path) -> None:
-    ClassStatistics(DIM).save(tmp_path / "none")
-    assert ClassStatistics.load(tmp_path / "none").num_classes == 0
-    assert ClassStatistics.load(tmp_path / "none").dim == DIM
-
-
-@settings(deadline=None, max_examples=20)
-@given(parts=splits(), cut=st.integers(0, 6))
-def test_going_on_from_a_file_is_never_having_stopped(tmp_path_factory, parts, cut: int) -> None:
-    path = tmp_path_factory.mktemp("resume") / "part.safetensors"
-    statistics(*parts[:cut], covariance=True).save(path)
-    resumed = ClassStatistics.load(path)
-    for features, labels in parts[cut:]:
-        resumed.update(features, labels)
-    assert_same_bits(resumed, statistics(*parts, covariance=True))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
-    path = tmp_path / "run.safetensors"
-    statistics(batch(14, 80)).save(path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(FileError, match=r"run\.safetensors"):
-        ClassStatistics.load(path)
-
-
-def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("not a tensor in it\n" * 50)
-    save_file({"lm_head.weight": torch.ones(4, 4)}, tmp_path / "model.safetensors")
-    for name in ("text", "model.safetensors", "absent", "."):
-        with pytest.raises(FileError):
-            ClassStatistics.load(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("tensors", "metadata", "why"),
-    [
-        ({}, {"dim": "8"}, "says width 8"),
-        ({}, {"dim": None}, "what its statistics are of"),
-        ({}, {"provenance": "{"}, "what its statistics are of"),
-        ({"pivot": None}, {}, "lacks a part"),
-        ({"pivot": torch.zeros(5, dtype=torch.float64)}, {}, "lacks a part"),
-        ({"counts": torch.ones(2, dtype=torch.int64)}, {}, "lacks a part"),
-        ({"sums": torch.zeros(3, dtype=torch.float64)}, {}, "lacks a part"),
-    ],
-)
-def test_a_file_whose_parts_do_not_fit_is_refused(
-    tmp_path: Path, tensors: dict[str, Tensor | None], metadata: dict[str, str | None], why: str
-) -> None:
-    path, stats = tmp_path / "run.safetensors", ClassStatistics(4)
-    stats.update(torch.ones(6, 4), torch.arange(6) % 3)
-    stats.save(path)
-    with safe_open(path, framework="pt") as file:
-        said = {**file.metadata(), **metadata}
-    kept = {**stats.state_dict(), **tensors}
-    save_file(
-        {name: tensor for name, tensor in kept.items() if tensor is not None},
-        path,
-        metadata={name: text for name, text in said.items() if text is not None},
-    )
-    with pytest.raises(FileError, match=why):
-        ClassStatistics.load(path)
-
-
-SAVE_ON_A_FULL_DISK = """
-import resource, sys, torch
-from nc_hf import ClassStatistics
-
-stats = ClassStatistics(64)
-stats.update(torch.randn(2000, 64), torch.arange(2000))
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-try:
-    stats.save(sys.argv[1])
-except Exception as failure:
-    print("refused")
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
-def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "run.safetensors"
-    old = statistics(batch(15, 80))
-    old.save(path)
-    command = [sys.executable, "-c", SAVE_ON_A_FULL_DISK, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "refused\n", done.stderr
-    assert_same_bits(ClassStatistics.load(path), old)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.safetensors"]
-
-
-# -- bad input: a typed error, and the statistics as they were
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
