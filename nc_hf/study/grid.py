@@ -11,10 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nc_hf.corpus.blocks import PACKINGS
 from nc_hf.errors import StudyError
-from nc_hf.study.settings import AXES, TEXT, batch_of, read_settings
+from nc_hf.study.settings import (
+    AXES,
+    TEXT,
+    Batches,
+    Blocks,
+    Integer,
+    Integers,
+    Number,
+    Numbers,
+    OrNull,
+    States,
+    Switch,
+    Text,
+    batch_of,
+)
 
 INITIAL = -1
 """The saved epoch of a model before its first step, since states count from 0 after the first epoch."""
@@ -72,37 +87,39 @@ class Study:
         expected_blocks: train and validation blocks that the corpus should give, for ``--dry-run`` without it.
     """
 
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    epochs: tuple[int, ...]
-    weight_decays: tuple[float, ...]
-    seeds: tuple[int, ...]
-    corpus: str
-    tokenizer: str
-    vocab_size: int
-    packing: str
-    block_size: int
-    heads: int
-    window: int
-    learning_rate: float
-    batch_size: int | dict[str, int]
-    max_train_tokens: int | None
-    max_validation_tokens: int | None
-    min_count: int
-    agreement_tokens: int | None
-    extra: tuple[dict[str, tuple[Any, ...]], ...] = ()
-    states: str | dict[int, tuple[int, ...]] = "all"
-    initial: bool = True
-    dropout: float = 0.0
-    optimizer: str = "adamw_torch"
-    lr_scheduler: str = "linear"
-    warmup_steps: int = 0
-    measure_train_tokens: int | None = None
-    eval_steps: int | None = None
-    torch_compile: bool = False
-    save_steps: int = 500
-    keep_states: bool = False
-    expected_blocks: tuple[int, ...] | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    widths: Integers
+    depths: Integers
+    epochs: Integers
+    weight_decays: Numbers
+    seeds: Integers
+    corpus: Text
+    tokenizer: Text
+    vocab_size: Integer
+    packing: Text
+    block_size: Integer
+    heads: Integer
+    window: Integer
+    learning_rate: Number
+    batch_size: Batches
+    max_train_tokens: OrNull[Integer]
+    max_validation_tokens: OrNull[Integer]
+    min_count: Integer
+    agreement_tokens: OrNull[Integer]
+    extra: Blocks = ()
+    states: States = "all"
+    initial: Switch = True
+    dropout: Number = 0.0
+    optimizer: Text = "adamw_torch"
+    lr_scheduler: Text = "linear"
+    warmup_steps: Integer = 0
+    measure_train_tokens: OrNull[Integer] = None
+    eval_steps: OrNull[Integer] = None
+    torch_compile: Switch = False
+    save_steps: Integer = 500
+    keep_states: Switch = False
+    expected_blocks: OrNull[Integers] = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, before anything is."""
@@ -207,18 +224,23 @@ def load_study(preset: str | Path, overrides: Mapping[str, Any] | None = None) -
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     if given.keys() & TEXT:  # it was counted on another text
         settings.pop("expected_blocks", None)
-    settings |= given
-    fields = dataclasses.fields(Study)
-    names = [field.name for field in fields]
-    missing = sorted(
-        field.name for field in fields if field.default is dataclasses.MISSING and field.name not in settings
-    )
-    wrong = sorted(map(str, set(settings) - set(names))) or missing
-    if wrong:
-        what = "is unknown" if wrong[0] not in names else "is missing"
-        raise StudyError(f"setting {wrong[0]!r} of {path.name} {what}: the settings are {', '.join(names)}.")
-    typed = read_settings(settings, {field.name: str(field.type) for field in fields})
-    overridden = {axis: typed[axis] for axis in AXES if axis in given}
-    if overridden and "extra" not in given:
-        typed["extra"] = tuple(block | overridden for block in typed.get("extra", ()))
-    return Study(**typed)
+    axes = () if "extra" in given else tuple(axis for axis in AXES if axis in given)
+    try:
+        return _STUDY.validate_python(settings | given, context=axes)
+    except ValidationError as error:
+        raise StudyError(_refusal(error, path.name)) from None
+
+
+_STUDY = TypeAdapter(Study)
+
+
+def _refusal(error: ValidationError, file: str) -> str:
+    """Say of a study that cannot be read which setting is to blame, in one sentence."""
+    found = [(detail["type"], str(detail["loc"][0]), detail["msg"]) for detail in error.errors()]
+    unknown = [name for kind, name, _ in found if kind in ("unexpected_keyword_argument", "invalid_key")]
+    missing = [name for kind, name, _ in found if kind == "missing"]
+    if unknown or missing:
+        what = f"{min(unknown)!r} of {file} is unknown" if unknown else f"{min(missing)!r} of {file} is missing"
+        return f"setting {what}: the settings are {', '.join(field.name for field in dataclasses.fields(Study))}."
+    _, name, said = found[0]
+    return f"setting {name} {said}"

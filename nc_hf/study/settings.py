@@ -1,12 +1,24 @@
-"""Values of settings: from YAML and from the command line to the types that a study wants."""
+"""What each setting of a study takes, as types that pydantic reads from YAML and from the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from nc_hf.errors import StudyError
 
@@ -17,19 +29,6 @@ TEXT = frozenset(
     ("corpus", "tokenizer", "vocab_size", "packing", "block_size", "max_train_tokens", "max_validation_tokens")
 )
 """The settings that decide how many blocks there are."""
-
-
-def read_settings(settings: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
-    """Give each setting its type.
-
-    Args:
-        settings: as YAML or the command line gave them; text is read as YAML where no text is wanted.
-        types: the annotation of each setting.
-
-    Raises:
-        StudyError: a value cannot be of its type.
-    """
-    return {name: _typed(name, value, types[name]) for name, value in settings.items()}
 
 
 def batch_of(rule: int | Mapping[str, int], width: int, depth: int) -> int:
@@ -52,112 +51,93 @@ def batch_of(rule: int | Mapping[str, int], width: int, depth: int) -> int:
     return rule
 
 
-def _typed(name: str, value: Any, kind: str) -> Any:
-    if kind.endswith(" | None"):
-        if value is None or value in ("null", "none", "None"):
-            return None
-        kind = kind.removesuffix(" | None")
-    if isinstance(value, str) and kind != "str":
-        value = _from_text(value)
-    try:
-        return _CONVERT[kind](value)
-    except (TypeError, ValueError, AttributeError, OverflowError):
-        raise StudyError(f"setting {name} is {value!r}: give {_WORDS[kind]}.") from None
+def _takes(words: str, *, text: bool = False) -> WrapValidator:
+    """Say in ``words`` what a setting takes, in place of pydantic's own lines; text is YAML unless text is wanted."""
+
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, str) and not text:
+            value = _from_yaml(value)
+        try:
+            return handler(value)
+        except ValidationError:
+            given = {"value": repr(value), "words": words}
+            raise PydanticCustomError("setting", "is {value}: give {words}.", given) from None
+
+    return WrapValidator(read)
 
 
-def _from_text(text: str) -> Any:
+def _from_yaml(text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
 
 
-def _integer(value: Any) -> int:
-    """Read 8, "8" and 1e3, but not 2.5."""
-    number = float(value)
-    if isinstance(value, bool) or number != int(number):
-        raise ValueError(value)
-    return int(number)
+def _number(value: Any) -> Any:
+    """Read numbers such as 5e-4, which YAML takes for text."""
+    return float(value) if isinstance(value, str) else value
 
 
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(value)
-    return value
+def _whole(value: Any) -> Any:
+    """Read 8, "8", 8.0 and 1e3, but neither 2.5 nor true."""
+    number = _number(value)
+    if isinstance(number, bool):
+        raise ValueError("not a number")
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _integers(value: Any) -> tuple[int, ...]:
-    return tuple(_integer(item) for item in _listed(value))
-
-
-def _numbers(value: Any) -> tuple[float, ...]:
-    return tuple(float(item) for item in _listed(value))
-
-
-def _listed(value: Any) -> list[Any]:
-    """Read a list; on the command line it may be written 1,2,3."""
+def _listed(value: Any) -> Any:
+    """Read a list; on the command line it may be written 1,2,3, and one number need not be a list."""
+    if isinstance(value, str):
+        value = _from_yaml(value)
     if isinstance(value, str):
         return value.split(",")
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return value if isinstance(value, list | tuple) else [value]
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _batches(value: Any) -> int | dict[str, int]:
-    if isinstance(value, dict):
-        return {str(pattern): _integer(batch) for pattern, batch in value.items()}
-    return _integer(value)
-
-
-def _states(value: Any) -> str | dict[int, tuple[int, ...]]:
-    if isinstance(value, dict):
-        return {_integer(length): _integers(states) for length, states in value.items()}
-    return _text(value)
-
-
-def _extra(value: Any) -> tuple[dict[str, tuple[Any, ...]], ...]:
-    return tuple(_extra_block(block) for block in value or ())
-
-
-def _extra_block(block: Any) -> dict[str, tuple[Any, ...]]:
-    unknown = sorted(map(str, set(block.keys()) - set(AXES)))
+def _block(block: Any) -> dict[str, tuple[Any, ...]]:
+    """Read one item of ``extra``, its axes in the order in which they stand."""
+    if not isinstance(block, dict):
+        raise ValueError("not a mapping")
+    unknown = sorted(map(str, block.keys() - set(AXES)))
     if unknown:
         raise StudyError(f"extra has the key {unknown[0]!r}: it takes {', '.join(AXES)}.")
-    return {axis: tuple(_AXIS[axis](item) for item in _listed(values)) for axis, values in block.items()}
+    return {axis: _AXIS[axis].validate_python(values) for axis, values in block.items()}
 
 
-_AXIS: Mapping[str, Callable[[Any], Any]] = {
-    "widths": _integer,
-    "depths": _integer,
-    "epochs": _integer,
-    "weight_decays": float,
-    "seeds": _integer,
-}
+def _overridden(
+    blocks: tuple[dict[str, tuple[Any, ...]], ...], info: ValidationInfo
+) -> tuple[dict[str, tuple[Any, ...]], ...]:
+    """Let the axes that the context names hold in every item of ``extra`` too."""
+    given = {axis: info.data[axis] for axis in info.context or () if axis in info.data}
+    return tuple(block | given for block in blocks)
 
-_CONVERT: Mapping[str, Callable[[Any], Any]] = {
-    "int": _integer,
-    "float": float,
-    "str": _text,
-    "bool": _switch,
-    "tuple[int, ...]": _integers,
-    "tuple[float, ...]": _numbers,
-    "int | dict[str, int]": _batches,
-    "str | dict[int, tuple[int, ...]]": _states,
-    "tuple[dict[str, tuple[Any, ...]], ...]": _extra,
-}
 
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "tuple[int, ...]": "whole numbers",
-    "tuple[float, ...]": "numbers",
-    "int | dict[str, int]": "a whole number, or whole numbers by model name",
-    "str | dict[int, tuple[int, ...]]": "all, last, or lists of states by training length",
-    "tuple[dict[str, tuple[Any, ...]], ...]": "a list of axes",
-}
+def _null(value: Any) -> Any:
+    return None if value in ("null", "none", "None") else value
+
+
+_Whole = Annotated[int, BeforeValidator(_whole)]
+_Wholes = Annotated[tuple[_Whole, ...], BeforeValidator(_listed)]
+_Numbers = Annotated[tuple[Annotated[float, BeforeValidator(_number)], ...], BeforeValidator(_listed)]
+_AXIS = {axis: TypeAdapter[Any](_Numbers if axis == "weight_decays" else _Wholes) for axis in AXES}
+_Block = Annotated[dict[str, tuple[Any, ...]], PlainValidator(_block)]
+_Pattern = Annotated[str, BeforeValidator(str)]
+_Setting = TypeVar("_Setting")
+
+Integer = Annotated[_Whole, _takes("a whole number")]
+Number = Annotated[float, BeforeValidator(_number), _takes("a number")]
+Text = Annotated[str, Strict(), _takes("text", text=True)]
+Switch = Annotated[bool, Strict(), _takes("true or false")]
+Integers = Annotated[_Wholes, _takes("whole numbers")]
+Numbers = Annotated[_Numbers, _takes("numbers")]
+Batches = Annotated[_Whole | dict[_Pattern, _Whole], _takes("a whole number, or whole numbers by model name")]
+States = Annotated[str | dict[_Whole, _Wholes], _takes("all, last, or lists of states by training length")]
+Blocks = Annotated[
+    tuple[_Block, ...],
+    BeforeValidator(lambda blocks: blocks or ()),
+    _takes("a list of axes"),
+    AfterValidator(_overridden),
+]
+OrNull = Annotated[_Setting | None, BeforeValidator(_null)]
+"""A setting that ``null`` leaves open."""
