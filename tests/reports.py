@@ -1,0 +1,26 @@
+"""What tests of reports share: the reference files, changed metrics, and what a terminal shows."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console, RenderableType
+
+from nc_hf.metrics import METRICS
+from nc_hf.report import MetricValue, Report
+from tests.paths import REFERENCES
+
+SCHEMA_1, SCHEMA_2 = REFERENCES / "report.json", REFERENCES / "report_2.json"
+REFERENCE = REFERENCES / "report_3.json"
+
+
+def with_metrics(report: Report, **metrics: MetricValue) -> Report:
+    return replace(report, metrics=metrics, definitions={name: METRICS[name].formula for name in metrics})
+
+
+def printed(renderable: RenderableType, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

@@ -1,0 +1,84 @@
+"""A comparison: differences with their errors, and the more collapsed one."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from nc_hf.errors import InputError
+from nc_hf.report import MetricValue, Report, compare
+from nc_hf.report.words import value_and_error
+from tests.reports import printed, with_metrics
+
+
+class TestCompare:
+    def test_difference_has_the_error_of_both(self, report: Report) -> None:
+        first = with_metrics(report, nc1_cdnv=MetricValue(2.0, 0.3), nc2_cos_std=MetricValue(0.5))
+        second = with_metrics(report, nc1_cdnv=MetricValue(1.0, 0.4), nc2_cos_std=MetricValue(0.75, 0.1))
+        cdnv, cosine = compare([first, second]).metrics
+        assert cdnv.differences == (None, MetricValue(-1.0, 0.5))
+        assert cosine.differences == (None, MetricValue(0.25, None))
+
+    @pytest.mark.parametrize(
+        ("name", "values", "most"),
+        [
+            ("nc1_cdnv", (2.0, 1.0, 3.0), 1),
+            ("nc4_agreement", (0.2, 0.1, 0.3), 2),
+            ("nc2_cos_mean", (0.2, 0.1, 0.3), None),
+            ("nc1_cdnv", (1.0, 1.0, 3.0), None),
+            ("nc1_cdnv", (2.0, math.nan, 1.0), 2),
+            ("nc1_cdnv", (2.0, math.nan, math.nan), None),
+            ("nc1_cdnv", (math.inf, 5.0, math.inf), 1),
+            ("nc1_cdnv", (1.0, 1.0 - 1e-15, 3.0), None),
+        ],
+    )
+    def test_most_collapsed_follows_the_direction(
+        self, report: Report, name: str, values: tuple[float, ...], most: int | None
+    ) -> None:
+        (metric,) = compare([with_metrics(report, **{name: MetricValue(value)}) for value in values]).metrics
+        assert metric.most_collapsed == most
+
+    @pytest.mark.parametrize(
+        ("second", "clear", "mark"),
+        [(MetricValue(0.5, 0.1), True, "●"), (MetricValue(0.8, 0.1), False, "○"), (MetricValue(0.5), None, "●")],
+    )
+    def test_lead_within_two_standard_errors_is_marked_as_such(
+        self, report: Report, second: MetricValue, clear: bool | None, mark: str
+    ) -> None:
+        comparison = compare([with_metrics(report, nc1_cdnv=metric) for metric in (MetricValue(1.0, 0.1), second)])
+        assert comparison.metrics[0].clear is clear
+        for text in (comparison.to_markdown(), printed(comparison.to_table(), 80)):
+            (row,) = (line for line in text.splitlines() if "nc1_cdnv" in line)
+            assert f"{mark} {'  '.join(value_and_error(second)).strip().replace('  ', ' ± ')}" in row
+        assert comparison.to_dict()["metrics"]["nc1_cdnv"]["clear"] is clear
+
+    def test_difference_that_rounds_to_nothing_has_no_minus(self, report: Report) -> None:
+        pair = [with_metrics(report, nc2_cos_std=MetricValue(value, 0.1)) for value in (0.5, 0.5 - 1e-12)]
+        assert "Δ +0.00 ± 0.14" in compare(pair).to_markdown()
+
+    def test_metric_that_one_report_lacks_stays_empty(self, report: Report) -> None:
+        other = with_metrics(report, nc1_pinv=MetricValue(1.0))
+        comparison = compare([report, other])
+        pinv = next(metric for metric in comparison.metrics if metric.name == "nc1_pinv")
+        assert pinv.values == (None, MetricValue(1.0))
+        assert pinv.differences == (None, None)
+        assert pinv.most_collapsed is None
+        assert "nc1_pinv" in printed(comparison.to_table(), 80)
+
+    def test_names_are_told_apart(self, report: Report) -> None:
+        assert compare([report, report]).names == (f"{report.name} (1)", f"{report.name} (2)")
+
+    def test_takes_two_reports(self, report: Report) -> None:
+        with pytest.raises(InputError, match="two reports or more, not 1"):
+            compare([report])
+
+    def test_dict_is_strict_json(self, report: Report) -> None:
+        odd = with_metrics(replace(report, loss=math.nan), nc1_cdnv=MetricValue(math.inf, 0.1))
+        other = replace(odd, model=replace(report.model, id="other", revision=None))
+        document = compare([odd, other]).to_dict()
+        assert json.loads(json.dumps(document, allow_nan=False)) == document
+        assert document["metrics"]["nc1_cdnv"]["values"]["other"] == {"value": None, "stderr": 0.1}
+        assert document["undefined"]["metrics/nc1_cdnv/values/other/value"] == "inf"

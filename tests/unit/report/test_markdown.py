@@ -1,0 +1,32 @@
+"""A report in Markdown: whole tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from markdown_it import MarkdownIt
+
+from nc_hf.metrics import METRICS
+from nc_hf.report import MetricValue, Report
+from nc_hf.report.words import value_and_error
+
+
+class TestViews:
+    def test_card_renders_as_whole_tables(self, report: Report) -> None:
+        layered = replace(
+            report,
+            layers={
+                "layer.0": {"nc1_cdnv": MetricValue(0.5)},
+                "final": {"nc1_cdnv": MetricValue(0.25), "nc2_cos_std": MetricValue(0.125, 0.0321)},
+            },
+        )
+        html = MarkdownIt("commonmark").enable("table").render(layered.to_markdown())
+        tables = re.findall(r"<table>(.*?)</table>", html, re.DOTALL)
+        rows = [re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL) for table in tables]
+        assert all(len({row.count("<th>") + row.count("<td>") for row in table}) == 1 for table in rows)
+        for name, metric in report.metrics.items():
+            value, error = value_and_error(metric)
+            assert any(name in row and f"{value} ± {error}" in row for row in rows[0])
+            assert METRICS[name].formula in layered.to_markdown()
+        assert any("0.2500" in row and "0.125 ± 0.032" in row for row in rows[-2 if report.diagnostics else -1])

@@ -1,0 +1,33 @@
+"""A report on the terminal: every number whole, curves over the layers."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+
+from nc_hf.metrics import METRICS
+from nc_hf.report import MetricValue, Report
+from nc_hf.report.words import value_and_error
+from tests.reports import printed, with_metrics
+
+
+class TestViews:
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_terminal_shows_every_number_whole(self, report: Report, width: int) -> None:
+        values = {name: MetricValue(0.123456 * 10**place, 0.00321) for place, name in enumerate([*METRICS][:5])}
+        values |= {name: MetricValue(-123456.7, 2345.6) for name in [*METRICS][5:]}
+        text = printed(with_metrics(report, **values).to_table(), width)
+        assert max(map(len, text.splitlines())) <= width
+        for name, metric in values.items():
+            row = next(line.split() for line in text.splitlines() if line.startswith(f"    {name} "))
+            assert tuple(row[2:4]) == value_and_error(metric)
+        for entry in (report.corpus.fingerprint, f"{report.tokens:,}", f"{report.loss:.4f}", report.created):
+            assert entry in re.sub(r"\s*\n\s*", "", text)
+
+    def test_curve_over_the_layers_follows_the_values(self, report: Report) -> None:
+        layers = {f"layer.{i}": {"nc1_cdnv": MetricValue(value)} for i, value in enumerate([0.0, math.nan, 7.0, 1.0])}
+        text = printed(replace(report, layers=layers).to_table(), 80)
+        assert "▁ █▂" in text
