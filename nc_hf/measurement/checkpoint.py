@@ -16,9 +16,10 @@ from nc_hf.runtime.distributed import exchange_tensors
 from nc_hf.runtime.tensors import load_tensors, save_tensors
 
 _FORMAT = "nc_hf.collection"
+_VERSION = "2"  # 1 kept the groups of the final layer beside the other layers
 
 
-class _Saver:
+class CheckpointFolder:
     """Keeps the state of an unfinished collection on disk, one file a rank, and the last two of each."""
 
     def __init__(
@@ -30,9 +31,11 @@ class _Saver:
         batch_size: int,
         process: PartialState,
     ) -> None:
+        """Open the folder, or make it, for one collection of a model over blocks."""
         self._folder, self._collection, self._process = folder, collection, process
         self._identity = {
             "format": _FORMAT,
+            "version": _VERSION,
             "model": weight_hash(model),
             "corpus": blocks.fingerprint,
             "blocks": str(len(blocks)),

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import CorpusError, InputError, LabelError
-from nc_hf.measurement.checkpoint import _Saver
+from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.tap import FeatureTap
@@ -31,6 +31,7 @@ def collect(
     covariance: bool = False,
     agreement_tokens: int = 16_384,
     groups: int = 1,
+    inner_groups: bool = False,
     outcomes: bool = True,
     compiled: bool = True,
     checkpoint: str | Path | None = None,
@@ -47,9 +48,10 @@ def collect(
         blocks: (B, L) token ids.
         batch_size: blocks a forward pass and process.
         layers: ``final``, or ``all`` for every block's output too.
-        covariance: keep the (D, D) moment that ``nc1_pinv`` needs.
-        agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
-        groups: groups of blocks kept apart for the standard errors.
+        covariance: keep the (D, D) moment that ``nc1_pinv`` needs, of each layer.
+        agreement_tokens: tokens of each layer's sample on which NC4 is decided; 0 leaves NC4 out.
+        groups: groups of blocks kept apart for the standard errors, of the final layer.
+        inner_groups: keep them apart in every layer.
         outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
             that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
         compiled: whether a model may run what ``torch.compile`` makes of it. False runs it eagerly and leaves what was
@@ -72,10 +74,20 @@ def collect(
     _check_tokens(model, blocks)
     rows = torch.arange(process.process_index, len(blocks), process.num_processes)
     collection = Collection(
-        model, layers=layers, covariance=covariance, agreement_tokens=agreement_tokens, groups=groups, rows=len(blocks)
+        model,
+        layers=layers,
+        covariance=covariance,
+        agreement_tokens=agreement_tokens,
+        groups=groups,
+        inner_groups=inner_groups,
+        rows=len(blocks),
     )
-    saver = None if checkpoint is None else _Saver(Path(checkpoint), collection, model, blocks, batch_size, process)
-    done = saver.resume() if saver else 0
+    folder = (
+        None
+        if checkpoint is None
+        else CheckpointFolder(Path(checkpoint), collection, model, blocks, batch_size, process)
+    )
+    done = folder.resume() if folder else 0
     tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
     device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
     targets = blocks.input_ids.shape[1] - 1
@@ -109,11 +121,11 @@ def collect(
                 collection.add(batch, chosen, batch_number=number)
                 bar.update(len(chosen) * targets)
                 meter.advance(len(chosen) * targets)
-            if saver and (number + 1) % save_every == 0:
-                saver.save(number + 1)
+            if folder and (number + 1) % save_every == 0:
+                folder.save(number + 1)
     collection.reduce(process)
-    if saver:
-        saver.clear()
+    if folder:
+        folder.clear()
     return collection
 
 

@@ -20,7 +20,7 @@ from nc_hf.measurement.kept import KeptReports
 from nc_hf.measurement.measure import measure
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.report import Report
-from nc_hf.report.record import TrajectoryFailure
+from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
 from nc_hf.runtime.version import VERSION
 

@@ -49,3 +49,12 @@ def _write(settings: list[str]) -> None:
         backend.fp32_precision = setting
     if not _backends():
         torch.set_float32_matmul_precision(settings[0])
+
+
+def float64_device(device: torch.device) -> torch.device:
+    """Return the device, or the CPU if it has no float64 (Apple's MPS).
+
+    >>> float64_device(torch.device("mps")), float64_device(torch.device("cuda:1"))
+    (device(type='cpu'), device(type='cuda', index=1))
+    """
+    return torch.device("cpu") if device.type == "mps" else device

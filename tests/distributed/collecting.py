@@ -41,12 +41,12 @@ def everything(collection: Collection) -> dict[str, Any]:
             "scatter": stats.scatter.tolist(),
             "within": None if stats.within_scatter is None else stats.within_scatter.tolist(),
         }
-        for name, stats in collection.layers.items()
+        for name, stats in ((name, layer.statistics) for name, layer in collection.layers.items())
     }
     assert collection.head is not None
     return {
         "layers": layers,
-        "groups": [group.means.tolist() for group in collection.groups],
+        "groups": [group.means.tolist() for group in collection.final.groups],
         "agreement": [vars(counts) for counts in collection.agreement()],
         "totals": [collection.tokens, collection.loss_sum, collection.correct],
         "head": [collection.head.describe(), collection.head_error],

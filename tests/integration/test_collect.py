@@ -88,17 +88,17 @@ class TestValues:
         for name, hidden in zip(["layer.0", "layer.1", "final"], [*blocks_out, final], strict=True):
             stats = ClassStatistics(hidden.shape[-1])
             stats.update(hidden[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
-            assert torch.equal(collection.layers[name].counts, stats.counts)
-            torch.testing.assert_close(collection.layers[name].means, stats.means, rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(collection.layers[name].scatter, stats.scatter, rtol=1e-4, atol=1e-6)
+            assert torch.equal(collection.layers[name].statistics.counts, stats.counts)
+            torch.testing.assert_close(collection.layers[name].statistics.means, stats.means, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(collection.layers[name].statistics.scatter, stats.scatter, rtol=1e-4, atol=1e-6)
 
     def test_groups_are_parts_of_the_whole(self) -> None:
         model = tiny_model()
         collection = quietly(model, groups=3)
-        assert sum(group.num_tokens for group in collection.groups) == collection.statistics.num_tokens
+        assert sum(group.num_tokens for group in collection.final.groups) == collection.statistics.num_tokens
         rows = token_blocks(10, 3).input_ids[4:7]  # neighbours, since they may be of one document
         part = quietly(model, type(token_blocks(1, 0))(rows, rows, "", "documents", "", "", "", None))
-        torch.testing.assert_close(collection.groups[1].means, part.statistics.means)
+        torch.testing.assert_close(collection.final.groups[1].means, part.statistics.means)
         assert sum(counts.tokens for counts in collection.agreement()) == collection.tokens
 
     def test_the_sample_is_the_same_whatever_the_batches(self) -> None:

@@ -1,0 +1,128 @@
+"""What one pass gathers of one layer: statistics by group of rows, and the sample of tokens that NC4 is decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nc_hf.measurement.sample import TokenSample
+from nc_hf.metrics.decisions import Decisions
+from nc_hf.runtime.distributed import Process, exchange_tensors
+from nc_hf.runtime.precision import float64_device
+from nc_hf.statistics.class_statistics import ClassStatistics
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """N tokens of one forward pass, the same for every layer; every tensor is (N,).
+
+    Attributes:
+        labels: int64, the true next tokens.
+        group: int64, which group of rows each is in.
+        places: int64, where each stands in the corpus.
+        predictions, tied: the model's own decisions, and whether its largest logit is attained twice; None where
+            nobody asks for them.
+    """
+
+    labels: Tensor
+    group: Tensor
+    places: Tensor
+    predictions: Tensor | None
+    tied: Tensor | None
+
+
+class Layer:
+    """Accumulates the features of one layer.
+
+    A group holds only the classes that it saw, so ten groups take little more memory than the classes are often.
+
+    Args:
+        dim: width D of the features.
+        device: of the features; the statistics live there too, or on the CPU where there is no float64.
+        groups: groups of rows that are kept apart, for standard errors.
+        agreement_tokens: capacity of the NC4 sample, over all groups; 0 decides nothing.
+        covariance: keep the (D, D) moment.
+
+    Attributes:
+        groups: the statistics of each group.
+        samples: the NC4 sample of each group.
+    """
+
+    def __init__(
+        self, dim: int, device: torch.device, *, groups: int = 1, agreement_tokens: int = 0, covariance: bool = False
+    ) -> None:
+        """Start empty."""
+        self.dim, self._covariance = dim, covariance
+        self._device = float64_device(device)
+        self.groups = [ClassStatistics(dim, self._device, covariance=covariance) for _ in range(groups)]
+        self.samples = [TokenSample(-(-agreement_tokens // groups)) for _ in range(groups)]
+        self._whole: ClassStatistics | None = None
+
+    def add(self, features: Tensor, tokens: TokenBatch) -> None:
+        """Take in the features (N, D) of a batch."""
+        self._whole = None
+        for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
+            # Where there is one group the batch is taken as it is, without a copy.
+            mine = slice(None) if len(self.groups) == 1 else tokens.group == number
+            group.update(features[mine], tokens.labels[mine])
+            if sample.capacity and tokens.predictions is not None and tokens.tied is not None:
+                sample.add(
+                    tokens.places[mine],
+                    features[mine],
+                    tokens.labels[mine],
+                    tokens.predictions[mine],
+                    tokens.tied[mine],
+                )
+
+    def reduce(self, process: Process) -> None:
+        """Add up all processes; every rank then holds the whole statistics, and its own part of the sample."""
+        self._whole = None
+        for group, sample in zip(self.groups, self.samples, strict=True):
+            group.reduce(process)
+            # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
+            group.load_state_dict(group.state_dict())
+            sample.reduce(process)
+
+    @property
+    def statistics(self) -> ClassStatistics:
+        """All groups added up."""
+        if self._whole is None:
+            if len(self.groups) == 1:
+                return self.groups[0]
+            self._whole = ClassStatistics(self.dim, self._device, covariance=self._covariance)
+            for group in self.groups:
+                self._whole.merge(group)
+        return self._whole
+
+    def decisions(
+        self, process: Process, *, leave_one_out: bool = True, centres: ClassStatistics | None = None
+    ) -> list[Decisions]:
+        """Decide the sample of each group, of all processes; against ``centres`` if they come from other text."""
+        decided = []
+        for sample in self.samples:
+            rows = sample.decide(centres or self.statistics, leave_one_out=leave_one_out).to_rows()
+            if process.num_processes > 1:
+                parts = exchange_tensors({"rows": rows}, process)
+                rows = torch.cat([part["rows"].cpu() for part in parts], dim=1)
+            decided.append(Decisions.from_rows(rows))
+        return decided
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the exact state of this process as tensors."""
+        parts = {f"group/{number}": group.state_dict() for number, group in enumerate(self.groups)}
+        parts |= {f"sample/{number}": sample.state_dict() for number, sample in enumerate(self.samples)}
+        return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Replace the state by one that ``state_dict`` returned."""
+        self._whole = None
+        for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
+            group.load_state_dict(_below(state, f"group/{number}/"))
+            sample.load_state_dict(_below(state, f"sample/{number}/"))
+
+
+def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
