@@ -71,6 +71,7 @@ class Metric:
         pairs: the sweep over pairs that it reads, if any.
         changed_by: what changes its value though it changes nothing of the collapse.
         diagnostic: whether it qualifies other values rather than being one: every report has it that can.
+        signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Metric:
     pairs: Pairs | None = None
     changed_by: tuple[Change, ...] = ()
     diagnostic: bool = False
+    signed: bool = False
 
     @property
     def invariances(self) -> tuple[Change, ...]:
@@ -103,7 +105,7 @@ _ALL = (
            changed_by=("duplication",)),
     Metric("nc1_cdnv_log_mean", "NC1", "CDNV, mean of log", "down", "mean over pairs of log CDNV",
            "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
-           changed_by=("duplication",)),
+           changed_by=("duplication",), signed=True),
     Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV", "Galanti, arXiv 2112.15121",
            "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",)),
     Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs left out", "none", "share of pairs with d2 <= 0", "nc_hf",
@@ -129,13 +131,13 @@ _ALL = (
     Metric("nc2_norm_cov", "NC2", "norm spread", "down", "CoV of |m_c|", "Papyan 2020", "geometry.norm_cov"),
     Metric("nc2_log_norm_std", "NC2", "log-norm spread", "down", "std of log|m_c|", "nc_hf", "geometry.log_norm_std"),
     Metric("nc2_log_norm_cov_paper", "NC2", "equinormness as published", "down", "CoV of log|m_c|", _LC1,
-           "geometry.log_norm_cov_paper", changed_by=("scale",)),
+           "geometry.log_norm_cov_paper", changed_by=("scale",), signed=True),
     Metric("nc2_cos_std", "NC2", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
            "geometry.cos_std"),
     Metric("nc2_cos_cov_paper", "NC2", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
-           _LC1, "geometry.cos_cov_paper"),
+           _LC1, "geometry.cos_cov_paper", signed=True),
     Metric("nc2_cos_mean", "NC2", "mean cosine", "none", "mean over pairs of cos(m_c, m_c')", "Papyan 2020",
-           "geometry.cos_mean"),
+           "geometry.cos_mean", signed=True),
     Metric("nc2_etf_error", "NC2", "distance to an ETF", "down", "|| G/||G|| - E/||E|| ||_F",
            "Kothapalli, arXiv 2206.04041", "geometry.etf_error"),
     Metric("nc2_participation_ratio", "NC2", "effective rank of means", "up",
@@ -144,12 +146,12 @@ _ALL = (
     Metric("nc2_participation_ratio_per_dim", "NC2", "effective rank / D", "up", "nc2_participation_ratio / D",
            "participation ratio", "geometry.participation_ratio_per_dim"),
     Metric("nc2_max_cos", "NC2", "largest cosine", "down", "max over pairs of cos(m_c, m_c')", "coherence of a frame",
-           "geometry.max_cos", pairs="directions"),
+           "geometry.max_cos", pairs="directions", signed=True),
     Metric("nc2_max_cos_gap", "NC2", "largest cosine over the bound", "down",
            "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", "geometry.max_cos_gap",
-           pairs="directions"),
+           pairs="directions", signed=True),
     Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions"),
+           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True),
     Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
            "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions"),
     Metric("gnc2_log_std_ratio", "GNC2", "log kernel spread / uniform", "down",
@@ -157,18 +159,18 @@ _ALL = (
            pairs="directions"),
     Metric("gnc2_log_cov_paper", "GNC2", "hyperspherical uniformity as published", "none",
            "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, "uniformity.log_cov_paper",
-           pairs="directions_paper", changed_by=("shift",)),
+           pairs="directions_paper", changed_by=("shift",), signed=True),
     Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
            "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
-           pairs="directions"),
+           pairs="directions", signed=True),
     Metric("nc3_cos_mean", "NC3", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, "duality.cosine_mean",
-           needs=("head",), changed_by=("head_shift",)),
+           needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("nc3_cos_mean_centred", "NC3", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
-           "nc_hf", "duality.cosine_mean_centred", needs=("head",)),
+           "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True),
     Metric("nc3_dual_error", "NC3", "distance to a self-dual ETF", "down", "|| WM^T/||WM^T|| - E/||E|| ||_F",
            "Kothapalli, arXiv 2206.04041", "duality.dual_error", needs=("head",), changed_by=("head_shift",)),
     Metric("unc3_cos_cov_paper", "UNC3", "uniform duality as published", "down", "CoV over c of cos(w_c, m_c)", _LC1,
-           "duality.cosine_cov_paper", needs=("head",), changed_by=("head_shift",)),
+           "duality.cosine_cov_paper", needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("unc3_cos_std", "UNC3", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, "duality.cosine_std",
            needs=("head",), changed_by=("head_shift",)),
     Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",

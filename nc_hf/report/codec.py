@@ -6,16 +6,20 @@ which of ``nan``, ``inf`` and ``-inf`` it was, so that reading gives back what w
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from pydantic import TypeAdapter
 
 UNDEFINED = "undefined"
 
 _NOT_FINITE = ("nan", "inf", "-inf")
-_Record = TypeVar("_Record")
+_FAULTS = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}  # as pydantic names them
+_Record = TypeVar("_Record", bound="DataclassInstance")
 
 
 class CodecError(ValueError):
@@ -32,22 +36,45 @@ def encode(document: dict[str, Any]) -> dict[str, Any]:
     return {**_finite(document, "", undefined), UNDEFINED: undefined}
 
 
-def decode(kind: type[_Record], document: object) -> _Record:
-    """Return the dataclass ``kind`` that was written as ``document``.
+def restore(document: object) -> dict[str, Any]:
+    """Return what ``encode`` was given: the numbers that JSON could not hold in their places again.
+
+    >>> restore({"loss": None, "tokens": 3, "undefined": {"loss": "inf"}})
+    {'loss': inf, 'tokens': 3}
 
     Raises:
-        CodecError: an entry is missing, unknown, or of another type.
+        CodecError: ``undefined`` is missing, or names what is no empty entry or no such number.
     """
     if not isinstance(document, dict) or not isinstance(document.get(UNDEFINED), dict):
         raise CodecError(f"{UNDEFINED} is missing")
-    entries = {name: value for name, value in document.items() if name != UNDEFINED}
     undefined = dict(document[UNDEFINED])
     if any(value not in _NOT_FINITE for value in undefined.values()):
         raise CodecError(f"{UNDEFINED} holds something else than {', '.join(_NOT_FINITE)}")
-    record: _Record = _read(kind, entries, "", undefined)
+    entries = {name: value for name, value in document.items() if name != UNDEFINED}
+    restored: dict[str, Any] = _restored(entries, "", undefined)
     if undefined:
         raise CodecError(f"{UNDEFINED} names {min(undefined)}, which is not an empty number")
-    return record
+    return restored
+
+
+def decode(kind: type[_Record], entries: object) -> _Record:
+    """Return the dataclass ``kind`` that has ``entries``: JSON's, but that numbers may be NaN and infinite.
+
+    Raises:
+        CodecError: an entry is missing, unknown, or of another type; a whole number may stand for a float.
+    """
+    from pydantic import ValidationError
+
+    # As text, because strict reading of Python objects asks for the dataclasses themselves, of JSON for what JSON has.
+    text = json.dumps(entries)
+    try:
+        record: _Record = _decoder(kind).validate_json(text, strict=True, extra="forbid")
+        return record
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    place = "/".join(map(str, first["loc"])) or "the document"
+    fault = _FAULTS.get(first["type"], f"is {first['input']!r:.40}")
+    raise CodecError(f"{place} {fault}")
 
 
 def to_text(document: Any, indent: str = "") -> str:
@@ -86,37 +113,20 @@ def _finite(value: Any, path: str, undefined: dict[str, str]) -> Any:
     return value
 
 
-def _read(kind: Any, value: Any, path: str, undefined: dict[str, str]) -> Any:
-    """Check ``value`` against the type ``kind``, and put back the numbers that JSON could not hold."""
-    if get_origin(kind) is UnionType:
-        if value is None and path not in undefined and NoneType in get_args(kind):
-            return None
-        (kind,) = (option for option in get_args(kind) if option is not NoneType)
-    if value is None and path in undefined and kind in (float, Any):
-        return float(undefined.pop(path))
-    if dataclasses.is_dataclass(kind):
-        return _read_record(kind, value, path, undefined)
-    if get_origin(kind) is dict and isinstance(value, dict):
-        entry_kind = get_args(kind)[1]
-        return {name: _read(entry_kind, entry, _below(path, name), undefined) for name, entry in value.items()}
-    if get_origin(kind) is list and isinstance(value, list):
-        (entry_kind,) = get_args(kind)
-        return [_read(entry_kind, entry, _below(path, str(place)), undefined) for place, entry in enumerate(value)]
-    if kind is float and type(value) in (int, float):
-        return float(value)
-    if kind is Any or type(value) is kind:
-        return value
-    raise CodecError(f"{path} is {value!r:.40}")
+def _restored(value: Any, path: str, undefined: dict[str, str]) -> Any:
+    """Do what ``_finite`` did the other way round, and take from ``undefined`` what has found its place."""
+    if isinstance(value, dict):
+        return {name: _restored(entry, _below(path, name), undefined) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_restored(entry, _below(path, str(place)), undefined) for place, entry in enumerate(value)]
+    return float(undefined.pop(path)) if value is None and path in undefined else value
 
 
-def _read_record(kind: Any, value: Any, path: str, undefined: dict[str, str]) -> Any:
-    if not isinstance(value, dict):
-        raise CodecError(f"{path or 'the document'} is {value!r:.40}")
-    hints = get_type_hints(kind)
-    for name in (*hints, *value):
-        if (name in hints) != (name in value):
-            raise CodecError(f"{_below(path, name)} is {'missing' if name in hints else 'unknown'}")
-    return kind(**{name: _read(hints[name], value[name], _below(path, name), undefined) for name in hints})
+@cache
+def _decoder(kind: type[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # here, for who only writes a report should not wait for it
+
+    return TypeAdapter(kind)
 
 
 def _below(path: str, name: str) -> str:

@@ -1,53 +1,28 @@
-"""Reports side by side: differences with their errors, the more collapsed one, and why they may not be comparable."""
+"""Reports side by side: differences with their errors, and the more collapsed one."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
 from nc_hf.report.codec import encode
+from nc_hf.report.comparability import differing_circumstances
 from nc_hf.report.markdown import markdown_comparison
-from nc_hf.report.record import ComparedMetric, MetricValue
-from nc_hf.report.report import Report
-from nc_hf.report.side_by_side import ComparisonTable
+from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.several import ComparedMetric, ComparisonRecord
 from nc_hf.report.words import direction
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_MUST_AGREE: dict[str, tuple[Callable[[Report], object], str]] = {
-    "corpus": (
-        lambda report: report.corpus.fingerprint[:16],
-        "the tokens differ, so classes and loss are not the same",
-    ),
-    "number of tokens": (lambda report: report.tokens, "most metrics depend on the number of tokens"),
-    "min_count": (lambda report: report.classes.min_count, "the metrics speak of other classes"),
-    "packing": (lambda report: report.corpus.packing, "the contexts are cut differently"),
-    "shard": (lambda report: report.corpus.shard or "the whole", "one speaks of a part of what the other read"),
-    "preset": (lambda report: report.preset, "each report has metrics that another lacks"),
-    "dtype": (lambda report: report.model.dtype, "the features are rounded differently"),
-}
-
 
 @dataclass(frozen=True)
-class Comparison:
-    """What ``compare`` returns.
-
-    Attributes:
-        names: one a report, all different.
-        losses: nats a token, one a report.
-        metrics: in the order of the first report, then those that only others have.
-        warnings: sentences that say why the numbers are not comparable; empty when they are.
-    """
-
-    names: tuple[str, ...]
-    losses: tuple[float, ...]
-    metrics: tuple[ComparedMetric, ...]
-    warnings: tuple[str, ...]
+class Comparison(ComparisonRecord):
+    """What ``compare`` returns: the entries of ``ComparisonRecord`` and the forms in which to show them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return strict JSON's form, NaN and infinities as in a report."""
@@ -72,10 +47,12 @@ class Comparison:
 
     def to_table(self) -> RenderableType:
         """Return the comparison for a terminal."""
+        from nc_hf.report.side_by_side import ComparisonTable
+
         return ComparisonTable(self)
 
 
-def compare(reports: Sequence[Report]) -> Comparison:
+def compare(reports: Sequence[ReportRecord]) -> Comparison:
     """Lay reports side by side and say what stands in the way of comparing them.
 
     Raises:
@@ -88,7 +65,7 @@ def compare(reports: Sequence[Report]) -> Comparison:
         names=_unique([report.name for report in reports]),
         losses=tuple(report.loss for report in reports),
         metrics=tuple(_compared(name, [report.metrics.get(name) for report in reports]) for name in names),
-        warnings=tuple(_warnings(reports)),
+        warnings=tuple(differing_circumstances(reports)),
     )
 
 
@@ -120,18 +97,6 @@ def _foremost(name: str, values: Sequence[MetricValue | None]) -> tuple[int | No
         return None, None
     lead = _difference(values[first], values[second])
     return first, None if lead is None or lead.stderr is None else abs(lead.value) > 2 * lead.stderr
-
-
-def _warnings(reports: Sequence[Report]) -> Iterator[str]:
-    for what, (of, why) in _MUST_AGREE.items():
-        found = list(dict.fromkeys(str(of(report)) for report in reports))
-        if len(found) > 1:
-            yield f"{what} differs ({' / '.join(found)}): {why}."
-    for name in dict.fromkeys(name for report in reports for name in report.definitions):
-        if len({report.definitions[name] for report in reports if name in report.definitions}) > 1:
-            yield f"the definition of {name} differs: the reports come from different versions of nc_hf."
-    if len({report.agreement.leave_one_out for report in reports if report.agreement is not None}) > 1:
-        yield "NC4 differs in kind: only some reports leave each token out of its own class centre."
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

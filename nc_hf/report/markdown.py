@@ -1,17 +1,20 @@
-"""A report as text for others: a section of a model card in Markdown, and a row of CSV."""
+"""Reports in Markdown: a section of a model card, a comparison, the course of a model."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from nc_hf.metrics.table import FAMILIES
-from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
+from nc_hf.report.detail import TokenTable
+from nc_hf.report.record import ReportRecord
+from nc_hf.report.several import ComparisonRecord, TrajectoryRecord
 from nc_hf.report.words import (
     ARROWS,
     COMPARISON_LEGEND,
     LEGEND,
+    TOKEN_HEADER,
+    TOKEN_NOTE,
     by_family,
     circumstances,
     compared_by_family,
@@ -20,22 +23,19 @@ from nc_hf.report.words import (
     letter,
     number,
     phrases,
+    stratum_note,
+    stratum_table,
     title,
+    token_rows,
     with_error,
 )
-
-if TYPE_CHECKING:
-    from nc_hf.report.comparison import Comparison
-    from nc_hf.report.detail import TokenTable
-    from nc_hf.report.report import Report
-    from nc_hf.report.trajectory import Trajectory
 
 # Underscores inside a word are no markup, and are many in names.
 _MARKUP = re.compile(r"[\\`*~\[\]<>&]|(?<![^\W_])_|_(?![^\W_])")
 _PAPER = "[Linguistic Collapse](https://arxiv.org/abs/2405.17767)"
 
 
-def markdown_card(report: Report, picture: str | None = None) -> str:
+def markdown_card(report: ReportRecord, picture: str | None = None) -> str:
     """Return a section for a model card; ``picture`` is Markdown that shows one, set below the metrics."""
     with_errors = any(metric.stderr is not None for metric in report.metrics.values())
     parts = [
@@ -87,7 +87,7 @@ def code(text: str) -> str:
     return f"`{' '.join(text.replace('`', '').split())}`"
 
 
-def _metric_table(report: Report) -> str:
+def _metric_table(report: ReportRecord) -> str:
     rows = []
     for names in by_family(report.metrics).values():
         for name in names:
@@ -102,7 +102,7 @@ def _token_tables(table: TokenTable) -> Iterable[str]:
     yield TOKEN_NOTE
 
 
-def _definitions(report: Report) -> Iterable[str]:
+def _definitions(report: ReportRecord) -> Iterable[str]:
     for family, names in by_family(report.metrics).items():
         if family in FAMILIES:
             yield f"- **{family_title(family)}**: {FAMILIES[family].meaning}."
@@ -112,16 +112,16 @@ def _definitions(report: Report) -> Iterable[str]:
                 yield f"  - {code(name)}: {code(formula)}"
 
 
-def _layer_table(report: Report) -> str:
+def _layer_table(report: ReportRecord) -> str:
     names = list(dict.fromkeys(name for values in report.layers.values() for name in values))
     rows = [
-        [plain(layer), *(number(values[name]) if name in values else "" for name in names)]
+        [plain(layer), *(with_error(values[name]) if name in values else "" for name in names)]
         for layer, values in report.layers.items()
     ]
     return markdown_table(["layer", *map(code, names)], rows)
 
 
-def markdown_comparison(comparison: Comparison) -> str:
+def markdown_comparison(comparison: ComparisonRecord) -> str:
     """Return the comparison as Markdown."""
     letters = [letter(index) for index in range(len(comparison.names))]
     reports = [
@@ -145,7 +145,7 @@ def markdown_comparison(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def markdown_course(trajectory: Trajectory) -> str:
+def markdown_course(trajectory: TrajectoryRecord) -> str:
     """Return the trajectory as Markdown: one row a revision, standard errors where they are known."""
     names = trajectory.metric_names
     rows = []

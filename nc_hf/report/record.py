@@ -1,12 +1,16 @@
-"""Report: the values of one measurement with everything that they depend on.
+"""The record of one measurement: its values with everything that they depend on, as data alone.
 
 ``docs/report.md`` says what each entry means. The JSON form has the names and the nesting of the dataclasses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from nc_hf.report.detail import StratumRecord, TokenTable
+
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -94,31 +98,55 @@ class AgreementRecord:
     leave_one_out: bool
 
 
-@dataclass(frozen=True)
-class ComparedMetric:
-    """One metric in every report.
+@dataclass(frozen=True, kw_only=True)
+class ReportRecord:
+    """What one measurement found.
 
     Attributes:
-        name: of the metric.
-        values: one a report, None where a report lacks the metric.
-        differences: to the first report. The standard error is that of independent measurements; on one corpus the
-            errors go together and the true one is smaller. None where either report lacks the metric or its error.
-        most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
-            without direction, or where the foremost values agree to nine digits.
-        clear: whether its lead over the next is more than two standard errors; None where that is not known.
+        model: which weights.
+        corpus: which tokens.
+        tokens: labelled positions measured.
+        classes: which next-token classes.
+        loss: mean cross-entropy, in nats a token.
+        perplexity: exp(loss).
+        accuracy: share of tokens that the model's own argmax gets right.
+        preset: name of the preset, or the metrics asked for, joined by commas.
+        metrics: every value by its name in METRICS.md.
+        definitions: the formula of each metric, as used.
+        diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
+        layers: metrics by layer, where all layers were asked for, ``final`` last.
+        agreement: how NC4 was counted; None where it was not.
+        strata: the metrics by class frequency, rarest first.
+        token_table: the classes one by one.
+        head_check: largest relative difference between head(features) and the model's own logits.
+        versions: of Python and the libraries.
+        created: when, in UTC, ISO 8601.
+        seconds: how long it took.
+        schema_version: of the JSON form.
     """
 
-    name: str
-    values: tuple[MetricValue | None, ...]
-    differences: tuple[MetricValue | None, ...]
-    most_collapsed: int | None
-    clear: bool | None
+    model: ModelRecord
+    corpus: CorpusRecord
+    tokens: int
+    classes: ClassRecord
+    loss: float
+    perplexity: float
+    accuracy: float
+    preset: str
+    metrics: dict[str, MetricValue]
+    definitions: dict[str, str]
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    layers: dict[str, dict[str, MetricValue]] = field(default_factory=dict)
+    agreement: AgreementRecord | None = None
+    strata: list[StratumRecord] = field(default_factory=list)
+    token_table: TokenTable | None = None
+    head_check: float
+    versions: dict[str, str]
+    created: str
+    seconds: float
+    schema_version: int = SCHEMA_VERSION
 
-
-@dataclass(frozen=True)
-class TrajectoryFailure:
-    """A revision that could not be measured, and why."""
-
-    revision: str
-    commit: str
-    reason: str
+    @property
+    def name(self) -> str:
+        """The model, with the revision where one was asked for."""
+        return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id

@@ -1,83 +1,29 @@
-"""Report: the values of one measurement with everything that they depend on."""
+"""Report: the record of one measurement with its forms, to be kept, loaded and shown."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError
-from nc_hf.report.codec import CodecError, decode, encode, to_text
-from nc_hf.report.detail import StratumRecord, TokenTable
+from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
+from nc_hf.report.csv import csv_text, report_row
 from nc_hf.report.markdown import markdown_card
-from nc_hf.report.table import csv_row
-from nc_hf.report.terminal import report_table
+from nc_hf.report.record import SCHEMA_VERSION, ReportRecord
 from nc_hf.runtime.files import read_json, write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, MetricValue, ModelRecord
 
-SCHEMA_VERSION = 2
-
-
-# What a report of an older schema lacks, and what it then holds.
-_ADDED: dict[int, dict[str, Any]] = {2: {"strata": [], "token_table": None}}
+_Entries = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """The result of ``measure``.
-
-    Attributes:
-        model: which weights.
-        corpus: which tokens.
-        tokens: labelled positions measured.
-        classes: which next-token classes.
-        loss: mean cross-entropy, in nats a token.
-        perplexity: exp(loss).
-        accuracy: share of tokens that the model's own argmax gets right.
-        preset: name of the preset, or the metrics asked for, joined by commas.
-        metrics: every value by its name in METRICS.md.
-        definitions: the formula of each metric, as used.
-        diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
-        layers: metrics by layer, where all layers were asked for.
-        agreement: how NC4 was counted; None where it was not.
-        strata: the metrics by class frequency, rarest first.
-        token_table: the classes one by one.
-        head_check: largest relative difference between head(features) and the model's own logits.
-        versions: of Python and the libraries.
-        created: when, in UTC, ISO 8601.
-        seconds: how long it took.
-        schema_version: of the JSON form.
-    """
-
-    model: ModelRecord
-    corpus: CorpusRecord
-    tokens: int
-    classes: ClassRecord
-    loss: float
-    perplexity: float
-    accuracy: float
-    preset: str
-    metrics: dict[str, MetricValue]
-    definitions: dict[str, str]
-    diagnostics: dict[str, float] = field(default_factory=dict)
-    layers: dict[str, dict[str, float]] = field(default_factory=dict)
-    agreement: AgreementRecord | None = None
-    strata: list[StratumRecord] = field(default_factory=list)
-    token_table: TokenTable | None = None
-    head_check: float
-    versions: dict[str, str]
-    created: str
-    seconds: float
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def name(self) -> str:
-        """The model, with the revision where one was asked for."""
-        return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id
+class Report(ReportRecord):
+    """The result of ``measure``: the entries of ``ReportRecord`` and the forms in which to keep and show them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; NaN and infinities become None and are listed under ``undefined``."""
@@ -116,10 +62,11 @@ class Report:
             raise FileError("this is not a report: pass a JSON file that `nc-hf measure --output` wrote.")
         if version > SCHEMA_VERSION:
             raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
-        for later in range(version + 1, SCHEMA_VERSION + 1):
-            document = {**document, **_ADDED[later], "schema_version": later}
         try:
-            return decode(cls, document)
+            entries = restore(document)
+            for later in range(version + 1, SCHEMA_VERSION + 1):
+                entries = {**_UPGRADES[later](entries), "schema_version": later}
+            return decode(cls, entries)
         except CodecError as error:
             raise FileError(f"the report is damaged ({error}): measure again.") from None
 
@@ -133,8 +80,31 @@ class Report:
 
     def to_csv(self) -> str:
         """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""
-        return csv_row(self)
+        return csv_text([report_row(self)])
 
     def to_table(self) -> RenderableType:
         """Return the report for a terminal; print it with ``rich.print``."""
+        from nc_hf.report.terminal import report_table
+
         return report_table(self)
+
+
+def _with_strata_and_tokens(entries: _Entries) -> _Entries:
+    """Upgrade from schema 1, which had neither."""
+    return {**entries, "strata": [], "token_table": None}
+
+
+def _with_errors_by_layer(entries: _Entries) -> _Entries:
+    """Upgrade from schema 2, in which the values of a layer were bare numbers."""
+    layers = entries.get("layers")
+    if not isinstance(layers, dict) or not all(isinstance(values, dict) for values in layers.values()):
+        return entries  # damaged, as the decoder will say
+    valued = {
+        layer: {name: {"value": value, "stderr": None} for name, value in values.items()}
+        for layer, values in layers.items()
+    }
+    return {**entries, "layers": valued}
+
+
+_UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {2: _with_strata_and_tokens, 3: _with_errors_by_layer}
+"""To each schema from the one before."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,35 +11,36 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_hf.report.breakdown import TOKEN_HEADER, TOKEN_NOTE, stratum_note, stratum_table, token_rows
+from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.words import (
     ARROWS,
     LEGEND,
+    TOKEN_HEADER,
+    TOKEN_NOTE,
     by_family,
     circumstances,
     direction,
     family_title,
     number,
+    stratum_note,
+    stratum_table,
     title,
+    token_rows,
     value_and_error,
 )
-
-if TYPE_CHECKING:
-    from nc_hf.report.record import MetricValue
-    from nc_hf.report.report import Report
 
 _ARROW_STYLES = {"down": "cyan", "up": "green", "none": "dim"}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def report_table(report: Report) -> RenderableType:
+def report_table(report: ReportRecord) -> RenderableType:
     """Return the whole report for a terminal of any width from 80 columns."""
     return Group(*_sections(report))
 
 
 def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
     """Return metrics grouped by family, each with its direction, value and standard error."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = ruled_table()
     table.add_column("metric", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -55,6 +55,11 @@ def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
             what = Text(title(name), no_wrap=True, overflow="ellipsis")
             table.add_row(Text(f"  {name}"), arrow(name), Text(value, style="bold"), error, what)
     return table
+
+
+def ruled_table() -> Table:
+    """Return an empty table in the style of every view: a rule below the header, no frame."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
 
 
 def arrow(name: str) -> Text:
@@ -78,7 +83,7 @@ def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
     return grid
 
 
-def _sections(report: Report) -> Iterator[RenderableType]:
+def _sections(report: ReportRecord) -> Iterator[RenderableType]:
     yield Text(f"Neural collapse of {report.name}", style="bold")
     yield Text()
     yield section("Circumstances", pairs(circumstances(report)))
@@ -92,14 +97,15 @@ def _sections(report: Report) -> Iterator[RenderableType]:
         groups = {heading: token_rows(records) for heading, records in ends.items()}
         yield section("Tokens", _columns(TOKEN_HEADER, groups, TOKEN_NOTE))
     if report.layers:
-        yield section("Over the layers", curves(report.layers))
+        values = {layer: {n: metric.value for n, metric in metrics.items()} for layer, metrics in report.layers.items()}
+        yield section("Over the layers", curves(values))
     if report.diagnostics:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
 
 
 def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
     """Return, for every metric, its first value, its curve over the states (layers, revisions) and its last value."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = ruled_table()
     first, *_, last = states if len(states) > 1 else (*states, *states)
     table.add_column("metric", no_wrap=True)
     table.add_column("")
@@ -114,7 +120,7 @@ def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
 
 def _columns(header: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]], note: str) -> RenderableType:
     """Return groups of rows under one header, words to the left and numbers to the right, and a note below."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = ruled_table()
     for name in header:
         table.add_column(name, justify="left" if name.endswith("token") else "right", overflow="fold")
     for heading, rows in groups.items():

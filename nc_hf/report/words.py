@@ -1,28 +1,36 @@
-"""The words and digits in which every view of a report speaks: families, directions, rounded numbers."""
+"""The words, digits and rows in which every form of a report speaks: families, directions, rounded numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from nc_hf.metrics.table import FAMILIES, METRICS
-
-if TYPE_CHECKING:
-    from nc_hf.report.comparison import Comparison
-    from nc_hf.report.record import ComparedMetric, MetricValue
-    from nc_hf.report.report import Report
+from nc_hf.report.detail import StratumRecord, TokenRecord
+from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
 LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"
 COMPARISON_LEGEND = "● most collapsed · ○ the same, but within 2 s.e. of the next · Δ difference to A"
 UNDEFINED = "undefined"
 
+TOKEN_HEADER = ("token", "count", "variability ↓", "norm", "duality ↑", "nearest token", "distance")
+TOKEN_NOTE = (
+    "variability: its contexts' variance over that between tokens · norm, distance: over the typical |m| · "
+    "duality: cos(w, m), centred"
+)
+SHOWN = 5
+"""Tokens of either end that are shown; the report holds more."""
+
+
 _OTHER = "other"
+_DIGITS = 3  # of a value that has no standard error and stands among many
 
 
 def by_family(names: Iterable[str]) -> dict[str, list[str]]:
-    """Group metric names by family, families in the order above; names that this version does not know come last."""
+    """Group metric names by family, in the order of ``FAMILIES``; names that this version does not know come last."""
     groups: dict[str, list[str]] = {family: [] for family in (*FAMILIES, _OTHER)}
     for name in names:
         family = METRICS[name].family if name in METRICS else _OTHER
@@ -99,7 +107,7 @@ def phrases(compared: ComparedMetric, index: int) -> tuple[str, str]:
     return value, f"Δ {with_error(difference, '+')}" if difference else ""
 
 
-def compared_by_family(comparison: Comparison) -> Iterator[ComparedMetric]:
+def compared_by_family(comparison: ComparisonRecord) -> Iterator[ComparedMetric]:
     """Yield the metrics of a comparison in the order of their families."""
     by_name = {compared.name: compared for compared in comparison.metrics}
     for names in by_family(by_name).values():
@@ -116,7 +124,7 @@ def letter(index: int) -> str:
     return chr(ord("A") + place) + (str(turn + 1) if turn else "")
 
 
-def circumstances(report: Report) -> list[tuple[str, str]]:
+def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
     """Return what the values depend on, as pairs of a heading and a phrase."""
     model, corpus, classes = report.model, report.corpus, report.classes
     shard = f", shard {corpus.shard}" if corpus.shard else ""
@@ -144,7 +152,47 @@ def circumstances(report: Report) -> list[tuple[str, str]]:
     return [(heading, phrase) for heading, phrase in pairs if phrase]
 
 
+def stratum_table(report: ReportRecord) -> tuple[list[str], list[list[str]]]:
+    """Return a header and a row for each stratum: who is in it, then NC1, norm, duality and NC4."""
+    measured = {name for stratum in report.strata for name in stratum.metrics}
+    names = [name for name in METRICS if name in measured and METRICS[name].family == "NC1"][:1]
+    names += [name for name in ("nc4_agreement",) if name in measured]
+    header = ["tokens each", "classes", "share", "norm", "duality ↑"]
+    header += [f"{name} {ARROWS[direction(name)]}" for name in names]
+    rows = []
+    for stratum in report.strata:
+        row = [f"{stratum.low:,}-{stratum.high:,}", f"{stratum.classes:,}", f"{stratum.share:.2%}"]
+        row += [_short(stratum.norm), _short(stratum.duality)]
+        row += [_short(stratum.metrics.get(name)) for name in names]
+        rows.append(row)
+    return header, rows
+
+
+def stratum_note(strata: Sequence[StratumRecord]) -> str:
+    """Say what the classes of a stratum are compared with."""
+    note = "norm, duality: among all classes · the others: among the classes of one row"
+    return note if all(stratum.used for stratum in strata) else f"{note} · blank: too rare to count"
+
+
+def token_rows(records: Sequence[TokenRecord]) -> list[list[str]]:
+    """Return a row for each of the first few tokens."""
+    return [
+        [
+            record.text,
+            f"{record.count:,}",
+            *(_short(value) for value in (record.variability, record.norm, record.duality)),
+            record.nearest_text,
+            _short(record.distance),
+        ]
+        for record in records[:SHOWN]
+    ]
+
+
 def _head_phrase(head: Mapping[str, Any]) -> str:
     """Say what the head does beyond a plain linear map, and whether it is the embedding too."""
     constants = [f"{name} {head[name]:g}" for name in ("scale", "softcap") if head.get(name) not in (None, 1.0)]
     return ", ".join([str(head.get("kind")), *constants, "tied" if head.get("tied") else "untied"])
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else number(value, _DIGITS)

@@ -98,7 +98,7 @@ class TestRealModel:
         assert list(report.metrics) == ["nc1_cdnv", "nc2_cos_std"]
         assert all(metric.stderr is not None and metric.stderr > 0 for metric in report.metrics.values())
         assert list(report.layers)[-1] == "final"
-        assert report.layers["final"]["nc1_cdnv"] == report.metrics["nc1_cdnv"].value
+        assert report.layers["final"]["nc1_cdnv"].value == report.metrics["nc1_cdnv"].value
         assert card.read_text(encoding="utf-8") == report.to_markdown()
         assert max(map(len, table.splitlines())) <= 80
         assert f"{report.tokens:,}" in table

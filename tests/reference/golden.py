@@ -68,7 +68,8 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Value]]:
         for name, entry in entries:
             yield from _leaves(entry, f"{path}/{name}" if path else str(name))
     else:
-        yield path, value
+        # A value by layer was a bare number before it had an error, and is still found where it was.
+        yield path.removesuffix("/value") if path.startswith(("layers/", "undefined/layers/")) else path, value
 
 
 def _same(before: Value, after: Value, relative: float) -> bool:

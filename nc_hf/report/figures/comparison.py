@@ -10,16 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nc_hf.report import Report, compare
+from nc_hf.report.comparison import compare
 from nc_hf.report.figures.parts import heading, palette, plain, shortened
 from nc_hf.report.figures.style import MARKERS, Palette, label, log_axis, styled, wants_log
-from nc_hf.report.record import ComparedMetric
+from nc_hf.report.record import ReportRecord
+from nc_hf.report.several import ComparedMetric
 
 _ACROSS = 3
 
 
 @styled
-def comparison_figure(reports: Sequence[Report], *, dark: bool = False) -> Figure:
+def comparison_figure(reports: Sequence[ReportRecord], *, dark: bool = False) -> Figure:
     """Draw every metric that two reports or more have, one panel each: a dot and one standard error for each report.
 
     Raises:

@@ -9,13 +9,13 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from nc_hf.errors import InputError
-from nc_hf.report import Report
 from nc_hf.report.figures.parts import Floats, heading, plain, subject, tokens_of
 from nc_hf.report.figures.style import styled
+from nc_hf.report.record import ReportRecord
 
 
 @styled
-def cosine_figure(report: Report, *, dark: bool = False) -> Figure:
+def cosine_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     """Draw cos(m_c, m_c') among the commonest tokens, ordered by clustering so that blocks are groups of like means.
 
     Raises:

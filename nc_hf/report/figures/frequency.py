@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nc_hf.errors import InputError
-from nc_hf.metrics import METRICS
-from nc_hf.report import Report, StratumRecord
+from nc_hf.metrics.table import METRICS
+from nc_hf.report.detail import StratumRecord
 from nc_hf.report.figures.parts import (
     Floats,
     draw_levels,
@@ -24,6 +24,7 @@ from nc_hf.report.figures.parts import (
     used_strata,
 )
 from nc_hf.report.figures.style import Palette, label, log_axis, spans_decades, styled
+from nc_hf.report.record import ReportRecord
 
 _NAMED = 4  # tokens named at either end of a panel
 _SAMPLED = 10  # fewest sampled tokens that make a share worth drawing
@@ -34,7 +35,7 @@ _SINGLE = "single tokens, and the median of each bin"
 
 
 @styled
-def variability_figure(report: Report, *, dark: bool = False) -> Figure:
+def variability_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     """Draw variability by frequency: each token on its own, and NC1 among the tokens of one bin.
 
     Raises:
@@ -58,7 +59,7 @@ def variability_figure(report: Report, *, dark: bool = False) -> Figure:
 
 
 @styled
-def agreement_figure(report: Report, *, dark: bool = False) -> Figure:
+def agreement_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     """Draw NC4 by frequency: the share of sampled tokens on which both classifiers agree, by bin and by token.
 
     Raises:
@@ -89,7 +90,7 @@ def agreement_figure(report: Report, *, dark: bool = False) -> Figure:
 
 
 @styled
-def norms_figure(report: Report, *, dark: bool = False) -> Figure:
+def norms_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     """Draw norm and duality of every token by its frequency.
 
     Raises:
@@ -111,7 +112,9 @@ def norms_figure(report: Report, *, dark: bool = False) -> Figure:
     return figure
 
 
-def draw_tokens(axes: Axes, report: Report, values: Floats, strata: Sequence[StratumRecord], colours: Palette) -> None:
+def draw_tokens(
+    axes: Axes, report: ReportRecord, values: Floats, strata: Sequence[StratumRecord], colours: Palette
+) -> None:
     """Draw one value a token against its frequency, the median of each bin, and the names of the outermost."""
     columns = tokens_of(report).columns
     counts = np.array(columns.counts, dtype=np.float64)
@@ -126,7 +129,7 @@ def draw_tokens(axes: Axes, report: Report, values: Floats, strata: Sequence[Str
     name_points(axes, counts[outer], values[outer], [columns.texts[place] for place in outer], colours)
 
 
-def draw_bins(axes: Axes, report: Report, strata: Sequence[StratumRecord], name: str, colours: Palette) -> None:
+def draw_bins(axes: Axes, report: ReportRecord, strata: Sequence[StratumRecord], name: str, colours: Palette) -> None:
     """Draw a metric among the classes of each bin, and its value over all of them."""
     known = [stratum for stratum in strata if name in stratum.metrics]
     draw_levels(axes, known, [stratum.metrics[name] for stratum in known], colours.ink, label=_ONE_BIN)

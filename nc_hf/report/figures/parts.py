@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from nc_hf.errors import InputError
-from nc_hf.report import Report, StratumRecord, TokenTable
+from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.figures.style import DARK, LIGHT, Palette
+from nc_hf.report.record import ReportRecord
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ def palette(dark: bool) -> Palette:
     return DARK if dark else LIGHT
 
 
-def tokens_of(report: Report) -> TokenTable:
+def tokens_of(report: ReportRecord) -> TokenTable:
     """Return the part of a report that speaks of single tokens.
 
     Raises:
@@ -40,7 +41,7 @@ def tokens_of(report: Report) -> TokenTable:
     return report.token_table
 
 
-def used_strata(report: Report) -> list[StratumRecord]:
+def used_strata(report: ReportRecord) -> list[StratumRecord]:
     """Return the strata whose classes count for the metrics."""
     return [stratum for stratum in report.strata if stratum.used]
 
@@ -50,7 +51,7 @@ def heading(figure: Figure, *lines: str) -> None:
     figure.suptitle("\n".join(filter(None, lines)), x=0.01, ha="left", fontsize=11)
 
 
-def subject(model: str, report: Report) -> str:
+def subject(model: str, report: ReportRecord) -> str:
     """Name a model, and the text of its report."""
     return plain(f"{shortened(model, 60)} on {shortened(report.corpus.source, 48)}")
 

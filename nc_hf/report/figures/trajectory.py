@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,46 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from nc_hf.errors import InputError
-from nc_hf.report import Report
+from nc_hf.metrics.table import METRICS
 from nc_hf.report.figures.parts import Floats, heading, palette, plain, shortened, subject
 from nc_hf.report.figures.style import Palette, family, label, log_axis, styled, wants_log
+from nc_hf.report.several import PointRecord, TrajectoryRecord
 
 _ACROSS = 3
 _MOST_NAMES = 12
-_SIGNED = frozenset({
-    "nc1_cdnv_log_mean", "nc2_log_norm_cov_paper", "nc2_cos_cov_paper", "nc2_cos_mean", "nc2_max_cos",
-    "nc2_max_cos_gap", "gnc2_log_mean", "gnc2_log_cov_paper", "gnc2_riesz_mean", "nc3_cos_mean", "nc3_cos_mean_centred",
-    "unc3_cos_cov_paper",
-})  # fmt: skip
-"""Logarithms, cosines, and quotients by a mean of either. No other metric can be negative."""
-
-
-class Point(Protocol):
-    """One saved state: its name, the step of training if the name tells it, and its report."""
-
-    @property
-    def revision(self) -> str:
-        """The revision by name."""
-
-    @property
-    def step(self) -> int | None:
-        """The step of training."""
-
-    @property
-    def report(self) -> Report:
-        """What was measured."""
-
-
-class Points(Protocol):
-    """A trajectory."""
-
-    @property
-    def points(self) -> Sequence[Point]:
-        """In the order of training."""
 
 
 @styled
-def trajectory_figure(trajectory: Points, *, dark: bool = False) -> Figure:
+def trajectory_figure(trajectory: TrajectoryRecord, *, dark: bool = False) -> Figure:
     """Draw the loss and every metric over the saved states, with one standard error shaded.
 
     The x axis is the step of training where at least two names tell one and each is above the one before; states whose
@@ -90,7 +60,7 @@ def trajectory_figure(trajectory: Points, *, dark: bool = False) -> Figure:
     return figure
 
 
-def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, colours: Palette) -> None:
+def draw_curve(axes: Axes, points: Sequence[PointRecord], places: Floats, name: str, colours: Palette) -> None:
     """Draw one metric, or with no name the loss."""
     if name:
         metrics = [point.report.metrics.get(name) for point in points]
@@ -100,7 +70,8 @@ def draw_curve(axes: Axes, points: Sequence[Point], places: Floats, name: str, c
         values = np.array([point.report.loss for point in points])
         errors = np.full(len(values), math.nan)
     colour = colours.accent if name else colours.ink
-    lowest = -math.inf if name in _SIGNED else np.minimum(values, 0.0)  # what cannot be negative has no band there
+    signed = name in METRICS and METRICS[name].signed
+    lowest = -math.inf if signed else np.minimum(values, 0.0)  # what cannot be negative has no band there
     low = np.maximum(values - errors, lowest)
     axes.fill_between(places, low, values + errors, color=colour, alpha=0.25, lw=0)
     axes.plot(places, values, color=colour, lw=1.6, marker="o", ms=3.5)

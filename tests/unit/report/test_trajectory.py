@@ -17,7 +17,7 @@ from nc_hf import Report, Trajectory
 from nc_hf.errors import FileError
 from nc_hf.report import MetricValue
 from nc_hf.report.figures import trajectory_figure
-from nc_hf.report.record import TrajectoryFailure
+from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.trajectory import TrajectoryPoint
 from tests.paths import REFERENCES
 

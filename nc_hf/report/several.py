@@ -1,0 +1,107 @@
+"""The records of several measurements, as data alone: compared, or as the course of one model over its saved states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nc_hf.hub.steps import step_of
+from nc_hf.report.comparability import differing_circumstances
+from nc_hf.report.record import MetricValue, ReportRecord
+
+
+@dataclass(frozen=True)
+class ComparedMetric:
+    """One metric in every report.
+
+    Attributes:
+        name: of the metric.
+        values: one a report, None where a report lacks the metric.
+        differences: to the first report. The standard error is that of independent measurements; on one corpus the
+            errors go together and the true one is smaller. None where either report lacks the metric or its error.
+        most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
+            without direction, or where the foremost values agree to nine digits.
+        clear: whether its lead over the next is more than two standard errors; None where that is not known.
+    """
+
+    name: str
+    values: tuple[MetricValue | None, ...]
+    differences: tuple[MetricValue | None, ...]
+    most_collapsed: int | None
+    clear: bool | None
+
+
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """Reports side by side.
+
+    Attributes:
+        names: one a report, all different.
+        losses: nats a token, one a report.
+        metrics: in the order of the first report, then those that only others have.
+        warnings: sentences that say why the numbers are not comparable; empty when they are.
+    """
+
+    names: tuple[str, ...]
+    losses: tuple[float, ...]
+    metrics: tuple[ComparedMetric, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One revision: its name, its commit, and what was measured of that, without the table of single tokens."""
+
+    revision: str
+    commit: str
+    report: ReportRecord
+
+    @property
+    def step(self) -> int | None:
+        """The step of training, as far as the name tells."""
+        return step_of(self.revision)
+
+
+@dataclass(frozen=True)
+class TrajectoryFailure:
+    """A revision that could not be measured, and why."""
+
+    revision: str
+    commit: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrajectoryRecord:
+    """What was measured of a model's revisions.
+
+    Attributes:
+        model: id on the Hub.
+        points: one a revision, in the order in which they were listed, which is that of training.
+        failures: the revisions that could not be measured.
+    """
+
+    model: str
+    points: Sequence[PointRecord]
+    failures: list[TrajectoryFailure] = field(default_factory=list)
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics of any point, in the order of the reports."""
+        return list(dict.fromkeys(name for point in self.points for name in point.report.metrics))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences that say why the points are not comparable; empty when they are."""
+        return tuple(differing_circumstances([point.report for point in self.points]))
+
+    @property
+    def values(self) -> dict[str, dict[str, float]]:
+        """Loss and metrics by revision."""
+        return {
+            point.revision: {
+                "loss": point.report.loss,
+                **{name: metric.value for name, metric in point.report.metrics.items()},
+            }
+            for point in self.points
+        }
