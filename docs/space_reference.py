@@ -13,8 +13,7 @@ import json
 from pathlib import Path
 
 from nc_hf.runtime.files import write_text
-from nc_hf.study.analysis.artifacts import COMMIT, REPOSITORY
-from nc_hf.study.analysis.published import CLASSES, load_published
+from nc_hf.study.analysis.published import CLASSES, COMMIT, REPOSITORY, load_published
 
 TARGET = Path(__file__).parents[1] / "nc_hf" / "space" / "reference.json"
 TOKENS = 469_514_249

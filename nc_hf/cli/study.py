@@ -154,7 +154,7 @@ def curve_command(
 
 def require_extra() -> None:
     """Say how to install what the analysis needs, where it is missing."""
-    missing = [name for name in ("matplotlib", "pandas", "scipy") if find_spec(name) is None]
+    missing = [name for name in ("matplotlib", "pandas", "pooch", "scipy") if find_spec(name) is None]
     if missing:
         raise StudyError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis.correlation import correlations
-from nc_hf.study.analysis.partial import partial_correlations
+from nc_hf.study.analysis.correlation import correlations, partial_correlations
 from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.analysis.seeds import DRAWS, seed_cell, seed_spread, seed_test
 from nc_hf.study.analysis.trends import trends

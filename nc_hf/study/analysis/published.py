@@ -1,7 +1,11 @@
 """The 230 published models as one tidy table, under the names that nc_hf gives to what was really measured.
 
-The two files analyse the same statistics and use one name for different things. What each column means was settled
-from the authors' code and from identities that tie the two files to each other:
+The two files published beside *Linguistic Collapse* (arXiv 2405.17767) carry no licence, so nc_hf does not redistribute
+them: it fetches them once, at one commit of the authors' repository, or reads a copy that the user has; their sha256 is
+checked either way.
+
+They analyse the same statistics and use one name for different things. What each column means was settled from the
+authors' code and from identities that tie the two files to each other:
 
 * ``lc-2024_05_18``: ``norms_*`` are **squared** norms, so ``norms_log_*`` are twice the log-norm; ``interfere_*`` is
   the cosine of centred class means; ``log_dist_*`` is the log kernel of **uncentred** means; ``dists_*`` means nothing.
@@ -15,14 +19,26 @@ Standard deviations over classes were taken with ddof 1; here they are in the po
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pooch
+from huggingface_hub import cached_assets_path
 from scipy.special import polygamma
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis.artifacts import MAY, OCTOBER, published_folder
+from nc_hf.metrics.table import PRESETS
+
+REPOSITORY = "rhubarbwu/linguistic-collapse"
+COMMIT = "9e250206e47ef07a999d3e90f034d4dd07ee58d4"
+BASE_URL = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/artifacts"
+MAY, OCTOBER = "lc-2024_05_18.csv", "lc-2024_10_24.csv"
+SHA256: Mapping[str, str] = {
+    MAY: "a8a43624be87fb380dee400b438dbfc1aef922f57ce319b7a2b70696fe30387f",
+    OCTOBER: "8496ad8ab0816948e2d28b1951f7adcd6d5cdca91874ba8fffda1e28ad90511e",
+}
 
 CLASSES = 29_233
 """Next-token classes of the training text: the K of every published quantity."""
@@ -55,21 +71,93 @@ SETUP: dict[str, object] = {
 """What all published models have in common, by the columns of a results table; the preset ``paper`` tells its sources.
 Batches go by model, as a preset writes them; tokens are next tokens."""
 
-TABLE_1 = (
-    "nc1_cdnv_paper",
-    "nc2_log_norm_cov_paper",
-    "nc2_cos_cov_paper",
-    "gnc2_log_cov_paper",
-    "nc3_cos_mean",
-    "unc3_cos_cov_paper",
-    "nc4_agreement",
-)
+TABLE_1 = PRESETS["paper"]
 """The seven properties of the paper's Table 1, in its order."""
 
 CENTRED_KERNEL = "gnc2_log_cov_centred"
 """The CoV of the centred log kernel: no metric of nc_hf, but Table 1's GNC2 once class means are centred."""
 
 _ID = re.compile(r"(?P<depth>\d+)x(?P<width>\d+)_(?P<epochs>\d\d)(?P<decay>[dL])(?P<seed>\d*)@(?P<saved>\d+)")
+
+
+def published_folder(path: str | Path | None = None) -> Path:
+    """Find the folder that holds both published files, downloading them if no path is given.
+
+    Args:
+        path: The folder, or either of the two files in it; None for the cache, filled from the authors' repository at
+            the pinned commit where it lacks one of them.
+
+    Returns:
+        A folder in which both files have the published sha256.
+
+    Raises:
+        StudyError: If a file is missing, has another hash, or cannot be downloaded.
+    """
+    if path is None:
+        folder = cached_assets_path("nc_hf", namespace="published", subfolder=COMMIT[:7])
+        for name, expected in SHA256.items():
+            download(f"{BASE_URL}/{name}", expected, folder / name)
+    else:
+        folder = Path(path).parent if Path(path).is_file() else Path(path)
+        for name, expected in SHA256.items():
+            check(folder / name, expected)
+    return folder
+
+
+def download(url: str, expected: str, target: Path) -> None:
+    """Fetch a file over HTTP(S) unless it is there; the target appears whole and checked, or not at all.
+
+    Args:
+        url: Where the file is.
+        expected: The sha256 of its content, in hexadecimal.
+        target: Where it goes.
+
+    Raises:
+        StudyError: If it cannot be fetched, or what arrives has another hash.
+    """
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(url, f"sha256:{expected}", fname=target.name, path=target.parent)
+    except OSError as error:
+        raise StudyError(
+            f"{url} cannot be downloaded ({_first_cause(error)}): connect to the network, or name a copy with "
+            "--published PATH."
+        ) from error
+    except ValueError as error:  # of its hash
+        raise StudyError(
+            f"what {url} sent is not the published file (sha256 {expected[:12]}…): try another network, or name a copy "
+            "with --published PATH."
+        ) from error
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Find what went wrong under the layers of an HTTP client, such as a refused connection."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def check(path: Path, expected: str) -> None:
+    """Refuse a file that is not, byte for byte, the published one.
+
+    Args:
+        path: The file.
+        expected: Its sha256, in hexadecimal.
+
+    Raises:
+        StudyError: If the file cannot be read or has another hash.
+    """
+    try:
+        found = pooch.file_hash(str(path))
+    except OSError as error:
+        raise StudyError(
+            f"{path} cannot be read ({error.strerror}): give --published the folder that holds {' and '.join(SHA256)}."
+        ) from error
+    if found != expected:
+        raise StudyError(
+            f"{path} is not the published file (sha256 {found[:12]}…, expected {expected[:12]}…): "
+            f"remove it and fetch artifacts/{path.name} of {REPOSITORY} at commit {COMMIT[:7]} again."
+        )
 
 
 def parse_id(model: str) -> dict[str, float | int | None]:

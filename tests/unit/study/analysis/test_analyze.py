@@ -17,8 +17,7 @@ from nc_hf.cli.study import app
 from nc_hf.errors import StudyError
 from nc_hf.study.analysis.against_published import compare, setup_note
 from nc_hf.study.analysis.analyze import analyze
-from nc_hf.study.analysis.correlation import correlations, pearson, with_interval
-from nc_hf.study.analysis.partial import partial_correlations
+from nc_hf.study.analysis.correlation import correlations, partial_correlations, pearson, with_interval
 from nc_hf.study.analysis.published import SETUP
 from nc_hf.study.analysis.results import read_results, trained
 from nc_hf.study.analysis.seeds import benjamini_hochberg, holm, permutation_p, seed_cell, seed_spread, seed_test

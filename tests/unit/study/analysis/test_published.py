@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis import artifacts
+from nc_hf.study.analysis import published as module
 from nc_hf.study.analysis.published import CENTRED_KERNEL, CLASSES, SEED_CELL, TABLE_1, load_published, parse_id
 from nc_hf.study.analysis.reproduction import Reproduction, reproduce
 from nc_hf.study.analysis.seeds import seed_cell
@@ -168,15 +168,15 @@ def test_models_and_settings(published: pd.DataFrame) -> None:
 
 
 def test_rows_are_joined_by_model_not_by_order(folder: Path, published: pd.DataFrame) -> None:
-    october = pd.read_csv(folder / artifacts.OCTOBER, index_col="model")
+    october = pd.read_csv(folder / module.OCTOBER, index_col="model")
     assert list(october.index) != list(published.index)
     for column, name in [("etf_error", "nc2_etf_error"), ("val_loss", "val_loss"), ("simcos_mean", "nc3_cos_mean")]:
         np.testing.assert_allclose(published[name], october.loc[published.index, column], rtol=2e-6)
 
 
 def test_the_two_files_tie_their_columns_to_each_other(folder: Path, published: pd.DataFrame) -> None:
-    may = pd.read_csv(folder / artifacts.MAY, index_col="model")
-    october = pd.read_csv(folder / artifacts.OCTOBER, index_col="model").loc[may.index]
+    may = pd.read_csv(folder / module.MAY, index_col="model")
+    october = pd.read_csv(folder / module.OCTOBER, index_col="model").loc[may.index]
     # The mean inner product of centred means is -mean|m|^2/(K-1): so May's norms are squared, and K is what it is.
     np.testing.assert_allclose(october["interfere_mean"], -may["norms_mean"] / (CLASSES - 1), rtol=1e-4)
     population = (CLASSES - 1) / CLASSES
@@ -238,24 +238,38 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit that no test has fetched: its folder in the cache is empty."""
-    monkeypatch.setattr(artifacts, "COMMIT", f"{tmp_path.name[-7:]:x>7}")
+    monkeypatch.setattr(module, "COMMIT", f"{tmp_path.name[-7:]:x>7}")
 
 
 def test_either_file_leads_to_the_folder(folder: Path) -> None:
-    assert artifacts.published_folder(folder / artifacts.OCTOBER) == folder
+    assert module.published_folder(folder / module.OCTOBER) == folder
 
 
 def test_download_once_then_read_from_the_cache(
     folder: Path, server: tuple[str, Path], empty_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, root = server
-    for name in artifacts.SHA256:
+    for name in module.SHA256:
         shutil.copy(folder / name, root / name)
-    monkeypatch.setattr(artifacts, "BASE_URL", url)
-    first = artifacts.published_folder()
-    monkeypatch.setattr(artifacts, "BASE_URL", "http://127.0.0.1:9")
-    assert artifacts.published_folder() == first
-    assert sorted(path.name for path in first.iterdir()) == sorted(artifacts.SHA256)
+    monkeypatch.setattr(module, "BASE_URL", url)
+    first = module.published_folder()
+    monkeypatch.setattr(module, "BASE_URL", "http://127.0.0.1:9")
+    assert module.published_folder() == first
+    assert sorted(path.name for path in first.iterdir()) == sorted(module.SHA256)
+
+
+def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
+    folder: Path, server: tuple[str, Path], empty_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, root = server
+    for name in module.SHA256:
+        shutil.copy(folder / name, root / name)
+    monkeypatch.setattr(module, "BASE_URL", url)
+    kept = module.published_folder() / module.MAY
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1000])
+    module.published_folder()
+    assert kept.read_bytes() == whole
 
 
 def test_download_of_something_else_leaves_nothing(server: tuple[str, Path], tmp_path: Path) -> None:
@@ -263,32 +277,32 @@ def test_download_of_something_else_leaves_nothing(server: tuple[str, Path], tmp
     (root / "file.csv").write_text("model,val_loss\n")
     target = tmp_path / "cache" / "file.csv"
     with pytest.raises(StudyError, match="not the published file"):
-        artifacts.download(f"{url}/file.csv", artifacts.SHA256[artifacts.MAY], target)
-    assert not target.exists()
+        module.download(f"{url}/file.csv", module.SHA256[module.MAY], target)
+    assert not any(target.parent.iterdir())
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/file.csv", "http://no-such-host.invalid/file.csv"])
 def test_without_network_the_error_names_the_option(url: str, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="--published PATH"):
-        artifacts.download(url, "0" * 64, tmp_path / "file.csv")
+        module.download(url, "0" * 64, tmp_path / "file.csv")
 
 
 def test_a_missing_page_is_no_file(server: tuple[str, Path], tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="404"):
-        artifacts.download(f"{server[0]}/nothing.csv", "0" * 64, tmp_path / "file.csv")
+        module.download(f"{server[0]}/nothing.csv", "0" * 64, tmp_path / "file.csv")
 
 
 def test_a_changed_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    for name in artifacts.SHA256:
+    for name in module.SHA256:
         shutil.copy(folder / name, tmp_path / name)
-    changed = tmp_path / artifacts.OCTOBER
+    changed = tmp_path / module.OCTOBER
     changed.chmod(0o644)
     changed.write_text(changed.read_text().replace("0.2653474864776747", "0.2753474864776747", 1))
-    with pytest.raises(StudyError, match=rf"{artifacts.OCTOBER} is not the published file"):
+    with pytest.raises(StudyError, match=rf"{module.OCTOBER} is not the published file"):
         load_published(tmp_path)
 
 
 def test_a_missing_file_is_named(folder: Path, tmp_path: Path) -> None:
-    shutil.copy(folder / artifacts.MAY, tmp_path / artifacts.MAY)
-    with pytest.raises(StudyError, match=artifacts.OCTOBER):
+    shutil.copy(folder / module.MAY, tmp_path / module.MAY)
+    with pytest.raises(StudyError, match=module.OCTOBER):
         load_published(tmp_path)
