@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from rich.progress import Progress, Task, TextColumn
+from rich.table import Column
 
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.grid import Cell
@@ -39,15 +39,23 @@ class StudyProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Count what is done already."""
-        self._console, self._clock = console or Console(), clock
+        self._console = console or Console()
         self._cost = {cell: relative_cost(ledger.study, cell) for cell in cells}
         self.done = [cell for cell in cells if ledger.is_done(cell)]
         self.running: dict[Cell, float] = {}  # the share of its steps that is done
         self.failures: dict[Cell, str] = {}
         self._finished_before = set(self.done)
-        self._began = clock()
         self._before: dict[Cell, float] = {}  # the share that an earlier run had done
-        self._live: Live | None = None
+        self._live = self._console.is_interactive and not self._console.quiet
+        self._display = Progress(
+            TextColumn("{task.description}", markup=False, table_column=Column()),
+            console=self._console,
+            refresh_per_second=1,
+            get_time=clock,
+            disable=not self._live,
+        )
+        self._display.add_task("", total=sum(self._cost.values()), start=False)
+        self._refresh()
 
     @property
     def left(self) -> int:
@@ -57,20 +65,18 @@ class StudyProgress:
     @property
     def remaining(self) -> float | None:
         """Seconds to go, at the pace of this run so far; None before there is a pace."""
-        settled = set(self.done) | set(self.failures)
-        worked = sum(self._cost[cell] for cell in settled - self._finished_before - set(self.failures))
+        task = self._task
+        new = set(self.done) - self._finished_before
+        worked = sum(self._cost[cell] for cell in new)
         worked += sum(self._cost[cell] * (share - self._before.get(cell, 0.0)) for cell, share in self.running.items())
-        to_do = sum(cost for cell, cost in self._cost.items() if cell not in settled)
-        to_do -= sum(self._cost[cell] * share for cell, share in self.running.items())
-        seconds = self._clock() - self._began
-        return seconds * to_do / worked if worked > 0 and seconds > 0 else None
+        return task.elapsed * (task.remaining or 0.0) / worked if worked > 0 and task.elapsed else None
 
     def started(self, cell: Cell) -> None:
         """A cell begins, or begins again."""
         self.failures.pop(cell, None)
         self.running[cell] = 0.0
         self._before.pop(cell, None)
-        self._say(f"{cell.name}  started")
+        self._tell(f"{cell.name}  started")
 
     def advanced(self, cell: Cell, share: float) -> None:
         """A running cell has done this share of its work; the first share told is what an earlier run had done."""
@@ -82,13 +88,13 @@ class StudyProgress:
         """A cell has its rows in the ledger."""
         self.running.pop(cell, None)
         self.done.append(cell)
-        self._say(f"{cell.name}  done")
+        self._tell(f"{cell.name}  done")
 
     def failed(self, cell: Cell, why: str) -> None:
         """A cell has ended without rows, and why in one line."""
         self.running.pop(cell, None)
         self.failures[cell] = why
-        self._say(f"{cell.name}  FAILED: {why}")
+        self._tell(f"{cell.name}  FAILED: {why}")
 
     def line(self) -> str:
         """Say it in one line.
@@ -102,35 +108,36 @@ class StudyProgress:
 
     def __enter__(self) -> StudyProgress:
         """Begin to show."""
-        self._began = self._clock()
-        if self._console.is_terminal and not self._console.quiet:
-            self._live = Live(Text(self.line()), console=self._console, refresh_per_second=1)
-            self._live.start()
-        else:
-            self._say(None)
+        self._display.start_task(self._task.id)
+        self._display.start()
+        if not self._live:
+            self._say(self.line())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the last line standing."""
-        if self._live is not None:
-            self._refresh()
-            self._live.stop()
-            self._live = None
+        self._display.stop()
 
-    def _say(self, event: str | None) -> None:
-        if self._live is not None:
-            if event is not None:
-                self._console.print(event, highlight=False, markup=False)
-            self._refresh()
-        else:
-            shown = self.line() if event is None else f"{event}  [{self.line()}]"
-            self._console.print(shown, highlight=False, markup=False, soft_wrap=True)
+    @property
+    def _task(self) -> Task:
+        """The whole study, its size and what is done of it in ``relative_cost``; a failed cell is done with."""
+        return self._display.tasks[0]
+
+    def _tell(self, event: str) -> None:
+        """Print an event, with the line behind it where it is not kept up to date below."""
+        self._refresh()
+        self._say(event if self._live else f"{event}  [{self.line()}]")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=not self._live)
 
     def _refresh(self) -> None:
-        if self._live is not None:
-            self._live.update(Text(self.line()))
+        settled = sum(self._cost[cell] for cell in (*self.done, *self.failures))
+        under_way = sum(self._cost[cell] * share for cell, share in self.running.items())
+        self._display.update(self._task.id, completed=settled + under_way)
+        self._display.update(self._task.id, description=self.line())
 
 
 def duration(seconds: float) -> str:

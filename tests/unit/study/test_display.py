@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +101,30 @@ def test_a_cell_that_is_begun_again_is_no_failure_any_more(tmp_path: Path, study
         assert not progress.failures
         progress.finished(first)
     assert (len(progress.done), progress.left) == (1, 3)
+
+
+def test_one_line_is_kept_up_to_date_in_a_terminal(tmp_path: Path, study: Study, clock: Clock) -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=100, force_terminal=True, force_interactive=True, color_system=None)
+    first, second, *_ = study.cells
+    with StudyProgress(study.cells, Ledger(tmp_path, study), console, clock) as progress:
+        assert "cells: 0 done, 0 running, 0 failed, 4 left" in text.getvalue()
+        progress.started(first)
+        clock.now = 100.0
+        progress.finished(first)
+        progress.started(second)
+        progress.failed(second, "out of [memory]")
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue()).replace("\r", "\n")
+    events = [line.rstrip() for line in shown.splitlines() if line.startswith("0")]
+    assert events == [
+        f"{first.name}  started",
+        f"{first.name}  done",
+        f"{second.name}  started",
+        f"{second.name}  FAILED: out of [memory]",
+    ]
+    last = shown.splitlines()[-1].rstrip()
+    assert last == progress.line()
+    assert last.startswith("cells: 1 done, 0 running, 1 failed, 2 left; ")
 
 
 def test_other_ranks_are_silent(tmp_path: Path, study: Study, clock: Clock) -> None:
