@@ -1,67 +1,87 @@
-"""The preset ``paper`` against the published files: the same models, states and sizes."""
+"""Which classes, tokens and inputs a metric takes, and what is refused."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
-import pandas as pd
 import pytest
+import torch
 
-from nc_hf.study.analysis.published import SETUP, WEIGHT_DECAY, load_published
-from nc_hf.study.grid import Cell, Study, load_study
-from nc_hf.study.models import count_parameters
-from nc_hf.study.runner import ALL, RECORDED
-from tests.paths import RECIPES
-
-PAPER = RECIPES / "presets" / "paper.yaml"
-LETTERS = {decay: letter for letter, decay in WEIGHT_DECAY.items()}
+from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics
+from nc_hf.errors import InputError, StatisticsError
+from nc_hf.metrics.decisions import count_agreement
+from tests.reference.cases import CASES, assert_equal, gaussian
+from tests.reference.oracle import oracle_agreement, oracle_metrics
 
 
-@pytest.fixture(scope="module")
-def paper() -> Study:
-    return load_study(PAPER)
+def test_only_what_needs_a_variance_needs_two_tokens_of_a_class() -> None:
+    """One token each: every metric that does not divide by n_c - 1 is there when it is asked for by name."""
+    case = gaussian(16, [1] * 20, 6)
+    expected = oracle_metrics(case.features, case.labels, case.weight, min_count=1)
+    for name in expected:
+        actual = compute_metrics(case.statistics(), case.head, preset=[name], min_count=1)
+        assert actual == pytest.approx({name: expected[name]}, rel=1e-9)
+    for name in ("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median", "nc1_cdnv_excluded_share", "nc1_trace_ratio"):
+        with pytest.raises(StatisticsError):
+            compute_metrics(case.statistics(), case.head, preset=[name], min_count=1)
 
 
-@pytest.fixture(scope="module")
-def published(shared_data: Path) -> pd.DataFrame:
-    return load_published(shared_data / "published")
+@pytest.mark.parametrize("name", ["singletons", "Zipf counts", "classes below min_count"])
+def test_paper_preset_uses_every_class(name: str) -> None:
+    """Each value of the preset is taken over all classes, whatever min_count is asked for."""
+    case = CASES[name]()
+    logits = case.logits()
+    counts = count_agreement(
+        case.statistics(),
+        torch.from_numpy(case.features),
+        torch.from_numpy(case.labels),
+        torch.from_numpy(logits.argmax(axis=1)),
+        leave_one_out=False,
+    )
+    actual = compute_metrics(case.statistics(), case.head, preset="paper", min_count=10, agreement=counts)
+    expected = oracle_metrics(case.features, case.labels, case.weight, min_count=1)
+    expected |= oracle_agreement(case.features, case.labels, case.features, case.labels, logits, leave_one_out=False)
+    assert set(actual) == set(PRESETS["paper"])
+    assert actual == pytest.approx({name: expected[name] for name in actual}, rel=1e-9)
 
 
-def published_id(cell: Cell, state: int, own_seed: int) -> str:
-    """Name a state as the published files do: the grid's own seed has no number."""
-    seed = "" if cell.seed == own_seed else f"{cell.seed:02d}"
-    return f"{cell.depth:02d}x{cell.width:04d}_{cell.epochs:02d}{LETTERS[cell.weight_decay]}{seed}@{state}"
+def test_the_bias_of_the_head_plays_no_part() -> None:
+    case = CASES["more classes than dimensions"]()
+    biased = ClassifierHead(weight=case.head.weight, bias=torch.linspace(-3, 3, len(case.weight), dtype=torch.float64))
+    assert compute_metrics(case.statistics(), biased, preset="full") == compute_metrics(
+        case.statistics(), case.head, preset="full"
+    )
 
 
-def test_the_cells_and_states_are_the_published_ones(paper: Study, published: pd.DataFrame) -> None:
-    ids = [published_id(cell, state, paper.seeds[0]) for cell in paper.cells for state in paper.states_of(cell)]
-    assert len(ids) == len(set(ids)) == 230
-    assert set(ids) == set(published.index)
+def test_tokens_without_a_label_do_not_count() -> None:
+    case = CASES["more classes than dimensions"]()
+    labels = case.labels.copy()
+    labels[::7] = -100
+    masked = replace(case, labels=labels)
+    expected = oracle_metrics(case.features, labels, case.weight, min_count=5)
+    actual = compute_metrics(masked.statistics(), masked.head, preset="full", min_count=5)
+    assert_equal(actual, expected, frozenset(), 1e-9)
 
 
-def test_every_model_has_as_many_parameters_as_was_published(paper: Study, published: pd.DataFrame) -> None:
-    architectures = {(cell.width, cell.depth): cell for cell in paper.cells}
-    assert len(architectures) == 30
-    expected = published.groupby(["width", "depth"])["parameters"].first()
-    counted = {size: count_parameters(paper, cell, paper.vocab_size) for size, cell in architectures.items()}
-    assert counted == {size: int(expected[size]) for size in counted}
+@pytest.mark.parametrize("min_count", [1, 10])
+def test_one_class_is_an_error(min_count: int) -> None:
+    case = gaussian(20, [30, 4] if min_count == 10 else [30], 4)
+    with pytest.raises(StatisticsError):
+        compute_metrics(case.statistics(), case.head, min_count=min_count)
 
 
-def test_batches_and_text_are_the_published_ones(paper: Study) -> None:
-    by_depth = {
-        depth: [paper.batch_of(Cell(width, depth, 1, 0.1, 42)) for width in paper.widths] for depth in (1, 2, 8)
-    }
-    assert by_depth == {1: [16] * 6, 2: [16] * 5 + [8], 8: [8] * 3 + [4] * 3}
-    assert paper.expected_blocks is not None
-    assert paper.expected_blocks[0] * (paper.block_size - 1) == 469_514_249
+def test_no_class_is_an_error() -> None:
+    with pytest.raises(StatisticsError):
+        compute_metrics(ClassStatistics(4), min_count=1)
 
 
-def test_the_setup_that_tables_are_held_against_is_that_of_the_preset(paper: Study) -> None:
-    of_preset = {name: paper.to_dict()[name] for name in SETUP if name not in ("train_tokens", "measured_tokens")}
-    assert SETUP == {
-        "train_tokens": 469_514_249,
-        "measured_tokens": 469_514_249,
-        **of_preset,
-        "agreement_tokens": paper.agreement_tokens or ALL,
-    }
-    assert set(RECORDED) <= set(SETUP)
+def test_a_named_metric_without_its_input_is_an_error() -> None:
+    stats = CASES["more classes than dimensions"]().statistics()
+    for name in ("nc3_cos_mean", "nc4_agreement"):
+        with pytest.raises(InputError):
+            compute_metrics(stats, preset=[name])
+    without = ClassStatistics(2)
+    without.update(torch.randn(40, 2), torch.arange(40) % 2)
+    with pytest.raises(InputError):
+        compute_metrics(without, preset=["nc1_pinv"])
+    assert "nc1_pinv" not in compute_metrics(without, preset="full")

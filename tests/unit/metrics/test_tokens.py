@@ -1,53 +1,15 @@
-"""Single tokens: what brute force says of each, the two ends of the table, and texts that are safe to show."""
+"""Single tokens: what brute force says of each, and which class is nearest."""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import dataclass
-
-import numpy as np
 import pytest
 import torch
 
-from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
-from nc_hf.measurement.detail import ENDS, MOST_COLUMNS, token_table
-from nc_hf.metrics.decisions import Decisions, decide
+from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.metrics.pairwise import TILE
-from nc_hf.metrics.tokens import COMMONEST, class_table, nearest_classes
+from nc_hf.metrics.tokens import class_table, nearest_classes
 from tests.reference.oracle import oracle_tokens
-
-DIM = 5
-
-
-@dataclass(frozen=True)
-class Sample:
-    features: torch.Tensor
-    labels: torch.Tensor
-    head: ClassifierHead
-
-    @property
-    def stats(self) -> ClassStatistics:
-        stats = ClassStatistics(DIM)
-        stats.update(self.features, self.labels)
-        return stats
-
-    def decisions(self) -> Decisions:
-        linear = (self.features @ self.head.weight.T).argmax(dim=1)
-        return decide(self.stats, self.features, self.labels, linear, leave_one_out=True)
-
-
-def sample(classes: int, seed: int = 0) -> Sample:
-    """Gaussian classes with 1 to 40 tokens each and unlike spreads, the ids in no order."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(1, 41, classes)
-    ids = rng.permutation(2 * classes)[:classes]
-    owner = rng.permutation(np.repeat(np.arange(classes), counts))
-    means, spread = 2 + rng.normal(size=(classes, DIM)), rng.uniform(0.1, 1.5, classes)
-    features = means[owner] + spread[owner, None] * rng.normal(size=(len(owner), DIM))
-    weight = rng.normal(size=(2 * classes, DIM))
-    weight[ids] += means
-    return Sample(torch.tensor(features), torch.tensor(ids[owner]), ClassifierHead(torch.tensor(weight), bias=None))
+from tests.texts import DIM, sample
 
 
 class TestAgainstBruteForce:
@@ -107,64 +69,3 @@ class TestAgainstBruteForce:
         other, _ = class_table(data.stats, data.head, 3)
         for name, column in vars(one).items():
             torch.testing.assert_close(column, getattr(other, name), rtol=1e-9, atol=1e-12, msg=name)
-
-
-class TestTable:
-    def test_ends_are_the_least_and_the_most_variable(self) -> None:
-        data = sample(90)
-        table = token_table(data.stats, data.head, 5, data.decisions(), None)
-        assert table is not None
-        every = sorted(table.columns.variability)
-        assert len(every) == table.classes > 2 * ENDS
-        assert [token.variability for token in table.most_collapsed] == every[:ENDS]
-        assert [token.variability for token in table.least_collapsed] == every[::-1][:ENDS]
-        for token in table.most_collapsed:
-            place = table.columns.ids.index(token.id)
-            assert token.count == table.columns.counts[place]
-            assert token.agreement == table.columns.agreed[place] / table.columns.sampled[place]
-            assert token.nearest_text == f"#{token.nearest_id}"
-
-    def test_columns_and_cosines_begin_with_the_commonest(self) -> None:
-        data = sample(90)
-        table = token_table(data.stats, data.head, 5, None, None)
-        assert table is not None
-        counts = table.columns.counts
-        assert counts == sorted(counts, reverse=True)
-        assert table.commonest.ids == table.columns.ids[:COMMONEST]
-        used = torch.isin(data.stats.class_ids, torch.tensor(table.columns.ids))
-        centred = data.stats.means[used] - data.stats.means[used].mean(dim=0)
-        rows = torch.searchsorted(data.stats.class_ids[used], torch.tensor(table.commonest.ids))
-        expected = torch.cosine_similarity(centred[rows].unsqueeze(0), centred[rows].unsqueeze(1), dim=2)
-        torch.testing.assert_close(torch.tensor(table.commonest.cosines, dtype=torch.float64), expected)
-
-    def test_many_classes_are_thinned_but_the_commonest_stay(self) -> None:
-        classes = MOST_COLUMNS + 700
-        counts = torch.arange(classes, 0, -1) % 40 + 2
-        labels = torch.repeat_interleave(torch.arange(classes), counts)
-        rng = torch.Generator().manual_seed(0)
-        features = torch.randn(classes, DIM, generator=rng)[labels] + torch.randn(len(labels), DIM, generator=rng)
-        stats = ClassStatistics(DIM)
-        stats.update(features, labels)
-        head = ClassifierHead(torch.randn(classes, DIM, generator=rng), bias=None)
-        table = token_table(stats, head, 2, None, None)
-        assert table is not None
-        assert table.classes == classes
-        assert {len(column) for column in vars(table.columns).values()} == {MOST_COLUMNS}
-        assert len(set(table.columns.ids)) == MOST_COLUMNS
-        ranked = torch.sort(counts, descending=True, stable=True).indices.tolist()
-        assert table.columns.ids[: MOST_COLUMNS // 2] == ranked[: MOST_COLUMNS // 2]
-        assert table.columns.ids[-1] == ranked[-1]
-        assert len(json.dumps(vars(table.columns))) < 250_000
-
-    def test_fewer_than_two_classes_have_no_table(self) -> None:
-        data = sample(10)
-        assert token_table(data.stats, data.head, 1000, None, None) is None
-
-    def test_classes_that_cannot_be_told_apart_have_no_rank(self) -> None:
-        """Two classes with one mean: nothing lies between them, so variability is undefined, and nothing breaks."""
-        stats = ClassStatistics(2)
-        stats.update(torch.tensor([[1.0, 0.0], [-1.0, 0.0]] * 6), torch.tensor([0, 0, 1, 1] * 3))
-        table = token_table(stats, ClassifierHead(torch.eye(2), bias=None), 2, None, None)
-        assert table is not None
-        assert all(math.isnan(value) for value in table.columns.variability)
-        assert table.most_collapsed == table.least_collapsed == []

@@ -1,0 +1,158 @@
+"""Tokens, heads and options at every edge that the definitions of the metrics have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from nc_hf import ClassifierHead, ClassStatistics
+from nc_hf.metrics.pairwise import TILE
+
+# Standard deviations and ETF errors that are 0 come out of a - b under a root, with a and b of order 1 and each good to
+# 1e-16: what is left is of the order sqrt(1e-16) = 1e-8.
+ZERO = 1e-7
+
+
+@dataclass(frozen=True)
+class Case:
+    """Tokens, a head, and the options that they are measured with."""
+
+    features: np.ndarray  # (N, D) float64
+    labels: np.ndarray  # (N,)
+    weight: np.ndarray  # (V, D)
+    min_count: int = 1
+    categories: dict[int, int] | None = None
+    zeros: frozenset[str] = field(default_factory=frozenset)  # names whose true value is exactly 0 here
+
+    def moved(self, norm: float) -> Case:
+        """The same tokens with a common offset of this norm."""
+        dim = self.features.shape[1]
+        return replace(self, features=self.features + np.full(dim, norm / math.sqrt(dim)))
+
+    def on_an_offset(self) -> Case:
+        """The same tokens as float32 with a common offset of norm 1,000."""
+        moved = self.moved(1000)
+        return replace(moved, features=moved.features.astype(np.float32), weight=moved.weight.astype(np.float32))
+
+    def logits(self) -> np.ndarray:
+        """(N, V) scores of a head with the bias that takes the common offset out, so that it is right now and then."""
+        return (self.features - self.features.mean(axis=0)).astype(np.float64) @ self.weight.T
+
+    def statistics(self) -> ClassStatistics:
+        """What three batches of unequal size leave behind."""
+        stats = ClassStatistics(self.features.shape[1], covariance=True)
+        for rows in np.split(np.arange(len(self.labels)), [len(self.labels) // 5, len(self.labels) // 2]):
+            stats.update(torch.from_numpy(self.features[rows]), torch.from_numpy(self.labels[rows]))
+        return stats
+
+    @property
+    def head(self) -> ClassifierHead:
+        return ClassifierHead(weight=torch.from_numpy(self.weight), bias=None)
+
+
+def gaussian(seed: int, counts: list[int], dim: int, *, noise: float = 0.7, **options) -> Case:
+    """Gaussian classes around Gaussian means, with ids spread over a larger vocabulary, in shuffled order."""
+    rng = np.random.default_rng(seed)
+    vocabulary = 2 * len(counts) + 3
+    ids = rng.permutation(vocabulary)[: len(counts)]
+    owner = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    means = 0.3 + rng.normal(size=(len(counts), dim))
+    features = means[owner] + noise * rng.normal(size=(len(owner), dim))
+    weight = 0.5 * rng.normal(size=(vocabulary, dim))
+    weight[ids] += means
+    return Case(features, ids[owner], weight, **options)
+
+
+def zipf_counts(classes: int, top: int) -> list[int]:
+    return [max(1, round(top / rank)) for rank in range(1, classes + 1)]
+
+
+def duplicate_means() -> Case:
+    """Three classes with the very same tokens. Dyadic values and counts keep their means equal to the last bit."""
+    case = gaussian(6, [8] * 12, 5)
+    features = np.round(case.features * 64) / 64
+    first, second, third = np.unique(case.labels)[[1, 4, 7]]
+    for copy in (second, third):
+        features[case.labels == copy] = features[case.labels == first]
+    return replace(case, features=features)
+
+
+def near_means() -> Case:
+    """Two classes whose means are 1e-5 apart, which a difference of squares in float64 would get wrong by 1e-6."""
+    case = gaussian(14, [8] * 12, 5)
+    features = case.features.copy()
+    first, second = np.unique(case.labels)[[2, 9]]
+    features[case.labels == second] = features[case.labels == first] + 1e-5 / math.sqrt(5)
+    return replace(case, features=features)
+
+
+def without_a_direction() -> Case:
+    """One class lies at the mean of the means, to the last bit, and another has a row of zeros in the head."""
+    corners = np.array([[0, 0, 0], [4, 0, 0], [-4, 0, 0], [0, 2, 0], [0, -2, 0], [0, 0, 1], [0, 0, -1]])
+    around = np.array([[1, 2, -1], [-1, -2, 1], [2, -1, 1], [-2, 1, -1]]) / 4
+    features = (corners[:, None] + around).reshape(-1, 3)
+    weight = np.random.default_rng(15).normal(size=(9, 3))
+    weight[3] = 0
+    return Case(features, np.repeat(np.arange(7), 4), weight, zeros=frozenset({"nc2_max_cos"}))
+
+
+def with_categories() -> Case:
+    case = gaussian(7, zipf_counts(25, 60), 6, min_count=2)
+    categories = {int(c): int(c) % 4 for c in np.unique(case.labels)}
+    return replace(case, categories=categories)
+
+
+# Two centred means are each other's opposites: one norm, one angle, one distance, an exact simplex.
+TWO_CLASSES = frozenset(
+    {
+        "nc2_norm_cov",
+        "nc2_log_norm_std",
+        "nc2_log_norm_cov_paper",
+        "nc2_cos_std",
+        "nc2_cos_cov_paper",
+        "nc2_max_cos_gap",
+        "nc2_etf_error",
+        "gnc2_log_std",
+        "gnc2_log_std_ratio",
+        "gnc2_log_cov_paper",
+    }
+)
+# All directions of a line are +1 and -1: the distances of those that differ are all 2, the greatest cosine is 1.
+ONE_DIMENSION = frozenset({"nc2_max_cos_gap", "gnc2_log_std", "gnc2_log_cov_paper"})
+CASES: dict[str, Callable[[], Case]] = {
+    "more classes than dimensions": lambda: gaussian(0, [12] * 30, 8),
+    "fewer classes than dimensions": lambda: gaussian(1, [9] * 7, 20),
+    "as many classes as a simplex has corners": lambda: gaussian(2, [9] * 9, 8),
+    "two classes": lambda: gaussian(3, [11, 6], 5, zeros=TWO_CLASSES),
+    "one dimension": lambda: gaussian(4, [14] * 9, 1, zeros=ONE_DIMENSION),
+    "one dimension, on one side of the origin": lambda: gaussian(6, [14] * 9, 1, zeros=ONE_DIMENSION).moved(40),
+    "one dimension, two classes": lambda: gaussian(5, [14] * 2, 1, zeros=TWO_CLASSES),
+    "duplicate means": duplicate_means,
+    "nearly duplicate means": near_means,
+    "means and head rows without a direction": without_a_direction,
+    "one class more than a tile": lambda: gaussian(8, [3] * (TILE + 1), 3),
+    "a million pairs": lambda: gaussian(13, [2] * (3 * TILE + 5), 4),
+    "classes below min_count": lambda: gaussian(9, [3, 9, 10, 11, 25] * 6, 7, min_count=10),
+    "all but collapsed": lambda: gaussian(17, [9] * 20, 6, noise=1e-3),
+    "noise that swallows differences": lambda: gaussian(10, [2] * 40, 4, noise=2.0, min_count=2),
+    "Zipf counts": lambda: gaussian(11, zipf_counts(60, 200), 6, min_count=5),
+    "singletons": lambda: gaussian(12, zipf_counts(60, 20), 6),
+    "categories": with_categories,
+}
+
+
+def assert_equal(actual: dict[str, float], expected: dict[str, float], zeros: frozenset[str], relative: float) -> None:
+    """Every name and no other; NaN where the definition says 0/0 and nowhere else."""
+
+    def same(name: str, value: float, truth: float) -> bool:
+        if math.isnan(truth):
+            return math.isnan(value)
+        return max(abs(value), abs(truth)) <= ZERO if name in zeros else math.isclose(value, truth, rel_tol=relative)
+
+    assert set(actual) == set(expected)
+    off = {name: (value, expected[name]) for name, value in actual.items() if not same(name, value, expected[name])}
+    assert not off, f"(nc_hf, oracle): {off}"

@@ -1,0 +1,182 @@
+"""The detail of a report: metrics by frequency as brute force has them, and the two ends of the tokens."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nc_hf import METRICS, PRESETS, ClassifierHead, ClassStatistics, compute_metrics
+from nc_hf.errors import StatisticsError
+from nc_hf.measurement.detail import ENDS, MOST_COLUMNS, stratify, token_table
+from nc_hf.metrics.tokens import COMMONEST
+from nc_hf.report import StratumRecord
+from tests.reference.oracle import oracle_agreement, oracle_strata
+from tests.texts import DIM, WIDTH, Text, sample, zipf_text
+
+
+@pytest.fixture(scope="module")
+def text() -> Text:
+    return zipf_text()
+
+
+def measured(text: Text, min_count: int = 10, names: tuple[str, ...] = PRESETS["full"]) -> list[StratumRecord]:
+    return stratify(text.statistics(), text.head, names, min_count, text.decisions())
+
+
+class TestAgainstBruteForce:
+    @pytest.mark.parametrize("min_count", [1, 10])
+    def test_metrics_of_a_bin_are_those_of_its_tokens_alone(self, text: Text, min_count: int) -> None:
+        expected = oracle_strata(text.features, text.labels, text.weight, min_count=min_count)
+        actual = measured(text, min_count)
+        assert len(actual) == len(expected) > 3
+        for stratum, brute in zip(actual, expected, strict=True):
+            assert stratum.classes == len(brute["ids"])
+            assert stratum.tokens == sum(brute["counts"])
+            assert stratum.low <= min(brute["counts"]) <= max(brute["counts"]) <= stratum.high
+            assert stratum.share == pytest.approx(stratum.tokens / len(text.labels))
+            assert stratum.used == ("norm" in brute)
+            metrics = {name: value for name, value in stratum.metrics.items() if not name.startswith("nc4")}
+            if "metrics" not in brute:
+                assert metrics == {}
+                continue
+            assert set(metrics) >= {n for n in PRESETS["core"] if not n.startswith("nc4")}
+            assert metrics == pytest.approx({n: brute["metrics"][n] for n in metrics}, rel=1e-9, abs=1e-7, nan_ok=True)
+            assert stratum.norm == pytest.approx(brute["norm"])
+            assert stratum.duality == pytest.approx(brute["duality"])
+
+    def test_agreement_of_a_bin_is_that_of_the_tokens_whose_true_class_is_in_it(self, text: Text) -> None:
+        counts = np.bincount(text.labels)
+        for stratum in measured(text):
+            rows = (counts[text.labels] >= stratum.low) & (counts[text.labels] <= stratum.high)
+            expected = oracle_agreement(
+                text.features, text.labels, text.features[rows], text.labels[rows], text.logits()[rows], True
+            )
+            assert stratum.agreement_tokens == rows.sum()
+            actual = {name: value for name, value in stratum.metrics.items() if name.startswith("nc4")}
+            assert actual == pytest.approx(expected, nan_ok=True)
+
+
+class TestWhole:
+    def test_bins_add_up_to_all_classes_and_tokens(self, text: Text) -> None:
+        strata, stats = measured(text), text.statistics()
+        assert sum(stratum.classes for stratum in strata) == stats.num_classes
+        assert sum(stratum.tokens for stratum in strata) == stats.num_tokens
+        assert math.fsum(stratum.share for stratum in strata) == pytest.approx(1.0)
+
+    def test_averages_over_the_bins_are_those_of_all_used_classes(self, text: Text) -> None:
+        used = [stratum for stratum in measured(text) if stratum.used]
+        whole = compute_metrics(text.statistics(), text.head, ["nc3_cos_mean_centred"], 10)
+        classes = sum(stratum.classes for stratum in used)
+        duality = sum(stratum.classes * stratum.duality for stratum in used) / classes
+        assert duality == pytest.approx(whole["nc3_cos_mean_centred"], rel=1e-12)
+
+    def test_agreement_over_the_bins_is_that_of_all_tokens(self, text: Text) -> None:
+        strata = measured(text)
+        agreeing = sum(stratum.agreement_tokens * stratum.metrics["nc4_agreement"] for stratum in strata)
+        counts = text.decisions().counts()
+        assert round(agreeing) == counts.agree
+        assert sum(stratum.agreement_tokens for stratum in strata) == counts.tokens
+
+    def test_merged_statistics_give_the_same_strata(self, text: Text) -> None:
+        half = len(text.labels) // 3
+        merged = text.statistics(slice(half, None)).merge(text.statistics(slice(0, half)))
+        names = PRESETS["core"]
+        for one, other in zip(
+            stratify(merged, text.head, names, 10), stratify(text.statistics(), text.head, names, 10), strict=True
+        ):
+            assert (one.low, one.high, one.classes, one.tokens) == (other.low, other.high, other.classes, other.tokens)
+            assert one.metrics == pytest.approx(other.metrics, rel=1e-9)
+            assert (one.norm, one.duality) == (pytest.approx(other.norm), pytest.approx(other.duality))
+
+    def test_without_decisions_there_is_no_nc4(self, text: Text) -> None:
+        for stratum in stratify(text.statistics(), text.head, PRESETS["full"], 10):
+            assert stratum.agreement_tokens == 0
+            assert not any(name.startswith("nc4") for name in stratum.metrics)
+
+    def test_rare_classes_have_nothing_but_nc4(self, text: Text) -> None:
+        rare = [stratum for stratum in measured(text) if not stratum.used]
+        assert [(stratum.low, stratum.high) for stratum in rare] == [(1, 3), (4, 9)]
+        for stratum in rare:
+            assert stratum.norm is None
+            assert stratum.duality is None
+            assert {METRICS[name].family for name in stratum.metrics} == {"NC4"}
+
+    def test_single_tokens_have_no_variability_but_the_rest(self) -> None:
+        rng = torch.Generator().manual_seed(0)
+        stats = ClassStatistics(WIDTH)
+        labels = torch.tensor([0, 1, 2, *[3] * 5, *[4] * 6])
+        stats.update(torch.randn(len(labels), WIDTH, generator=rng), labels)
+        head = ClassifierHead(weight=torch.randn(5, WIDTH, generator=rng), bias=None)
+        single, common = stratify(stats, head, PRESETS["core"], 1)
+        assert (single.classes, common.classes) == (3, 2)
+        families = {METRICS[name].family for name in single.metrics}
+        assert families == {METRICS[name].family for name in common.metrics} - {"NC1"}
+
+    def test_too_few_used_classes_are_an_error(self, text: Text) -> None:
+        with pytest.raises(StatisticsError, match="two or more"):
+            stratify(text.statistics(), text.head, PRESETS["core"], 10_000)
+
+
+class TestTable:
+    def test_ends_are_the_least_and_the_most_variable(self) -> None:
+        data = sample(90)
+        table = token_table(data.stats, data.head, 5, data.decisions(), None)
+        assert table is not None
+        every = sorted(table.columns.variability)
+        assert len(every) == table.classes > 2 * ENDS
+        assert [token.variability for token in table.most_collapsed] == every[:ENDS]
+        assert [token.variability for token in table.least_collapsed] == every[::-1][:ENDS]
+        for token in table.most_collapsed:
+            place = table.columns.ids.index(token.id)
+            assert token.count == table.columns.counts[place]
+            assert token.agreement == table.columns.agreed[place] / table.columns.sampled[place]
+            assert token.nearest_text == f"#{token.nearest_id}"
+
+    def test_columns_and_cosines_begin_with_the_commonest(self) -> None:
+        data = sample(90)
+        table = token_table(data.stats, data.head, 5, None, None)
+        assert table is not None
+        counts = table.columns.counts
+        assert counts == sorted(counts, reverse=True)
+        assert table.commonest.ids == table.columns.ids[:COMMONEST]
+        used = torch.isin(data.stats.class_ids, torch.tensor(table.columns.ids))
+        centred = data.stats.means[used] - data.stats.means[used].mean(dim=0)
+        rows = torch.searchsorted(data.stats.class_ids[used], torch.tensor(table.commonest.ids))
+        expected = torch.cosine_similarity(centred[rows].unsqueeze(0), centred[rows].unsqueeze(1), dim=2)
+        torch.testing.assert_close(torch.tensor(table.commonest.cosines, dtype=torch.float64), expected)
+
+    def test_many_classes_are_thinned_but_the_commonest_stay(self) -> None:
+        classes = MOST_COLUMNS + 700
+        counts = torch.arange(classes, 0, -1) % 40 + 2
+        labels = torch.repeat_interleave(torch.arange(classes), counts)
+        rng = torch.Generator().manual_seed(0)
+        features = torch.randn(classes, DIM, generator=rng)[labels] + torch.randn(len(labels), DIM, generator=rng)
+        stats = ClassStatistics(DIM)
+        stats.update(features, labels)
+        head = ClassifierHead(torch.randn(classes, DIM, generator=rng), bias=None)
+        table = token_table(stats, head, 2, None, None)
+        assert table is not None
+        assert table.classes == classes
+        assert {len(column) for column in vars(table.columns).values()} == {MOST_COLUMNS}
+        assert len(set(table.columns.ids)) == MOST_COLUMNS
+        ranked = torch.sort(counts, descending=True, stable=True).indices.tolist()
+        assert table.columns.ids[: MOST_COLUMNS // 2] == ranked[: MOST_COLUMNS // 2]
+        assert table.columns.ids[-1] == ranked[-1]
+        assert len(json.dumps(vars(table.columns))) < 250_000
+
+    def test_fewer_than_two_classes_have_no_table(self) -> None:
+        data = sample(10)
+        assert token_table(data.stats, data.head, 1000, None, None) is None
+
+    def test_classes_that_cannot_be_told_apart_have_no_rank(self) -> None:
+        """Two classes with one mean: nothing lies between them, so variability is undefined, and nothing breaks."""
+        stats = ClassStatistics(2)
+        stats.update(torch.tensor([[1.0, 0.0], [-1.0, 0.0]] * 6), torch.tensor([0, 0, 1, 1] * 3))
+        table = token_table(stats, ClassifierHead(torch.eye(2), bias=None), 2, None, None)
+        assert table is not None
+        assert all(math.isnan(value) for value in table.columns.variability)
+        assert table.most_collapsed == table.least_collapsed == []

@@ -1,0 +1,58 @@
+"""NC1: what small samples do to the plain and the corrected forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nc_hf import compute_metrics
+from tests.reference.noisy_classes import statistics
+
+# -- Small samples: K = 300 classes in D = 64 with as much variance within a class as between classes, n tokens each.
+# n: (k = 1, k = 2), the plain plug-in over the truth, from one draw to two digits. Draws scatter by .006, so that the
+# mean of several may be off the table by twice this and its rounding.
+PLUG_IN = {2: (0.33, 0.22), 3: (0.49, 0.36), 5: (0.67, 0.56), 10: (0.81, 0.74), 30: (0.93, 0.90), 100: (0.98, 0.97)}
+
+
+def small_sample(seed: int, n: int) -> dict[str, float]:
+    """Values over truth: CDNV as METRICS.md corrects it, plain with k = 1 and k = 2, and the trace ratio."""
+    K, D = 300, 64
+    rng = np.random.default_rng(seed)
+    means = rng.normal(size=(K, D))
+    labels = np.repeat(np.arange(K), n)
+    stats = statistics(means[labels] + rng.normal(size=(K * n, D)), labels)
+    values = compute_metrics(stats, preset=["nc1_cdnv", "nc1_cdnv_paper", "nc1_trace_ratio"], min_count=2)
+    first, second = np.triu_indices(K, 1)
+    true_d2 = ((means[first] - means[second]) ** 2).sum(axis=1)
+    seen, var = stats.means.numpy(), (stats.scatter / stats.counts).numpy()
+    plain = (var[first] + var[second]) / (2 * ((seen[first] - seen[second]) ** 2).sum(axis=1))
+    centred = means - means.mean(axis=0)
+    return {
+        "corrected": values["nc1_cdnv"] / (D / true_d2).mean(),
+        "plain": plain.mean() / (D / true_d2).mean(),
+        "plain, k = 2": values["nc1_cdnv_paper"] / (D / true_d2**2).mean(),
+        "trace ratio": values["nc1_trace_ratio"] / (D / (centred**2).sum(axis=1).mean()),
+    }
+
+
+def small_samples(n: int) -> dict[str, float]:
+    draws = [small_sample(seed, n) for seed in range(max(2, 12 // n))]
+    return {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+
+
+@pytest.mark.parametrize("n", PLUG_IN)
+def test_small_samples_shrink_the_plain_cdnv_as_tabulated(n: int) -> None:
+    ratios = small_samples(n)
+    assert ratios["plain"] == pytest.approx(PLUG_IN[n][0], abs=0.017)
+    assert ratios["plain, k = 2"] == pytest.approx(PLUG_IN[n][1], abs=0.017)
+
+
+@pytest.mark.parametrize(("n", "excess"), [(3, 0.04), (5, 0.025), (10, 0.015), (30, 0.01), (100, 0.01)])
+def test_small_samples_leave_the_corrected_forms_at_the_truth(n: int, excess: float) -> None:
+    """A distance without bias still has noise, and the mean of its reciprocal lies above: by 3 % at n = 3, 0.5 % at 10.
+
+    The trace ratio divides means, not pairs, and has none of it.
+    """
+    ratios = small_samples(n)
+    assert ratios["corrected"] == pytest.approx(1, abs=excess)
+    assert ratios["trace ratio"] == pytest.approx(1, abs=0.01)
