@@ -1,0 +1,75 @@
+"""Data is light: metrics as data, records of a report and the command line load nothing that computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.paths import REFERENCES
+
+COMPUTING = frozenset(
+    {"torch", "transformers", "accelerate", "datasets", "numpy", "scipy", "pandas", "matplotlib", "numba", "gradio"}
+)
+SHOWING = frozenset({"rich", "typer"})
+
+REPORT = REFERENCES / "report_3.json"
+COMMAND = """
+import sys
+from nc_hf.cli import main
+sys.argv = ["nc-hf", {}]
+try:
+    main()
+except SystemExit as left:
+    assert not left.code, left.code
+"""
+
+
+def check_light(program: str, heavy: frozenset[str]) -> None:
+    """Run a program in a Python of its own and refuse what it has then loaded of ``heavy``."""
+    looking = f"{program}\nimport sys\nprint()\nprint(*sorted({set(heavy)!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", looking], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.splitlines()[-1]
+    assert not loaded, f"this loads {loaded}"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import nc_hf",
+        "from nc_hf.report import Report",
+        "from nc_hf import Report, Trajectory, METRICS, PRESETS",
+        "from nc_hf.report import MetricValue, compare",
+        "import nc_hf.metrics.table",
+        "from nc_hf.metrics import METRICS",
+        "import nc_hf.hub",
+        f"from nc_hf import Report\nreport = Report.load({str(REPORT)!r})\nreport.to_markdown(), report.to_csv()",
+    ],
+)
+def test_data_loads_neither_what_computes_nor_what_shows(program: str) -> None:
+    check_light(program, COMPUTING | SHOWING)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["compare", "--help"], ["compare", str(REPORT), str(REPORT)]]
+)
+def test_command_that_measures_nothing_loads_nothing_that_computes(arguments: list[str]) -> None:
+    check_light(COMMAND.format(", ".join(map(repr, arguments))), COMPUTING)
+
+
+@pytest.mark.parametrize("heavy", ["numpy", "rich", "torch"])
+def test_what_is_heavy_is_found(heavy: str) -> None:
+    with pytest.raises(AssertionError, match=rf"this loads .*\b{heavy}\b"):
+        check_light(f"from nc_hf.report import Report\nimport {heavy}", COMPUTING | SHOWING)
+
+
+def test_what_is_loaded_by_another_import_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"this loads .*\btorch\b"):
+        check_light("from nc_hf import ClassStatistics", COMPUTING)
+
+
+def test_program_that_fails_is_not_light() -> None:
+    with pytest.raises(AssertionError, match="ModuleNotFoundError"):
+        check_light("import nc_hf.no_such_module", COMPUTING)
