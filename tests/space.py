@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nc_hf.space.request import Request, parse_request
+from nc_hf.space.settings import Settings
 from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
@@ -21,7 +23,7 @@ from tests.paths import ROOT
 
 STORIES = "karpathy/stories260K"
 START_SECONDS = 280
-
+LIMIT = 1_000_000
 
 ZERO_GPU = '''
 """The Hub's module of this name, as far as visitors notice it: what crosses to the process with the GPU is pickled, and
@@ -152,6 +154,19 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     running = Space(tmp_path_factory.mktemp("space"), STAND_IN)
     yield running
     running.close()
+
+
+def request_for(
+    model: str = "a/b", revision: str = "", corpus: str = "builtin", text: str = "", **other: object
+) -> Request:
+    """A request as a visitor writes it; ``other`` may be ``max_tokens`` and ``preset``."""
+    budget, preset = other.get("max_tokens", 2_000), other.get("preset", "core")
+    return parse_request(model, revision, corpus, text, budget, preset, limit=LIMIT)  # type: ignore[arg-type]
+
+
+def settings_in(folder: Path) -> Settings:
+    """An owner's settings, for results in a folder."""
+    return Settings(folder, None, LIMIT, max_bytes=10**9, cache_bytes=10**9, max_waiting=8)
 
 
 def start_on_zero_gpu(folder: Path, **environment: str) -> Space:

@@ -1,4 +1,4 @@
-"""A verdict in words, by rules that are written down here and on the page.
+"""A verdict in words on the values of a report, by rules that are written down here.
 
 Each finding holds one value against a limit that means something by itself: a scatter as large as the spread (1), the
 spread of random directions (1), half and nine tenths of a share. A value within two standard errors of a limit is
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from nc_hf.report import MetricValue, Report
 from nc_hf.report.words import number
+
+if TYPE_CHECKING:
+    from nc_hf.report.record import MetricValue
+    from nc_hf.report.report import Report
 
 Level = Literal["strong", "partial", "slight", "none", "unknown"]
 
@@ -34,7 +37,7 @@ FEW_TOKENS, FEW_CLASSES, LITTLE_COVERAGE = 20_000, 100, 0.9
 
 @dataclass(frozen=True)
 class Finding:
-    """One question a student may ask, with its answer.
+    """One question that a reader may ask, with its answer.
 
     Attributes:
         question: in plain words.
@@ -64,6 +67,16 @@ class Verdict:
     headline: str
     findings: tuple[Finding, ...]
     cautions: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The level in words."""
+        return HEADLINES[self.level]
+
+    @property
+    def basis(self) -> str:
+        """What the level rests on, as a sentence."""
+        return self.headline.removeprefix(self.title).lstrip(",: ").capitalize()
 
 
 def verdict(report: Report) -> Verdict:

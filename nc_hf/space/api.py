@@ -1,6 +1,6 @@
 """The actions by name, for ``gradio_client`` and as MCP tools: typed arguments, JSON answers.
 
-What measures is imported by the functions that need it (see `office`).
+What measures is imported when it is first needed (see `LazyService`).
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from nc_hf.errors import InputError
+from nc_hf.report import Report
 from nc_hf.runtime.progress import Progress
+from nc_hf.space.exports import Figure, Form, as_png, as_text
 from nc_hf.space.html import sentence
-from nc_hf.space.lazy import Office
-from nc_hf.space.limits import DEFAULT_TOKENS, Figure, Form, check_texts
-from nc_hf.space.queue import Waiting
-from nc_hf.space.tickets import Tickets
+from nc_hf.space.lazy import LazyService
+from nc_hf.space.queue import Jobs, Waiting
+from nc_hf.space.settings import DEFAULT_TOKENS, check_texts
+from nc_hf.space.upload import check_size
 
 if TYPE_CHECKING:
-    from nc_hf.report import Report
-    from nc_hf.space.service import Answer
-    from nc_hf.space.store import Kept
+    from nc_hf.space.service import Result
+    from nc_hf.space.store import StoredResult
 
 
 class Api:
     """The named functions; each raises ``gr.Error`` with a sentence on what to do."""
 
-    def __init__(self, office: Office) -> None:
-        """Answer from this office's desk."""
-        self._office = office
-        self._tickets = Tickets()
+    def __init__(self, service: LazyService) -> None:
+        """Begin without a job."""
+        self._service = service
+        self._jobs = Jobs()
 
     def register(self) -> None:
         """Give every action its name, within a ``gr.Blocks``."""
@@ -59,7 +60,7 @@ class Api:
         Returns:
             Up to eight ids.
         """
-        from nc_hf.space.suggestions import suggest_models
+        from nc_hf.space.request import suggest_models
 
         with _told_to_visitors(text=text):
             return suggest_models(text)
@@ -73,7 +74,7 @@ class Api:
         Returns:
             Names of revisions.
         """
-        from nc_hf.space.suggestions import suggest_revisions
+        from nc_hf.space.request import suggest_revisions
 
         with _told_to_visitors(model=model):
             return suggest_revisions(model)
@@ -86,12 +87,12 @@ class Api:
         text: str = "",
         max_tokens: int = DEFAULT_TOKENS,
         preset: str = "core",
-        ticket: str = "",
+        job: str = "",
         oauth_token: gr.OAuthToken | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Measure the neural collapse of a causal language model on a text.
 
-        A question that was asked before is answered at once.
+        What was measured before is answered at once.
 
         Args:
             model: id on the Hub, such as "EleutherAI/pythia-70m", or the address of its page.
@@ -100,29 +101,30 @@ class Api:
             text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
             max_tokens: tokens to read at the most, 1,000 or more.
             preset: "core", "paper" or "full".
-            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
+            job: an id of 16 or more random characters, by which `cancel` can end this; may stay empty.
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
             First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
         """
-        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
-            question = self._office.desk().question(model, revision, corpus, text, max_tokens, preset)
-            for step in self._office.desk().answer(question, token(oauth_token)):
-                held.check()
+        with _told_to_visitors(job=job), self._jobs.running(job) as running:
+            service = self._service.get()
+            request = service.request(model, revision, corpus, text, max_tokens, preset)
+            for step in service.run(request, token(oauth_token)):
+                running.check()
                 yield _step(step)
 
-    def cancel(self, ticket: str) -> bool:
-        """Call a running measurement or comparison off.
+    def cancel(self, job: str) -> bool:
+        """Cancel a running measurement or comparison.
 
         Args:
-            ticket: that `measure` or `compare` was called with.
+            job: the id that `measure` or `compare` was called with.
 
         Returns:
-            Whether something with this ticket was under way.
+            Whether a job with this id was under way.
         """
-        with _told_to_visitors(ticket=ticket):
-            return self._tickets.call_off(ticket)
+        with _told_to_visitors(job=job):
+            return self._jobs.cancel(job)
 
     def compare(
         self,
@@ -131,7 +133,7 @@ class Api:
         max_tokens: int = DEFAULT_TOKENS,
         preset: str = "core",
         text: str = "",
-        ticket: str = "",
+        job: str = "",
         oauth_token: gr.OAuthToken | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Compare two to six models or revisions on the same text.
@@ -142,7 +144,7 @@ class Api:
             max_tokens: tokens to read at the most, 1,000 or more.
             preset: "core", "paper" or "full".
             text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
-            ticket: 16 or more random characters by which `cancel` can call this off; may stay empty.
+            job: an id of 16 or more random characters, by which `cancel` can end this; may stay empty.
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
@@ -150,13 +152,14 @@ class Api:
         """
         from nc_hf.space.service import side_by_side
 
-        with _told_to_visitors(ticket=ticket), self._tickets.held(ticket) as held:
+        with _told_to_visitors(job=job), self._jobs.running(job) as running:
             reports = []
-            for question in self._office.desk().compared(models, corpus, text, max_tokens, preset):
-                for step in self._office.desk().answer(question, token(oauth_token)):
-                    held.check()
+            service = self._service.get()
+            for request in service.requests(models, corpus, text, max_tokens, preset):
+                for step in service.run(request, token(oauth_token)):
+                    running.check()
                     if isinstance(step, Waiting | Progress):
-                        yield {"model": question.name, **_step(step)}
+                        yield {"model": request.name, **_step(step)}
                     else:
                         reports.append(step.report)
             yield side_by_side(reports).to_dict()
@@ -171,7 +174,8 @@ class Api:
             The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
         """
         with _told_to_visitors(model=model):
-            found = [kept for kept in self._office.desk().store.all() if model.lower() in kept.question.model.lower()]
+            stored = self._service.get().store.all()
+            found = [kept for kept in stored if model.lower() in kept.request.model.lower()]
             return [_listed(kept) for kept in found]
 
     def open_result(self, key: str) -> dict[str, Any]:
@@ -185,7 +189,7 @@ class Api:
         """
         with _told_to_visitors(key=key):
             kept = self._kept(key)
-            return _step(self._office.desk().read(kept, kept.question))
+            return _step(self._service.get().read(kept, kept.request))
 
     def figure(self, key: str, name: Figure = "variability") -> str:
         """Draw a result that is kept.
@@ -197,8 +201,6 @@ class Api:
         Returns:
             A PNG as a data URL.
         """
-        from nc_hf.space.exports import as_png
-
         with _told_to_visitors(key=key, name=name):
             drawn = as_png(self._kept(key).report, [name])
         return "data:image/png;base64," + base64.b64encode(drawn).decode()
@@ -214,20 +216,18 @@ class Api:
         Returns:
             The content of the file.
         """
-        from nc_hf.space.exports import as_text
-
         with _told_to_visitors(key=key, form=form, report=report):
             if bool(key) == bool(report):
                 raise InputError("One result is exported: pass the key of a kept one, or a report.")
             return as_text(_read_report(report) if report else self._kept(key).report, form)
 
-    def _kept(self, key: str) -> Kept:
+    def _kept(self, key: str) -> StoredResult:
         """Return a result.
 
         Raises:
             InputError: none is kept under this key.
         """
-        kept = self._office.desk().store.find(key)
+        kept = self._service.get().store.find(key)
         if kept is None:
             raise InputError("No result is kept under this key: ask `results` for the keys.")
         return kept
@@ -254,9 +254,6 @@ def _read_report(text: str) -> Report:
         CorpusError: it is too long.
         FileError: it is none.
     """
-    from nc_hf.report import Report
-    from nc_hf.space.request import check_size
-
     check_size("report", len(text.encode(errors="replace")))
     try:
         document = json.loads(text)
@@ -270,15 +267,14 @@ def token(oauth_token: gr.OAuthToken | None) -> str | bool:
     return oauth_token.token if oauth_token is not None else False
 
 
-def _listed(kept: Kept) -> dict[str, Any]:
+def _listed(kept: StoredResult) -> dict[str, Any]:
     """Return a kept result as an entry of a list."""
-    about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
     report = kept.report
     outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
-    return {"key": kept.key, **about, **outcome}
+    return {"key": kept.key, **kept.request.to_dict(), **outcome}
 
 
-def _step(step: Waiting | Progress | Answer) -> dict[str, Any]:
+def _step(step: Waiting | Progress | Result) -> dict[str, Any]:
     """Return a step as JSON."""
     if isinstance(step, Waiting):
         return {"stage": "waiting", "ahead": step.ahead}
@@ -289,6 +285,6 @@ def _step(step: Waiting | Progress | Answer) -> dict[str, Any]:
         "key": step.key,
         "kept": step.kept,
         "verdict": asdict(step.verdict),
-        "places": {name: asdict(place) for name, place in step.places.items()},
+        "places": {name: asdict(rank) for name, rank in step.ranks.items()},
         "report": step.report.to_dict(),
     }

@@ -7,22 +7,24 @@ from typing import Any
 
 import gradio as gr
 
+from nc_hf.report.html import html_comparison
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
-from nc_hf.space.controls import chosen, text_controls
+from nc_hf.space.charts import STRATA, comparison_frame, overlay_frame
+from nc_hf.space.controls import QUICK, SLOW, JobControls, chosen, text_controls
+from nc_hf.space.exports import comparison_links
 from nc_hf.space.html import progress, sentence
-from nc_hf.space.lazy import Office
-from nc_hf.space.limits import MAX_COMPARED
+from nc_hf.space.lazy import LazyService
 from nc_hf.space.queue import Waiting
-from nc_hf.space.run_controls import QUICK, SLOW, RunControls
+from nc_hf.space.settings import MAX_COMPARED
 
 
 class CompareTab:
     """Controls, progress and comparison."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, service: LazyService) -> None:
         """Lay the tab out and wire it; within a ``gr.Tab``."""
-        self._office = office
+        self._service = service
         self.models = gr.Textbox(
             lines=3,
             label="Models",
@@ -30,9 +32,9 @@ class CompareTab:
             info=f"Two to {MAX_COMPARED}, one a line; a revision after @",
             elem_id="models",
         )
-        self.text = text_controls("compare", office.settings.max_tokens)
-        self.run = RunControls("Compare", prefix="compare-", result="comparison")
-        with self.run.result:
+        self.text = text_controls("compare", service.settings.max_tokens)
+        self.job = JobControls("Compare", prefix="compare-", result="comparison")
+        with self.job.result:
             self.downloads = gr.HTML(elem_id="compare-downloads")
             self.table = gr.HTML(elem_id="compare-table")
             self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
@@ -63,10 +65,10 @@ class CompareTab:
 
     def _wire(self) -> None:
         shown = [
-            *self.run.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
+            *self.job.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
         ]  # fmt: skip
-        work = self.run.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
-        self.run.cancel(work)
+        started = self.job.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
+        self.job.cancel(started)
         self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
 
     def _compare(
@@ -82,33 +84,31 @@ class CompareTab:
         """Measure one after another, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
-            questions = self._office.desk().compared((models or "").splitlines(), named, own, budget, preset)
+            service = self._service.get()
+            requests = service.requests((models or "").splitlines(), named, own, budget, preset)
             reports = []
-            for number, question in enumerate(questions, start=1):
-                prefix = f"{number} of {len(questions)}, {question.name}: "
-                for step in self._office.desk().answer(question, token(oauth_token)):
+            for number, request in enumerate(requests, start=1):
+                prefix = f"{number} of {len(requests)}, {request.name}: "
+                for step in service.run(request, token(oauth_token)):
                     if isinstance(step, Waiting | Progress):
-                        yield self.run.running(progress(step, prefix))
+                        yield self.job.running(progress(step, prefix))
                     else:
                         reports.append(step.report)
             yield self._done(reports)
         except Exception as fault:
-            yield self.run.failed(sentence(fault))
+            yield self.job.failed(sentence(fault))
 
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
-        from nc_hf.space.charts import STRATA, overlay_frame
-        from nc_hf.space.exports import comparison_links
         from nc_hf.space.service import side_by_side
-        from nc_hf.space.tables import comparison_table
 
         comparison = side_by_side(reports)
         first = comparison.metrics[0].name
         strata = overlay_frame(reports, comparison.names)
         bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))
         return {
-            **self.run.done(),
+            **self.job.done(),
             self.downloads: comparison_links(comparison),
-            self.table: comparison_table(comparison),
+            self.table: html_comparison(comparison),
             self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
             self.bars: _bars(comparison, first),
             self.strata: gr.LinePlot(strata, sort=bins),
@@ -121,8 +121,6 @@ class CompareTab:
 
 def _bars(comparison: Any, metric: str) -> gr.BarPlot:
     """Return the bars of one metric; bars begin at zero, or their lengths would mislead."""
-    from nc_hf.space.charts import comparison_frame
-
     frame = comparison_frame(comparison, metric)
     limits = [min(0.0, frame["value"].min()) * 1.05, max(0.0, frame["value"].max()) * 1.05]
     return gr.BarPlot(frame, title=metric, y_title=" ", y_lim=limits)

@@ -1,15 +1,18 @@
-"""The controls that the tabs share: which text, how many tokens, which metrics."""
+"""The controls that the tabs share: which text, how many tokens, which metrics; and a job's buttons and status line."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from nc_hf.errors import CorpusError
 from nc_hf.space.html import message
-from nc_hf.space.limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
+from nc_hf.space.settings import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
+from nc_hf.space.upload import documents, read_upload
 
 DATASET = "dataset"
 CORPORA = [
@@ -20,6 +23,14 @@ CORPORA = [
 ]
 PRESETS = [("Core", "core"), ("As published", "paper"), ("Everything", "full")]
 _UPLOAD_SECONDS = 3600
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+QUICK: dict[str, Any] = {**QUIET, "concurrency_id": "quick", "concurrency_limit": 8}
+# The button is disabled while it works; "once" would also ignore the first press after a cancel.
+SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 16, "trigger_mode": "multiple"}
+_SETTLED_SECONDS = 1.5
+_IDLE = (gr.update(interactive=True), gr.update(visible=False))
+"""Of the buttons that start and cancel."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +95,15 @@ def text_controls(prefix: str, limit: int) -> TextControls:
         lambda kind: (gr.update(visible=kind == DATASET), gr.update(visible=kind == UPLOAD)),
         corpus,
         [dataset, own],
-        show_progress="hidden",
-        api_visibility="private",
         queue=False,
+        **QUIET,
     )
-    upload.upload(take_upload, upload, [text, noted], show_progress="hidden", api_visibility="private", queue=False)
+    upload.upload(take_upload, upload, [text, noted], queue=False, **QUIET)
     return TextControls(corpus, dataset, text, budget, preset)
 
 
 def take_upload(path: str) -> tuple[str, str]:
     """Read an uploaded file into the visitor's session and remove it from the disk at once."""
-    from nc_hf.space.request import documents, read_upload
-
     file = Path(path)
     try:
         text = read_upload(file.read_bytes())
@@ -112,3 +120,66 @@ def chosen(corpus: str, dataset: str, text: str) -> tuple[str, str]:
     if corpus == DATASET:
         return f"hub:{(dataset or '').strip()}", ""
     return corpus, text if corpus == UPLOAD else ""
+
+
+class JobControls:
+    """A button that starts, one that cancels, a status line, and below them the column of results.
+
+    Args:
+        verb: on the button that starts.
+        prefix: of the elements' ids.
+        result: id of the column, which the tab fills: ``with controls.result:``.
+    """
+
+    def __init__(self, verb: str, prefix: str, result: str) -> None:
+        """Lay them out, the column hidden; within a ``gr.Tab``."""
+        with gr.Row():
+            self.start = gr.Button(verb, variant="primary", elem_id=f"{prefix}start", scale=0, min_width=160)
+            self.stop = gr.Button(
+                "Cancel", variant="stop", elem_id=f"{prefix}stop", scale=0, min_width=120, visible=False
+            )
+        self.status = gr.HTML(elem_id=f"{prefix}status")
+        self.result = gr.Column(visible=False, elem_id=result)
+
+    @property
+    def outputs(self) -> list[gr.components.Component | gr.Column]:
+        """What the updates below change."""
+        return [self.status, self.start, self.stop, self.result]
+
+    def cancel(self, job: Any) -> None:
+        """Let the second button cancel the job that an event started."""
+        cancelled = self.stop.click(
+            lambda: (message("Cancelled.", "note"), *_IDLE),
+            None,
+            [self.status, self.start, self.stop],
+            cancels=[job],
+            queue=False,
+            **QUIET,
+        )
+        # A last step of the job that was on its way to the page may come after this, and disable the button for good.
+        cancelled.then(_after_the_last_step, None, [self.start, self.stop], queue=False, **QUIET)
+
+    def running(self, status: str) -> dict[Any, Any]:
+        """Show how far it is, as HTML."""
+        return self._shown(status, running=True, result=False)
+
+    def done(self) -> dict[Any, Any]:
+        """Show the result."""
+        return self._shown("", running=False, result=True)
+
+    def failed(self, why: str) -> dict[Any, Any]:
+        """Show why there is no result."""
+        return self._shown(message(why), running=False, result=False)
+
+    def _shown(self, status: str, *, running: bool, result: bool) -> dict[Any, Any]:
+        return {
+            self.status: status,
+            self.start: gr.update(interactive=not running),
+            self.stop: gr.update(visible=running),
+            self.result: gr.update(visible=result),
+        }
+
+
+async def _after_the_last_step() -> tuple[Any, ...]:
+    await asyncio.sleep(_SETTLED_SECONDS)
+    return _IDLE

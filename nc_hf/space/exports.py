@@ -10,11 +10,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from html import escape
+from typing import Literal, get_args
 
 from nc_hf.errors import InputError
 from nc_hf.report import Comparison, Report
-from nc_hf.space.limits import FIGURES, Figure, Form
 
+Form = Literal["json", "markdown", "csv"]
+Figure = Literal["variability", "agreement", "norms", "cosines"]
+FIGURES: tuple[Figure, ...] = get_args(Figure)
 ENDINGS: Mapping[Form, tuple[str, str, str]] = {
     "json": ("JSON", "json", "application/json"),
     "markdown": ("Markdown", "md", "text/markdown"),

@@ -1,4 +1,4 @@
-"""The desk, opened when first asked for: the page stands before torch and transformers are loaded."""
+"""The service, made when it is first asked for: the page is served before torch and transformers are loaded."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 from nc_hf.space.settings import Settings
 
 if TYPE_CHECKING:
-    from nc_hf.space.service import Desk
+    from nc_hf.space.service import Service
 
 
-class Office:
-    """Opens the desk once."""
+class LazyService:
+    """Makes the service once."""
 
     def __init__(self, settings: Settings) -> None:
         """Keep the settings."""
         self.settings = settings
-        self._desk: Desk | None = None
-        self._opening = threading.Lock()
+        self._service: Service | None = None
+        self._lock = threading.Lock()
 
-    def desk(self) -> Desk:
-        """Return the desk; the first call loads what measures."""
-        with self._opening:
-            if self._desk is None:
-                from nc_hf.space.service import Desk
+    def get(self) -> Service:
+        """Return the service; the first call loads what measures."""
+        with self._lock:
+            if self._service is None:
+                from nc_hf.space.service import Service
 
-                self._desk = Desk(self.settings)
-            return self._desk
+                self._service = Service(self.settings)
+            return self._service
 
-    def warm(self) -> None:
-        """Open the desk beside the page, so that the first question need not wait for it."""
-        threading.Thread(target=self.desk, daemon=True, name="warming").start()
+    def load(self) -> None:
+        """Make the service in the background, so that the first request need not wait for it."""
+        threading.Thread(target=self.get, daemon=True, name="loading the service").start()

@@ -1,4 +1,4 @@
-"""The tab that measures one model. What measures is imported by the functions that need it (see `office`)."""
+"""The tab that measures one model."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from nc_hf.errors import NCError
+from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
-from nc_hf.space.controls import DATASET, chosen, text_controls
-from nc_hf.space.html import message, progress, sentence
-from nc_hf.space.lazy import Office
-from nc_hf.space.limits import DEFAULT_TOKENS, UPLOAD
+from nc_hf.space.charts import STRATA, strata_frame, token_frame
+from nc_hf.space.controls import DATASET, QUICK, SLOW, JobControls, chosen, text_controls
+from nc_hf.space.exports import download_links
+from nc_hf.space.html import message, metric_table, progress, sentence, verdict_card
+from nc_hf.space.lazy import LazyService
 from nc_hf.space.queue import Waiting
-from nc_hf.space.run_controls import QUICK, SLOW, RunControls
+from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 
 if TYPE_CHECKING:
-    from nc_hf.space.service import Answer
+    from nc_hf.space.request import Request
+    from nc_hf.space.service import Result
 
 # The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
 _SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link);
@@ -30,9 +33,9 @@ _MOST_REVISIONS = 200
 class MeasureTab:
     """Controls, progress and result."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, service: LazyService) -> None:
         """Lay the tab out and wire it; within a ``gr.Tab``."""
-        self._office = office
+        self._service = service
         self._lay_out_controls()
         self._lay_out_result()
         self._wire()
@@ -59,11 +62,11 @@ class MeasureTab:
                 min_width=200,
                 info="Branch, tag, commit; or empty",
             )
-        self.text = text_controls("measure", self._office.settings.max_tokens)
-        self.run = RunControls("Measure", prefix="", result="result")
+        self.text = text_controls("measure", self._service.settings.max_tokens)
+        self.job = JobControls("Measure", prefix="", result="result")
 
     def _lay_out_result(self) -> None:
-        with self.run.result:
+        with self.job.result:
             self.verdict = gr.HTML(elem_id="verdict")
             self.downloads = gr.HTML(elem_id="downloads")
             self.metrics = gr.HTML(elem_id="metrics")
@@ -118,13 +121,13 @@ class MeasureTab:
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
         self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        self.answer = gr.State(None)
+        self.report = gr.State(None)
 
     @property
     def _shown(self) -> list[gr.components.Component | gr.Column]:
         return [
-            *self.run.outputs, self.verdict, self.downloads, self.metrics, self.scatter, self.agreement,
-            self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances, self.link, self.answer,
+            *self.job.outputs, self.verdict, self.downloads, self.metrics, self.scatter, self.agreement,
+            self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances, self.link, self.report,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -132,24 +135,24 @@ class MeasureTab:
         self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
         asked = [self.model, self.revision, *self.text.inputs]
-        work = self.run.start.click(self._measure, asked, self._shown, **SLOW)
-        work.then(self._figure, self.answer, self.downloads, **QUICK)
-        self.run.cancel(work)
+        started = self.job.start.click(self._measure, asked, self._shown, **SLOW)
+        started.then(self._figure, self.report, self.downloads, **QUICK)
+        self.job.cancel(started)
         self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
         controls = [self.model, self.revision, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
         followed = page.load(self._follow, None, [*controls, *self._shown], **QUICK)
-        followed.then(self._figure, self.answer, self.downloads, **QUICK)
+        followed.then(self._figure, self.report, self.downloads, **QUICK)
 
     def _suggest(self, typed: str) -> Any:
-        from nc_hf.space.suggestions import suggest_models
+        from nc_hf.space.request import suggest_models
 
         return gr.update(choices=suggest_models(typed))
 
     def _revisions(self, model: str | None) -> Any:
-        from nc_hf.space.suggestions import suggest_revisions
+        from nc_hf.space.request import suggest_revisions
 
         return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
 
@@ -167,74 +170,69 @@ class MeasureTab:
         """Measure, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
-            question = self._office.desk().question(model or "", revision or "", named, own, budget, preset)
-            yield self.run.running(message("Asking the Hub which commit is meant …", "note"))
-            for step in self._office.desk().answer(question, token(oauth_token)):
-                yield self.run.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
+            service = self._service.get()
+            request = service.request(model or "", revision or "", named, own, budget, preset)
+            yield self.job.running(message("Asking the Hub which commit is meant …", "note"))
+            for step in service.run(request, token(oauth_token)):
+                yield self.job.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
         except Exception as fault:
             yield self._failed(sentence(fault))
 
-    def _follow(self, request: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
-        asked = {name: str(value)[:500] for name, value in dict(request.query_params).items()}
+    def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
+        asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
         if "model" not in asked:
-            return {self.run.status: ""}
+            return {self.job.status: ""}
         corpus = asked.get("corpus", "tinystories")
         tokens, preset = asked.get("tokens", ""), asked.get("preset", "core")
         try:
-            question = self._office.desk().question(
+            request = self._service.get().request(
                 asked["model"], asked.get("revision", ""), corpus, "",
                 int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset,
             )  # fmt: skip
-            controls = self._filled(question.model, question.revision, question.corpus, question.max_tokens, preset)
+            controls = self._filled(request)
         except NCError as fault:
             return self._failed(sentence(fault))
         try:
-            answer = self._office.desk().find(question, token(oauth_token))
+            result = self._service.get().find(request, token(oauth_token))
         except Exception as fault:
             return controls | self._failed(sentence(fault))
-        if answer is not None:
-            return controls | self._done(answer)
-        return controls | {self.run.status: message("This has not been measured yet: press Measure to begin.", "note")}
+        if result is not None:
+            return controls | self._done(result)
+        return controls | {self.job.status: message("This has not been measured yet: press Measure to begin.", "note")}
 
-    def _filled(self, model: str, revision: str | None, corpus: str, tokens: int, preset: str) -> dict[Any, Any]:
-        kind = DATASET if corpus.startswith("hub:") else corpus
-        dataset = corpus.removeprefix("hub:") if kind == DATASET else ""
+    def _filled(self, request: Request) -> dict[Any, Any]:
+        kind = DATASET if request.corpus.startswith("hub:") else request.corpus
+        dataset = request.corpus.removeprefix("hub:") if kind == DATASET else ""
         return {
-            self.model: model,
-            self.revision: revision,
+            self.model: request.model,
+            self.revision: request.revision,
             self.text.corpus: kind,
             self.text.dataset: gr.update(value=dataset, visible=kind == DATASET),
-            self.text.budget: tokens,
-            self.text.preset: preset,
+            self.text.budget: request.max_tokens,
+            self.text.preset: request.preset,
         }
 
     def _failed(self, why: str) -> dict[Any, Any]:
-        return {**self.run.failed(why), self.answer: None}
+        return {**self.job.failed(why), self.report: None}
 
-    def _done(self, answer: Answer) -> dict[Any, Any]:
-        from nc_hf.space.charts import STRATA, strata_frame, token_frame
-        from nc_hf.space.exports import download_links
-        from nc_hf.space.tables import circumstance_table, metric_table, token_tables, verdict_card
-
-        report = answer.report
+    def _done(self, result: Result) -> dict[Any, Any]:
+        report = result.report
         strata, tokens = strata_frame(report), token_frame(report)
         bins = list(strata[STRATA[0]])
         return {
-            **self.run.done(),
-            self.verdict: verdict_card(answer),
+            **self.job.done(),
+            self.verdict: verdict_card(result),
             self.downloads: download_links(report, figure=False),
-            self.metrics: metric_table(answer),
+            self.metrics: metric_table(result),
             self.scatter: gr.LinePlot(strata, sort=bins),
             self.agreement: gr.LinePlot(strata, sort=bins),
             self.tokens_scatter: tokens,
             self.tokens_duality: tokens,
-            self.tokens: token_tables(report),
-            self.circumstances: circumstance_table(report),
-            self.link: "" if answer.question.corpus == UPLOAD else answer.question.link,
-            self.answer: report,
+            self.tokens: html_tokens(report),
+            self.circumstances: html_circumstances(report),
+            self.link: "" if result.request.corpus == UPLOAD else result.request.link,
+            self.report: report,
         }
 
     def _figure(self, report: Any) -> str:
-        from nc_hf.space.exports import download_links
-
         return "" if report is None else download_links(report, figure=True)

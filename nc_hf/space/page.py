@@ -11,7 +11,9 @@ import gradio as gr
 
 from nc_hf.space.api import Api
 from nc_hf.space.compare_tab import CompareTab
-from nc_hf.space.lazy import Office
+from nc_hf.space.controls import QUICK
+from nc_hf.space.html import result_table
+from nc_hf.space.lazy import LazyService
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
 
@@ -29,14 +31,14 @@ def serve(settings: Settings, **address: Any) -> None:
         settings: of the owner.
         address: for ``gr.Blocks.launch``, such as ``server_port``.
     """
-    office = Office(settings)
-    page = build(office)
+    service = LazyService(settings)
+    page = build(service)
     page.launch(prevent_thread_lock=True, **launch_options(), **address)
-    office.warm()
+    service.load()
     page.block_thread()
 
 
-def build(office: Office) -> gr.Blocks:
+def build(service: LazyService) -> gr.Blocks:
     """Make the page, with its API."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Row(equal_height=True):
@@ -48,32 +50,27 @@ def build(office: Office) -> gr.Blocks:
                 gr.LoginButton("Log in for gated models", size="sm", scale=0, min_width=220, elem_id="login")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
-                measuring = MeasureTab(office)
+                measuring = MeasureTab(service)
             with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                CompareTab(office)
+                CompareTab(service)
             with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as earlier:
                 listed = gr.HTML(elem_id="earlier-results")
             with gr.Tab("Read", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
         earlier.select(
-            partial(_earlier_results, office),
+            partial(_earlier_results, service),
             None,
             listed,
-            show_progress="hidden",
-            api_visibility="private",
-            concurrency_id="quick",
-            concurrency_limit=8,
+            **QUICK,
         )
         measuring.follow_links(page)
-        Api(office).register()
+        Api(service).register()
     page.queue(max_size=64, api_open=True)
     return page
 
 
-def _earlier_results(office: Office) -> str:
-    from nc_hf.space.tables import result_table
-
-    return result_table(office.desk().store.all()[:_SHOWN])
+def _earlier_results(service: LazyService) -> str:
+    return result_table(service.get().store.all()[:_SHOWN])
 
 
 def theme() -> gr.themes.Base:

@@ -1,26 +1,34 @@
-"""A visitor's question, checked before anything is fetched: a model, a text, a budget, a preset."""
+"""What a visitor asks to be measured, checked before anything is fetched, and the names to choose from while typing."""
 
 from __future__ import annotations
 
-import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from time import monotonic
+from typing import Any
 from urllib.parse import urlencode
+
+from huggingface_hub import HfApi
 
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.spec import CorpusSpec
-from nc_hf.corpus.stories import END_OF_TEXT
-from nc_hf.errors import CorpusError, InputError
-from nc_hf.hub import parse_reference
+from nc_hf.errors import CorpusError, InputError, NCError
+from nc_hf.hub import list_revisions, parse_reference
+from nc_hf.hub.faults import hub_faults
 from nc_hf.metrics import PRESETS
-from nc_hf.space.limits import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD, check_texts
+from nc_hf.space.settings import DEFAULT_TOKENS, MIN_TOKENS, UPLOAD, check_texts
+from nc_hf.space.upload import check_size, documents
 
 _SHOWN_BELOW = 10**15  # a number with more digits says no more to its reader, and may have no end
 _DATASET_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#\s]+/[^/?#\s]+)\S*")
+_SUGGESTED = 8
+_SHORTEST = 2
+_REMEMBERED_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """What shall be measured.
 
     Attributes:
@@ -46,15 +54,19 @@ class Question:
 
     @property
     def link(self) -> str:
-        """The query of a deep link to this question; an upload has none."""
+        """The query of a deep link to this request; an upload has none."""
         entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
         return "?" + urlencode({key: str(value) for key, value in {**entries, "preset": self.preset}.items() if value})
 
     @property
     def repositories(self) -> list[tuple[str, str]]:
-        """Kind and id of what an answer is fetched from: the model, and the data set where there is one."""
+        """Kind and id of what its analysis fetches: the model, and the data set where there is one."""
         dataset = None if self.corpus == UPLOAD else CorpusSpec.parse(self.corpus).dataset
         return [("model", self.model), *([("dataset", dataset)] if dataset else [])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, without the text of an upload."""
+        return {name: value for name, value in asdict(self).items() if name != "text"}
 
     def open(self, token: str | bool) -> Corpus:
         """Open the corpus: an upload is the text at hand, everything else has a name that is no path.
@@ -68,7 +80,9 @@ class Question:
         return open_corpus(self.corpus, allow_local=False, token=token)
 
 
-def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str, *, limit: int) -> Question:
+def parse_request(
+    model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str, *, limit: int
+) -> Request:
     """Check everything that can be checked without the Hub.
 
     Args:
@@ -98,7 +112,7 @@ def ask(model: str, revision: str, corpus: str, text: str, max_tokens: object, p
         raise InputError(
             f"A text comes with the corpus {named[:80]!r}: name the corpus {UPLOAD}, or leave the text out."
         )
-    return Question(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text)
+    return Request(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text)
 
 
 def corpus_name(corpus: str) -> str:
@@ -135,40 +149,34 @@ def budget(max_tokens: object, limit: int) -> int:
     return int(max_tokens)
 
 
-def documents(text: str) -> list[str]:
-    """Part a text at the end-of-text marks, as `nc-hf measure` does with a txt file.
-
-    Raises:
-        CorpusError: there is no text in it.
-    """
-    found = [document for part in text.split(END_OF_TEXT) if (document := part.strip())]
-    if not found:
-        raise CorpusError("The text is empty: choose a file with text in it, or another corpus.")
-    return found
-
-
-def check_size(kind: str, size: int) -> None:
-    """Refuse a text of more bytes than are read.
-
-    Raises:
-        CorpusError: it has.
-    """
-    if size > MAX_TEXT_BYTES:
-        raise CorpusError(f"The {kind} has {size:,} bytes: choose one of {MAX_TEXT_BYTES:,} at the most.")
-
-
-def read_upload(content: bytes) -> str:
-    """Read the bytes of an uploaded text.
-
-    Raises:
-        CorpusError: they are not text in UTF-8, none, or too many.
-    """
-    check_size("file", len(content))
+def suggest_models(text: str) -> list[str]:
+    """Return up to eight public models for what was typed; nothing while the Hub is out of reach."""
+    text = text.strip().partition("@")[0]
+    if not _SHORTEST <= len(text) <= 96 or "://" in text:
+        return []
     try:
-        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
-    except UnicodeDecodeError:
-        raise CorpusError("The file is not text in UTF-8: save it as plain text and choose it again.") from None
-    if "\0" in text:
-        raise CorpusError("The file is binary: choose a plain text file.")
-    documents(text)
-    return text
+        return list(_search(text.lower(), int(monotonic() // _REMEMBERED_SECONDS)))
+    except NCError:  # a suggestion is a convenience: what is wrong is said when the model is measured
+        return []
+
+
+def suggest_revisions(model: str) -> list[str]:
+    """Return the branches and tags of a public model in the order of training; nothing where the Hub gives none.
+
+    A model with hundreds of checkpoints gives all of them.
+    """
+    try:
+        name = parse_reference(model).id
+        return [revision.name for revision in list_revisions(name, token=False)]
+    except NCError:
+        return []
+
+
+@lru_cache(maxsize=512)
+def _search(text: str, period: int) -> tuple[str, ...]:
+    """Ask the Hub; causal language models first, since others cannot be measured."""
+    del period  # lets the answer grow old
+    with hub_faults(text, token=False):
+        found = HfApi(token=False).list_models(search=text, limit=3 * _SUGGESTED, sort="downloads")
+        ids = [model.id for model in found if model.pipeline_tag in (None, "text-generation")]
+    return tuple(ids[:_SUGGESTED])

@@ -1,4 +1,4 @@
-"""Where questions are answered: from what is kept, or by measuring when it is their turn."""
+"""Requests and their results: out of the store, or by an analysis when it is first in the queue."""
 
 from __future__ import annotations
 
@@ -11,99 +11,96 @@ from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.report import Comparison, Report, compare
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.runtime.progress import Progress
-from nc_hf.space.limits import MAX_COMPARED, check_texts
-from nc_hf.space.places import Place, places
-from nc_hf.space.queue import Turns, Waiting
-from nc_hf.space.request import Question, ask
-from nc_hf.space.settings import Settings
-from nc_hf.space.store import Identity, Kept, Store, identify
-from nc_hf.space.worker import PAUSE, measure_in_steps
+from nc_hf.space.queue import Queue, Waiting
+from nc_hf.space.reference import Rank, ranks
+from nc_hf.space.request import Request, parse_request
+from nc_hf.space.settings import MAX_COMPARED, Settings, check_texts
+from nc_hf.space.store import Identity, Store, StoredResult, identify
+from nc_hf.space.worker import POLL_SECONDS, measure_in_steps
 
 _LOG = logging.getLogger("nc_hf.space")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Result:
     """A report and how to read it.
 
     Attributes:
         key: under which it is kept for others; empty where it is not.
-        question: what was asked.
+        request: what was asked.
         report: what was measured.
         verdict: in words.
-        places: among reference models, by metric.
-        kept: whether it was measured before, and not for this question.
+        ranks: among reference models, by metric.
+        kept: whether it was measured before, and not for this request.
     """
 
     key: str
-    question: Question
+    request: Request
     report: Report
     verdict: Verdict
-    places: dict[str, Place]
+    ranks: dict[str, Rank]
     kept: bool
 
 
-class Desk:
-    """Answers questions one after another; kept answers are given at once."""
+class Service:
+    """Runs the analyses of requests one after another; results that are kept are given at once."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the store."""
         self.settings = settings
         self.store = Store(settings.folder, settings.dataset)
-        self._turns = Turns(settings.max_waiting)
+        self._queue = Queue(settings.max_waiting)
 
-    def question(self, model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str) -> Question:
-        """Check what a visitor wrote; see `question.ask`."""
-        return ask(model, revision, corpus, text, max_tokens, preset, limit=self.settings.max_tokens)
+    def request(self, model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str) -> Request:
+        """Check what a visitor wrote; see `parse_request`."""
+        return parse_request(model, revision, corpus, text, max_tokens, preset, limit=self.settings.max_tokens)
 
-    def find(self, question: Question, token: str | bool) -> Answer | None:
-        """Return the answer that is kept, if there is one.
+    def find(self, request: Request, token: str | bool) -> Result | None:
+        """Return the result that is kept, if there is one.
 
         Raises:
             HubError: the visitor may not read the model or the data set, or the Hub is out of reach.
         """
-        kept = self.store.find(identify(question, token).key)
-        return None if kept is None else self.read(kept, question)
+        kept = self.store.find(identify(request, token).key)
+        return None if kept is None else self.read(kept, request)
 
-    def read(self, kept: Kept, question: Question) -> Answer:
-        """Return what is kept as the answer to a question, which may name the same commit by another revision."""
-        asked = replace(kept, question=question, report=_as_asked(kept.report, question))
-        return self._answer(asked, kept=True)
+    def read(self, kept: StoredResult, request: Request) -> Result:
+        """Return what is kept as the result of a request, which may name the same commit by another revision."""
+        asked = replace(kept, request=request, report=_as_asked(kept.report, request))
+        return self._result(asked, kept=True)
 
-    def answer(self, question: Question, token: str | bool) -> Iterator[Waiting | Progress | Answer]:
-        """Yield how far it is, and at the end the answer; closing the iterator calls the work off.
+    def run(self, request: Request, token: str | bool) -> Iterator[Waiting | Progress | Result]:
+        """Yield how far it is, and at the end the result; closing the iterator cancels the analysis.
 
         Args:
-            question: what to measure.
+            request: what to measure.
             token: the visitor's own; False for a visitor who has not logged in. Never the machine's.
 
         Raises:
             NCError: with what to do.
         """
-        identity = identify(question, token)
+        identity = identify(request, token)
         if kept := self.store.find(identity.key):
-            yield self.read(kept, question)
+            yield self.read(kept, request)
             return
-        place = self._turns.enter()
+        entry = self._queue.join()
         try:
-            while ahead := self._turns.ahead(place):
+            while ahead := self._queue.ahead(entry):
                 yield Waiting(ahead)
-                time.sleep(PAUSE)
+                time.sleep(POLL_SECONDS)
             if kept := self.store.find(identity.key):  # someone before us asked the same
-                yield self.read(kept, question)
+                yield self.read(kept, request)
                 return
-            pinned = replace(question, revision=identity.commit)  # its branch may have moved while it waited
+            pinned = replace(request, revision=identity.commit)  # its branch may have moved while it waited
             for step in measure_in_steps(pinned, token, self.settings.max_bytes, self.settings.cache_bytes):
                 if isinstance(step, Progress):
                     yield step
                 else:
-                    yield self._measured(
-                        identity, question, _as_asked(step, question), _unmoved(identity, pinned, token)
-                    )
+                    yield self._measured(identity, request, _as_asked(step, request), _unmoved(identity, pinned, token))
         finally:
-            self._turns.leave(place)
+            self._queue.leave(entry)
 
-    def compared(self, models: list[str], corpus: str, text: str, max_tokens: object, preset: str) -> list[Question]:
+    def requests(self, models: list[str], corpus: str, text: str, max_tokens: object, preset: str) -> list[Request]:
         """Check a comparison: two to six different models or revisions on one text.
 
         Raises:
@@ -112,31 +109,31 @@ class Desk:
         """
         if not isinstance(models, list):
             raise InputError(f"What was passed as models is no list: pass 2 to {MAX_COMPARED} ids in one.")
-        check_texts(**{f"models[{place}]": model for place, model in enumerate(models)})
+        check_texts(**{f"models[{index}]": model for index, model in enumerate(models)})
         named = [model for model in models if model.strip()]
-        questions = list(dict.fromkeys(self.question(model, "", corpus, text, max_tokens, preset) for model in named))
-        if not 2 <= len(questions) <= MAX_COMPARED:
+        requests = list(dict.fromkeys(self.request(model, "", corpus, text, max_tokens, preset) for model in named))
+        if not 2 <= len(requests) <= MAX_COMPARED:
             raise InputError(
-                f"A comparison takes 2 to {MAX_COMPARED} different models or revisions, not {len(questions)}: "
+                f"A comparison takes 2 to {MAX_COMPARED} different models or revisions, not {len(requests)}: "
                 "write one a line."
             )
-        return questions
+        return requests
 
-    def _measured(self, identity: Identity, question: Question, report: Report, unmoved: bool) -> Answer:
-        measured = Kept(identity.key, question, report, identity.text_commit if unmoved else None)
+    def _measured(self, identity: Identity, request: Request, report: Report, unmoved: bool) -> Result:
+        measured = StoredResult(identity.key, request, report, identity.text_commit if unmoved else None)
         if not (identity.public and unmoved):
-            return self._answer(replace(measured, key=""), kept=False)
+            return self._result(replace(measured, key=""), kept=False)
         try:
             self.store.keep(measured)
         except FileError as fault:
             _LOG.error("A result was not kept: %s", fault)
             measured = replace(measured, key="")
-        return self._answer(measured, kept=False)
+        return self._result(measured, kept=False)
 
-    def _answer(self, found: Kept, *, kept: bool) -> Answer:
+    def _result(self, found: StoredResult, *, kept: bool) -> Result:
         report = found.report
-        placed = places(report, self.store.like(found))
-        return Answer(found.key, found.question, report, verdict(report), placed, kept)
+        ranked = ranks(report, self.store.like(found))
+        return Result(found.key, found.request, report, verdict(report), ranked, kept)
 
 
 def side_by_side(reports: Sequence[Report]) -> Comparison:
@@ -154,12 +151,12 @@ def side_by_side(reports: Sequence[Report]) -> Comparison:
     return replace(comparison, warnings=(*comparison.warnings, *same))
 
 
-def _as_asked(report: Report, question: Question) -> Report:
+def _as_asked(report: Report, request: Request) -> Report:
     """Return a report of the commit under the revision that was asked for."""
-    return replace(report, model=replace(report.model, revision=question.revision))
+    return replace(report, model=replace(report.model, revision=request.revision))
 
 
-def _unmoved(identity: Identity, pinned: Question, token: str | bool) -> bool:
+def _unmoved(identity: Identity, pinned: Request, token: str | bool) -> bool:
     """Whether the data set still is what the key says; it is read by name, so it may have moved before it was read."""
     try:
         return identify(pinned, token) == identity

@@ -1,4 +1,4 @@
-"""What the owner of a Space may set, through environment variables."""
+"""What a request may ask for: limits that hold everywhere, and those that the owner of a Space sets."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ from pathlib import Path
 
 from nc_hf.errors import InputError
 
+UPLOAD = "upload"
+"""The name of a corpus that a visitor brings along."""
+
+MIN_TOKENS = 1_000
+DEFAULT_TOKENS = 50_000
+MAX_TEXT_BYTES = 5_000_000
+MAX_COMPARED = 6
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits and places.
+    """Limits and folders.
 
     Attributes:
         folder: where results are kept.
         dataset: data set of the Hub that the results are pushed to; None for the folder alone.
-        max_tokens: the largest token budget of one question.
+        max_tokens: the largest token budget of one request.
         max_bytes: the largest weights that are fetched.
-        cache_bytes: the fetched models that are kept for the next question.
-        max_waiting: questions that may wait for their turn.
+        cache_bytes: the fetched models that are kept for the next request.
+        max_waiting: requests that may wait in the queue.
     """
 
     folder: Path
@@ -45,6 +53,20 @@ class Settings:
             cache_bytes=_number("NC_HF_SPACE_CACHE_BYTES", 20_000_000_000),
             max_waiting=_number("NC_HF_SPACE_MAX_WAITING", 32),
         )
+
+
+def check_texts(**named: object) -> None:
+    """Refuse a number, a list and the like, which JSON may bring where a text is meant.
+
+    Args:
+        named: what was passed, by the names of the arguments.
+
+    Raises:
+        InputError: one is no text.
+    """
+    for name, value in named.items():
+        if not isinstance(value, str):
+            raise InputError(f"What was passed as {name} is no text: pass a string.")
 
 
 def _number(name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""Earlier results: kept by commit, corpus and options, so that the same question is answered at once."""
+"""Earlier results: kept by commit, corpus and options, so that the same request is answered at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitScheduler, HfApi, constants, snapshot_download
@@ -21,8 +21,8 @@ from nc_hf.errors import FileError, NCError
 from nc_hf.hub.faults import hub_faults
 from nc_hf.report import Report
 from nc_hf.runtime.files import write_text
-from nc_hf.space.limits import UPLOAD
-from nc_hf.space.request import Question
+from nc_hf.space.request import Request
+from nc_hf.space.settings import UPLOAD
 
 _LOG = logging.getLogger("nc_hf.space")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -32,12 +32,12 @@ _EVERY_MINUTES = 5
 
 @dataclass(frozen=True)
 class Identity:
-    """What a question means at this moment.
+    """What a request means at this moment.
 
     Attributes:
         key: equal means the same weights, the same text, the same options and the same version of nc_hf.
         commit: of the model, 40 hexadecimal digits: the one to measure, whatever its branch names by then.
-        public: whether everybody may read the model and the text, so that the answer may be kept for others.
+        public: whether everybody may read the model and the text, so that the result may be kept for others.
         text_commit: of the data set; None where the text comes from none.
     """
 
@@ -48,45 +48,45 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An answer and its question.
+class StoredResult:
+    """A report and the request for it.
 
     Attributes:
-        key: of the question's identity; empty where the answer is not kept.
-        question: what was asked.
+        key: of the request's identity; empty where the result is not kept.
+        request: what was asked.
         report: what was measured; it names the version of nc_hf that did.
         text_commit: of the data set that was read; None where there is none, or where it is not known.
     """
 
     key: str
-    question: Question
+    request: Request
     report: Report
     text_commit: str | None = None
 
     @property
     def circumstances(self) -> tuple[object, ...] | None:
-        """What another answer must share to be compared with this one; None where the text is not known for sure."""
-        asked = self.question
+        """What another result must share to be compared with this one; None where the text is not known for sure."""
+        asked = self.request
         if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
             return None
         return asked.corpus, self.text_commit, asked.max_tokens, asked.preset, self.report.versions.get("nc_hf")
 
 
-def identify(question: Question, token: str | bool) -> Identity:
+def identify(request: Request, token: str | bool) -> Identity:
     """Ask the Hub which commits are meant, and whether this visitor may read them.
 
     Raises:
         HubError: the Hub does not give the model or the data set out, or is out of reach.
     """
     api = HfApi(token=token)
-    with hub_faults(question.model, question.revision, token):
-        model = api.model_info(question.model, revision=question.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    with hub_faults(request.model, request.revision, token):
+        model = api.model_info(request.model, revision=request.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     commit = str(model.sha)
-    parts = [nc_hf.__version__, question.model, commit, question.corpus, question.max_tokens, question.preset]
+    parts = [nc_hf.__version__, request.model, commit, request.corpus, request.max_tokens, request.preset]
     public = not model.private and not model.gated
-    if question.corpus == UPLOAD:
-        return Identity(_key([*parts, question.text]), commit, public=False)
-    dataset = CorpusSpec.parse(question.corpus).dataset
+    if request.corpus == UPLOAD:
+        return Identity(_key([*parts, request.text]), commit, public=False)
+    dataset = CorpusSpec.parse(request.corpus).dataset
     if dataset is not None:
         with hub_faults(dataset, None, token):
             text = api.dataset_info(dataset, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -103,24 +103,28 @@ class Store:
         """Open it; what the data set holds is fetched."""
         self.folder = folder
         self._lock = threading.Lock()
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, StoredResult] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._scheduler = _schedule(folder, dataset) if dataset else None
         for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[-_MAX_KEPT:]:
             self._read(path)
 
-    def find(self, key: str) -> Kept | None:
+    def find(self, key: str) -> StoredResult | None:
         """Return the result of that key."""
         return self._kept.get(key)
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: StoredResult) -> None:
         """Keep a result for everybody: only for what everybody may read.
 
         Raises:
             FileError: the disk does not take it.
         """
-        about = {name: value for name, value in asdict(kept.question).items() if name != "text"}
-        document = {"question": about, "text_commit": kept.text_commit, "report": kept.report.to_dict()}
+        # "question" is what these files have called a request since the first of them.
+        document = {
+            "question": kept.request.to_dict(),
+            "text_commit": kept.text_commit,
+            "report": kept.report.to_dict(),
+        }
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         with self._scheduler.lock if self._scheduler else nullcontext():
             write_text(self.folder / f"{kept.key}.json", text)
@@ -134,12 +138,12 @@ class Store:
         """Push what came since the last time to the data set now; None where there is nothing to push or nowhere."""
         return self._scheduler.push_to_hub() if self._scheduler else None
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[StoredResult]:
         """List the results, the newest first."""
         with self._lock:
             return sorted(self._kept.values(), key=lambda kept: kept.report.created, reverse=True)
 
-    def like(self, mine: Kept) -> Iterable[Report]:
+    def like(self, mine: StoredResult) -> Iterable[Report]:
         """Other models' results by the same version of nc_hf, on the same commit of the text, with the same options."""
         for other in self.all() if mine.circumstances is not None else []:
             same = other.circumstances == mine.circumstances
@@ -149,12 +153,12 @@ class Store:
     def _read(self, path: Path) -> None:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            question, report = Question(**document["question"]), Report.from_dict(document["report"])
-            kept = Kept(path.stem, question, report, document.get("text_commit"))  # not in what older ones wrote
+            request, report = Request(**document["question"]), Report.from_dict(document["report"])
+            kept = StoredResult(path.stem, request, report, document.get("text_commit"))  # not in what older ones wrote
         except (OSError, ValueError, TypeError, KeyError, FileError) as fault:
             _LOG.warning("%s is no kept result and is left aside: %s", path, fault)
             return
-        if _KEY.fullmatch(path.stem) and kept.question.corpus != UPLOAD:
+        if _KEY.fullmatch(path.stem) and kept.request.corpus != UPLOAD:
             self._kept[path.stem] = kept
 
 

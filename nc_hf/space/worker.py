@@ -1,4 +1,4 @@
-"""One measurement in a thread of its own, that can be watched and called off; on ZeroGPU its last part is on a GPU."""
+"""An analysis in a thread of its own, that can be watched and cancelled; on ZeroGPU its last part runs on a GPU."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from nc_hf.hub import download, resolve
 from nc_hf.measurement.measure import measure
 from nc_hf.report import Report
 from nc_hf.runtime.progress import Meter, Progress
-from nc_hf.space.disk import tidied
+from nc_hf.space.cache import bounded_cache
 from nc_hf.space.faults import UnforeseenError, told
-from nc_hf.space.request import Question
-from nc_hf.space.tickets import CANCELLED, Held
+from nc_hf.space.queue import CANCELLED, Job
+from nc_hf.space.request import Request
 
 try:
     from spaces import GPU  # on ZeroGPU; a folder of that name here has no such thing in it
 except ImportError:
     GPU = None
 
-PAUSE = 0.25
-"""Seconds between two looks at the work."""
+POLL_SECONDS = 0.25
+"""Between two looks at an analysis, or at the queue."""
 
 GPU_SECONDS = int(os.environ.get("NC_HF_SPACE_GPU_SECONDS", "120"))
-_AT_WORK = threading.Lock()  # also for work that was called off and has not ended yet: one model in memory at a time
+_ONE_AT_A_TIME = threading.Lock()  # holds back while a cancelled analysis has not ended: one model in memory
 
 
-class Work:
-    """A job under way.
+class Analysis:
+    """A measurement under way.
 
     Args:
-        job: called with this object; it hands its progress to `listen` and returns the report.
+        task: called with this object; it hands its progress to `listen` and returns the report.
     """
 
-    def __init__(self, job: Callable[[Work], Report]) -> None:
+    def __init__(self, task: Callable[[Analysis], Report]) -> None:
         """Start it."""
-        self._job = job
-        self._held = Held()
+        self._task = task
+        self._job = Job()
         self._latest: Progress | None = None
         self._report: Report | None = None
         self._fault: NCError | UnforeseenError | None = None
@@ -57,12 +57,12 @@ class Work:
         """Yield how far it is, a few times a second, and at the end the report.
 
         Raises:
-            NCError: what the job raised.
-            UnforeseenError: the job raised something else.
+            NCError: what the task raised.
+            UnforeseenError: the task raised something else.
         """
         shown: Progress | None = None
         while self._thread.is_alive():
-            self._thread.join(PAUSE)
+            self._thread.join(POLL_SECONDS)
             latest = self._latest
             if latest is not None and latest is not shown:
                 shown = latest
@@ -71,83 +71,83 @@ class Work:
             raise self._fault or CancelledError(CANCELLED)
         yield self._report
 
-    def stop(self) -> None:
-        """Call it off; it ends at its next step."""
-        self._held.call_off()
+    def cancel(self) -> None:
+        """End it at its next step."""
+        self._job.cancel()
 
     def check(self) -> None:
-        """End the job if it was called off.
+        """End the task if the analysis was cancelled.
 
         Raises:
             CancelledError: it was.
         """
-        self._held.check()
+        self._job.check()
 
     def listen(self, progress: Progress) -> None:
-        """Take note of how far the job is, and end it if it was called off."""
+        """Take note of how far the task is, and end it if the analysis was cancelled."""
         self.check()
         self._latest = progress
 
     def _run(self) -> None:
         try:
-            self._report = self._job(self)
+            self._report = self._task(self)
         except BaseException as fault:  # told to whoever watches
             self._fault = told(fault)
 
 
 def measure_in_steps(
-    question: Question, token: str | bool, max_bytes: int, cache_bytes: int
+    request: Request, token: str | bool, max_bytes: int, cache_bytes: int
 ) -> Iterator[Progress | Report]:
-    """Measure, yielding how far it is and at the end the report; closing the generator calls the work off.
+    """Measure, yielding how far it is and at the end the report; closing the generator cancels it.
 
     Raises:
         NCError: with what to do.
         UnforeseenError: anything else.
     """
-    work = Work(partial(_analyse, question, token, max_bytes, cache_bytes))
+    analysis = Analysis(partial(_run_alone, request, token, max_bytes, cache_bytes))
     try:
-        yield from work.steps()
+        yield from analysis.steps()
     finally:
-        work.stop()
+        analysis.cancel()
 
 
-def _analyse(question: Question, token: str | bool, max_bytes: int, cache_bytes: int, work: Work) -> Report:
-    """Wait until no other analysis is at work, and measure; what a failed one fetched is removed."""
-    while not _AT_WORK.acquire(timeout=PAUSE):
-        work.check()
+def _run_alone(request: Request, token: str | bool, max_bytes: int, cache_bytes: int, analysis: Analysis) -> Report:
+    """Wait until no other analysis runs, and measure; what a failed one fetched is removed."""
+    while not _ONE_AT_A_TIME.acquire(timeout=POLL_SECONDS):
+        analysis.check()
     try:
-        with tidied(question.repositories, cache_bytes):
+        with bounded_cache(request.repositories, cache_bytes):
             if GPU is None:
-                return _measure(question, token, max_bytes, work)
-            _fetch(question, token, max_bytes, work)
-            return _measure_on_gpu(question, token, max_bytes, work)
+                return _measure(request, token, max_bytes, analysis)
+            _fetch(request, token, max_bytes, analysis)
+            return _measure_on_gpu(request, token, max_bytes, analysis)
     finally:
-        _AT_WORK.release()
+        _ONE_AT_A_TIME.release()
 
 
-def _measure(question: Question, token: str | bool, max_bytes: int, work: Work) -> Report:
-    work.check()
+def _measure(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> Report:
+    analysis.check()
     return measure(
-        question.model,
-        question.open(token) if question.text else question.corpus,
-        revision=question.revision,
-        preset=question.preset,
-        max_tokens=question.max_tokens,
+        request.model,
+        request.open(token) if request.text else request.corpus,
+        revision=request.revision,
+        preset=request.preset,
+        max_tokens=request.max_tokens,
         allow_local=False,
         max_bytes=max_bytes,
         token=token,
-        progress=work.listen,
+        progress=analysis.listen,
     )
 
 
-def _fetch(question: Question, token: str | bool, max_bytes: int, work: Work) -> None:
+def _fetch(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> None:
     """Look the model up and fetch it into the cache, while no GPU is held for it."""
-    Meter(work.listen, "resolving")
-    source = resolve(question.model, question.revision, max_bytes=max_bytes, token=token)
-    download(source, token=token, progress=Meter(work.listen, "downloading", source.size_bytes).advance)
+    Meter(analysis.listen, "resolving")
+    source = resolve(request.model, request.revision, max_bytes=max_bytes, token=token)
+    download(source, token=token, progress=Meter(analysis.listen, "downloading", source.size_bytes).advance)
 
 
-def _measure_on_gpu(question: Question, token: str | bool, max_bytes: int, work: Work) -> Report:
+def _measure_on_gpu(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> Report:
     """Measure where a GPU is, handing on how far it is.
 
     Raises:
@@ -155,12 +155,12 @@ def _measure_on_gpu(question: Question, token: str | bool, max_bytes: int, work:
     """
     report = None
     try:
-        with closing(steps_on_gpu(question, token, max_bytes)) as steps:
+        with closing(steps_on_gpu(request, token, max_bytes)) as steps:
             for step in steps:
                 if isinstance(step, Exception):
                     raise step
                 if isinstance(step, Progress):
-                    work.listen(step)
+                    analysis.listen(step)
                 else:
                     report = step
     except gr.Error as fault:  # its message may be HTML
@@ -174,19 +174,19 @@ def _measure_on_gpu(question: Question, token: str | bool, max_bytes: int, work:
 
 
 def steps_on_gpu(
-    question: Question, token: str | bool, max_bytes: int
+    request: Request, token: str | bool, max_bytes: int
 ) -> Generator[Progress | Report | NCError | UnforeseenError]:
     """Measure as `measure_in_steps` does, but yield a fault instead of raising it.
 
     ZeroGPU runs this in another process, pickles what it yields, and of an error keeps the name of its kind alone.
     """
-    work = Work(partial(_measure, question, token, max_bytes))
+    analysis = Analysis(partial(_measure, request, token, max_bytes))
     try:
-        yield from work.steps()
+        yield from analysis.steps()
     except (NCError, UnforeseenError) as fault:
         yield fault
     finally:
-        work.stop()
+        analysis.cancel()
 
 
 if GPU is not None:

@@ -80,15 +80,15 @@ def test_python_command_line_and_api_give_the_same_numbers(
     assert client.predict(answer["key"], "cosines", api_name="/figure").startswith("data:image/png;base64,iVBOR")
 
 
-def test_a_ticket_cancels_and_progress_is_told(client: Client, hub: StandIn, shared_data: Path) -> None:
+def test_a_job_is_cancelled_by_its_id_and_progress_is_told(client: Client, hub: StandIn, shared_data: Path) -> None:
     add_real_data(hub, shared_data)
-    ticket = "a-long-random-ticket-0001"
-    job = client.submit(STORIES, corpus="builtin", max_tokens=900_000, ticket=ticket, api_name="/measure")
+    job_id = "a-long-random-job-id-0001"
+    job = client.submit(STORIES, corpus="builtin", max_tokens=900_000, job=job_id, api_name="/measure")
     while not any(step.get("stage") == "measuring" and step["done"] for step in job.outputs()):
         assert not job.done(), job.outputs()
         time.sleep(0.2)
-    assert client.predict("another-long-ticket-0002", api_name="/cancel") is False
-    assert client.predict(ticket, api_name="/cancel") is True
+    assert client.predict("another-long-job-id-0002", api_name="/cancel") is False
+    assert client.predict(job_id, api_name="/cancel") is True
     with pytest.raises(Exception, match="was cancelled"):
         job.result()
     # What lasts less than the pause between two readings is not seen, so of the stages only the long one is sure.
@@ -99,7 +99,7 @@ def test_a_ticket_cancels_and_progress_is_told(client: Client, hub: StandIn, sha
     assert ask(client, "tiny/next")["report"]["tokens"] > 1_000
 
 
-def test_eight_questions_at_once_all_come_out_right(client: Client, space: Space, hub: StandIn) -> None:
+def test_eight_requests_at_once_all_come_out_right(client: Client, space: Space, hub: StandIn) -> None:
     expected = {}
     for seed in range(8):
         hub.add(f"eight/model{seed}", gpt2_files(seed))
@@ -132,7 +132,7 @@ def test_models_are_compared(client: Client, hub: StandIn) -> None:
         client.predict(["tiny/compared"], api_name="/compare")
 
 
-def test_models_are_compared_on_a_text_and_called_off_by_a_ticket(client: Client, hub: StandIn, tmp_path: Path) -> None:
+def test_models_are_compared_on_a_text_and_cancelled_by_id(client: Client, hub: StandIn, tmp_path: Path) -> None:
     for seed in (0, 5):
         hub.add(f"tiny/own{seed}", gpt2_files(seed))
     models = ["tiny/own0", "tiny/own5"]
@@ -144,12 +144,12 @@ def test_models_are_compared_on_a_text_and_called_off_by_a_ticket(client: Client
     values = found["metrics"]["nc4_agreement"]["values"]
     assert [values[model]["value"] for model in models] == [each.metrics["nc4_agreement"].value for each in expected]
     assert not [entry for entry in client.predict("tiny/own", api_name="/results")]
-    ticket = "a-long-random-ticket-0003"
-    job = client.submit(models, corpus="builtin", max_tokens=900_000, ticket=ticket, api_name="/compare")
+    job_id = "a-long-random-job-id-0003"
+    job = client.submit(models, corpus="builtin", max_tokens=900_000, job=job_id, api_name="/compare")
     while not any(step.get("stage") == "measuring" and step["done"] for step in job.outputs()):
         assert not job.done(), job.outputs()
         time.sleep(0.2)
-    assert client.predict(ticket, api_name="/cancel") is True
+    assert client.predict(job_id, api_name="/cancel") is True
     with pytest.raises(Exception, match="was cancelled"):
         job.result()
 
@@ -187,7 +187,7 @@ def test_results_are_exported_as_the_command_line_writes_them(client: Client, hu
         ({"model": "tiny/fine", "corpus": "upload", "text": "a" * 5_000_001}, "The text has 5,000,001 bytes"),
         ({"model": "tiny/fine", "max_tokens": 0}, "out of range"),
         ({"model": "tiny/fine", "max_tokens": 10**12}, "out of range"),
-        ({"model": "tiny/fine", "ticket": "short"}, "ticket has 16"),
+        ({"model": "tiny/fine", "job": "short"}, "job has 16"),
         ({"model": "tiny/silent"}, "tokenizer"),
         ({"model": "tiny/fine", "corpus": "hub:some/pictures:::text"}, "text|split"),
         ({"model": "tiny/liar"}, "larger than its weights"),
@@ -222,9 +222,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
         ("suggest_revisions", {"model": 3}),
         ("measure", {"model": "tiny/one", "preset": ["core"]}),
         ("measure", {"model": "tiny/one", "max_tokens": 10**400}),
-        ("measure", {"model": "tiny/one", "ticket": 5}),
+        ("measure", {"model": "tiny/one", "job": 5}),
         ("compare", {"models": ["tiny/one", 3]}),
-        ("cancel", {"ticket": ["a"]}),
+        ("cancel", {"job": ["a"]}),
         ("results", {"model": 3}),
         ("open_result", {"key": ["a"]}),
         ("figure", {"key": "a", "name": ["norms"]}),

@@ -86,7 +86,7 @@ def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
         "gradio_api/file={secret}",
         "gradio_api/file=../../{secret}",
         "gradio_api/file=/proc/self/environ",
-        "gradio_api/file={space}/meter/page.py",
+        "gradio_api/file={space}/page.py",
         "gradio_api/file={home}/nc_hf/space",
         "file={secret}",
         "static/../../../../../../../../{secret}",
@@ -97,7 +97,8 @@ def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
 def test_no_route_gives_a_file_of_the_machine(space: Space, hub: StandIn, tmp_path: Path, path: str) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text(SECRET)
-    folder = ROOT / "spaces" / "collapse_meter"
+    folder = ROOT / "nc_hf" / "space"
+    assert (folder / "page.py").is_file()
     address = space.url + path.format(secret=secret, space=folder, home=space.home)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(address, timeout=30)

@@ -1,4 +1,4 @@
-"""Where a value stands among reference models: the 230 published ones, and those kept here on the same text."""
+"""Percentile ranks of a value among reference models: the 230 published ones, and those kept here on the same text."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nc_hf.report import Report
 from nc_hf.report.words import direction
+
+if TYPE_CHECKING:
+    from nc_hf.report import Report
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "reference.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a value stands.
+class Rank:
+    """The percentile rank of a value: what share of others it exceeds in collapse.
 
     Attributes:
         published: share, in [0, 1], of the published models that are less collapsed; None where nothing comparable was
@@ -32,8 +34,8 @@ class Place:
     among: int
 
 
-def places(report: Report, like: Iterable[Report]) -> dict[str, Place]:
-    """Place every metric that has a direction.
+def ranks(report: Report, like: Iterable[Report]) -> dict[str, Rank]:
+    """Rank every metric that has a direction.
 
     Args:
         report: whose values.
@@ -47,7 +49,7 @@ def places(report: Report, like: Iterable[Report]) -> dict[str, Place]:
             continue
         rivals = [sign * other.metrics[name].value for other in others if name in other.metrics]
         below = sum(rival < sign * metric.value for rival in rivals)
-        found[name] = Place(published_share(name, metric.value), below, len(rivals))
+        found[name] = Rank(published_share(name, metric.value), below, len(rivals))
     return found
 
 
@@ -70,7 +72,7 @@ def published_share(name: str, value: float) -> float | None:
     return smaller if direction(name) == "up" else 1.0 - smaller
 
 
-def reservations(report: Report) -> str:
+def caveat(report: Report) -> str:
     """Say in one sentence in what this measurement differs from the published ones."""
     classes, tokens = REFERENCE["classes"], REFERENCE["tokens"]
     fewer = report.classes.used < classes / 3

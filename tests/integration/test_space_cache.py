@@ -14,8 +14,8 @@ pytest.importorskip("gradio")
 from huggingface_hub import scan_cache_dir, snapshot_download
 
 from nc_hf.errors import NCError
-from nc_hf.space.disk import tidied
-from nc_hf.space.request import ask
+from nc_hf.space.cache import bounded_cache
+from nc_hf.space.request import parse_request
 from nc_hf.space.worker import measure_in_steps
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
@@ -31,7 +31,7 @@ def places(home: Path) -> set[str]:
 
 def fetch(name: str, cache_bytes: int, also: Iterable[str] = ()) -> None:
     """An analysis that fetches a model, while another program fetches more."""
-    with tidied([("model", name)], cache_bytes):
+    with bounded_cache([("model", name)], cache_bytes):
         snapshot_download(name)
         for other in also:
             snapshot_download(other)
@@ -39,7 +39,7 @@ def fetch(name: str, cache_bytes: int, also: Iterable[str] = ()) -> None:
 
 def fetch_and_fail(name: str, also: str) -> None:
     """An analysis that fails after all is fetched, by it and by another program."""
-    with tidied([("model", name)], 10**9):
+    with bounded_cache([("model", name)], 10**9):
         snapshot_download(name)
         snapshot_download(also)
         raise ValueError("it failed")
@@ -100,20 +100,20 @@ def test_what_a_failed_analysis_fetched_goes_and_what_came_meanwhile_stays(hub: 
 
 
 def test_an_analysis_that_fetches_nothing_leaves_nothing(hub: StandIn, hub_home: Path) -> None:
-    with tidied([("model", "visitor/one")], 10**9):
+    with bounded_cache([("model", "visitor/one")], 10**9):
         pass
     assert places(hub_home) == set()
 
 
 @pytest.mark.slow
-def test_a_question_s_model_and_data_set_are_the_page_s_own(hub: StandIn, hub_home: Path) -> None:
+def test_a_request_s_model_and_data_set_are_the_page_s_own(hub: StandIn, hub_home: Path) -> None:
     rows = [json.dumps({"text": f"The cat sat on the mat and looked at {count} moons."}) for count in range(200)]
     hub.add("c/d", {"README.md": "a text", "validation.jsonl": "\n".join(rows)}, kind="dataset")
     hub.add("a/b", gpt2_files())
-    asked = ask("a/b", "", "hub:c/d", "", 2_000, "core", limit=10**6)
+    asked = parse_request("a/b", "", "hub:c/d", "", 2_000, "core", limit=10**6)
     list(measure_in_steps(asked, False, 10**9, 10**9))
     assert {path.parent.name for path in (hub_home / "hub").glob("*/.fetched*")} == {"models--a--b", "datasets--c--d"}
-    other = ask("a/b", "", "builtin", "", 2_000, "core", limit=10**6)
+    other = parse_request("a/b", "", "builtin", "", 2_000, "core", limit=10**6)
     list(measure_in_steps(other, False, 10**9, 0))
     assert not {place for place in places(hub_home) if "locks" not in place}
     hub.faults.append(Fault(r"GET /a/b/resolve/.*safetensors", status=500))

@@ -1,0 +1,57 @@
+"""What is kept, and which results are alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from nc_hf.report import Report
+from nc_hf.space.store import Store, StoredResult
+from tests.space import request_for
+from tests.varied_reports import report as report
+
+
+def of(report: Report, commit: str, version: str = "0.1.0") -> Report:
+    """The report as if of another model's commit, by some version of nc_hf."""
+    model = dataclasses.replace(report.model, commit=commit)
+    return dataclasses.replace(report, model=model, versions={**report.versions, "nc_hf": version})
+
+
+@pytest.mark.parametrize("corpus", ["hub:c/d", "tinystories", "builtin"])
+def test_a_result_is_ranked_among_those_on_its_very_text_alone(tmp_path: Path, report: Report, corpus: str) -> None:
+    store, asked = Store(tmp_path), request_for(corpus=corpus)
+    text = None if corpus == "builtin" else "d" * 40
+    same = StoredResult("0" * 32, asked, of(report, "other"), text)
+    mine = StoredResult("5" * 32, asked, of(report, "mine"), text)
+    others = [
+        StoredResult("1" * 32, asked, of(report, "moved"), "e" * 40),
+        StoredResult("2" * 32, asked, of(report, "newer", "9.9.9"), text),
+        StoredResult("3" * 32, dataclasses.replace(asked, preset="full"), of(report, "full"), text),
+        StoredResult("4" * 32, dataclasses.replace(asked, max_tokens=3_000), of(report, "longer"), text),
+        mine,
+    ]
+    for kept in (same, *others):
+        store.keep(kept)
+    for each in (store, Store(tmp_path)):
+        assert [like.model.commit for like in each.like(mine)] == ["other"]
+
+
+def test_a_result_on_an_unknown_commit_of_its_text_is_ranked_among_none(tmp_path: Path, report: Report) -> None:
+    store, asked = Store(tmp_path), request_for(corpus="hub:c/d")
+    store.keep(StoredResult("0" * 32, asked, of(report, "old")))
+    file = tmp_path / f"{'0' * 32}.json"
+    older = json.loads(file.read_text())
+    del older["text_commit"]  # as it was written at first
+    file.write_text(json.dumps(older))
+    reopened = Store(tmp_path)
+    assert reopened.find("0" * 32) is not None
+    assert list(reopened.like(StoredResult("", asked, of(report, "mine")))) == []
+
+
+def test_damaged_and_foreign_files_among_the_results_are_left_aside(tmp_path: Path) -> None:
+    (tmp_path / f"{'0' * 32}.json").write_text("{")
+    (tmp_path / f"{'1' * 32}.json").write_text('{"question": {"model": "a/b", "path": "/etc"}, "report": {}}')
+    assert Store(tmp_path).all() == []

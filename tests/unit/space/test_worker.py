@@ -1,0 +1,69 @@
+"""An analysis: watched, cancelled, and failing in every way."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from nc_hf.errors import CancelledError, InputError
+from nc_hf.report import Report
+from nc_hf.runtime.progress import Progress
+from nc_hf.space.faults import UnforeseenError
+from nc_hf.space.html import sentence
+from nc_hf.space.worker import Analysis
+from tests.varied_reports import report as report
+
+
+def test_a_panic_that_is_no_exception_ends_an_analysis_with_a_sentence() -> None:
+    class PanicException(BaseException):
+        """As pyo3 raises where the Rust beneath a tokenizer panics."""
+
+    def panic(analysis: Analysis) -> Report:
+        raise PanicException("index out of bounds")
+
+    with pytest.raises(UnforeseenError) as fault:
+        list(Analysis(panic).steps())
+    assert sentence(fault.value) == (
+        "Something failed that should not (PanicException): try another model, or again later."
+    )
+
+
+def test_progress_and_the_report_come_in_order(report: Report) -> None:
+    seen = threading.Event()
+    reading = Progress("measuring", 1, 2, 1.0)
+
+    def task(analysis: Analysis) -> Report:
+        analysis.listen(reading)
+        assert seen.wait(30)
+        return report
+
+    steps = Analysis(task).steps()
+    assert next(steps) == reading
+    seen.set()
+    assert list(steps) == [report]
+
+
+def test_a_cancelled_analysis_ends_at_its_next_step() -> None:
+    cancelled = threading.Event()
+
+    def task(analysis: Analysis) -> Report:
+        assert cancelled.wait(30)
+        analysis.listen(Progress("measuring", 1, 2, 1.0))
+        raise AssertionError("it went on")
+
+    analysis = Analysis(task)
+    analysis.cancel()
+    cancelled.set()
+    with pytest.raises(CancelledError, match="was cancelled"):
+        list(analysis.steps())
+
+
+def test_a_mistake_of_the_visitor_is_raised_as_it_is() -> None:
+    def task(analysis: Analysis) -> Report:
+        raise InputError("Name a model.")
+
+    with pytest.raises(InputError, match="Name a model"):
+        list(Analysis(task).steps())

@@ -1,0 +1,30 @@
+"""A report with other values or names, for what is said about it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from nc_hf.report import MetricValue, Report
+from tests.paths import REFERENCES
+
+
+@pytest.fixture(scope="session")
+def report() -> Report:
+    """A report as an older nc_hf wrote it."""
+    return Report.load(REFERENCES / "report.json")
+
+
+def with_values(report: Report, **values: float) -> Report:
+    """The report with other values, each with a standard error of a thousandth."""
+    return dataclasses.replace(report, metrics={name: MetricValue(value, 0.001) for name, value in values.items()})
+
+
+def with_markup(report: Report, markup: str) -> Report:
+    """The report with markup in everything that comes from outside."""
+    return dataclasses.replace(
+        report,
+        model=dataclasses.replace(report.model, id=markup, architecture=markup),
+        definitions=dict.fromkeys(report.definitions, markup),
+    )
