@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,7 +45,8 @@ def restore(document: object) -> dict[str, Any]:
     {'loss': inf, 'tokens': 3}
 
     Raises:
-        CodecError: ``undefined`` is missing, or names what is no empty entry or no such number.
+        CodecError: ``undefined`` is missing, or names what is no empty entry or no such number; or the document is
+            nested beyond reason.
     """
     if not isinstance(document, dict) or not isinstance(document.get(UNDEFINED), dict):
         raise CodecError(f"{UNDEFINED} is missing")
@@ -51,7 +54,10 @@ def restore(document: object) -> dict[str, Any]:
     if any(value not in _NOT_FINITE for value in undefined.values()):
         raise CodecError(f"{UNDEFINED} holds something else than {', '.join(_NOT_FINITE)}")
     entries = {name: value for name, value in document.items() if name != UNDEFINED}
-    restored: dict[str, Any] = _restored(entries, "", undefined)
+    try:
+        restored: dict[str, Any] = _restored(entries, "", undefined)
+    except RecursionError:
+        raise CodecError("its entries lie too deep within one another") from None
     if undefined:
         raise CodecError(f"{UNDEFINED} names {min(undefined)}, which is not an empty number")
     return restored
@@ -69,12 +75,14 @@ def decode(kind: type[_Record], entries: object) -> _Record:
     text = json.dumps(entries)
     try:
         record: _Record = _decoder(kind).validate_json(text, strict=True, extra="forbid")
-        return record
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    place = "/".join(map(str, first["loc"])) or "the document"
-    fault = _FAULTS.get(first["type"], f"is {first['input']!r:.40}")
-    raise CodecError(f"{place} {fault}")
+        place = "/".join(map(str, first["loc"])) or "the document"
+        fault = _FAULTS.get(first["type"], f"is {first['input']!r:.40}")
+        raise CodecError(f"{place} {fault}") from None
+    for place in _left_out(asdict(record), entries, ""):
+        raise CodecError(f"{place} is missing")
+    return record
 
 
 def to_text(document: Any, indent: str = "") -> str:
@@ -120,6 +128,20 @@ def _restored(value: Any, path: str, undefined: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_restored(entry, _below(path, str(place)), undefined) for place, entry in enumerate(value)]
     return float(undefined.pop(path)) if value is None and path in undefined else value
+
+
+def _left_out(whole: Any, entries: Any, path: str) -> Iterator[str]:
+    """Yield the places that stand in ``whole`` alone: a default of the dataclass must not hide what was lost."""
+    if isinstance(whole, dict):
+        for name, value in whole.items():
+            place = _below(path, name)
+            if name in entries:
+                yield from _left_out(value, entries[name], place)
+            else:
+                yield place
+    elif isinstance(whole, list):
+        for number, (value, entry) in enumerate(zip(whole, entries, strict=True)):
+            yield from _left_out(value, entry, _below(path, str(number)))
 
 
 @cache

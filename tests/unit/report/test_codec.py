@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+import struct
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nc_hf.errors import FileError
 from nc_hf.report import MetricValue, Report
+from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
 from tests.reports import with_metrics
 
 
@@ -134,3 +139,91 @@ class TestFile:
         del document["corpus"]["fingerprint"]
         with pytest.raises(FileError, match="corpus/fingerprint is missing"):
             Report.from_dict(document)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One entry of each kind that a report has."""
+
+    count: int
+    used: bool
+    text: str
+    table: list[list[float]]
+    values: dict[str, MetricValue]
+    maybe: float | None = None
+    anything: Any = None
+
+
+def sheet(**changed: object) -> dict[str, object]:
+    whole = {"count": 3, "used": True, "text": "a", "table": [[0.5]], "values": {}, "maybe": None, "anything": None}
+    return whole | changed
+
+
+class TestDecoder:
+    @given(st.lists(st.floats(), max_size=20))
+    def test_every_float_comes_back_to_the_last_bit(self, numbers: list[float]) -> None:
+        text = to_text(encode(sheet(table=[numbers], maybe=5e-324)))
+        (again,) = decode(Sheet, restore(json.loads(text, parse_constant=refuse_constant))).table
+        for before, after in zip(numbers, again, strict=True):
+            same = math.isnan(before) and math.isnan(after)
+            assert same or struct.pack("d", before) == struct.pack("d", after)
+
+    def test_whole_number_may_stand_for_a_float(self) -> None:
+        (value,) = decode(Sheet, sheet(table=[[2]])).table[0]
+        assert type(value) is float
+        assert value == 2.0
+
+    def test_name_with_a_slash_keeps_its_number(self) -> None:
+        values = {"a/b": {"value": math.inf, "stderr": None}, "a": {"value": 1.0, "stderr": -math.inf}}
+        document = encode(sheet(values=values))
+        assert document["undefined"] == {"values/a/b/value": "inf", "values/a/stderr": "-inf"}
+        assert decode(Sheet, restore(document)).values == {
+            "a/b": MetricValue(math.inf),
+            "a": MetricValue(1.0, -math.inf),
+        }
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"count": True}, "count is True"),
+            ({"count": 3.0}, "count is 3.0"),
+            ({"count": None}, "count is None"),
+            ({"used": 1}, "used is 1"),
+            ({"text": 1}, "text is 1"),
+            ({"table": [[0.5], ["1"]]}, "table/1/0 is '1'"),
+            ({"table": [[False]]}, "table/0/0 is False"),
+            ({"table": {}}, "table is {}"),
+            ({"values": {"a": {"value": None, "stderr": None}}}, "values/a/value is None"),
+            ({"values": {"a": {"stderr": None}}}, "values/a/value is missing"),
+            ({"values": {"a": {"value": 1.0}}}, "values/a/stderr is missing"),
+            ({"values": {"a": {"value": 1.0, "errors": 1.0}}}, "values/a/errors is unknown"),
+            ({"values": {"a": 1.0}}, "values/a is 1.0"),
+            ({"maybe": "nan"}, "maybe is 'nan'"),
+            ({"more": 1}, "more is unknown"),
+            ({"text": math.nan}, "text is nan"),
+        ],
+    )
+    def test_what_is_wrong_is_said_with_its_place(self, changed: dict[str, object], said: str) -> None:
+        with pytest.raises(CodecError) as caught:
+            decode(Sheet, sheet(**changed))
+        assert str(caught.value) == said
+
+    @pytest.mark.parametrize("name", sheet())
+    def test_no_entry_may_be_missing_though_the_dataclass_has_a_default(self, name: str) -> None:
+        entries = {entry: value for entry, value in sheet().items() if entry != name}
+        with pytest.raises(CodecError, match=f"^{name} is missing$"):
+            decode(Sheet, entries)
+
+    def test_what_is_no_object_is_said(self) -> None:
+        with pytest.raises(CodecError, match=r"^the document is \[\]$"):
+            decode(Sheet, [])
+
+    def test_document_that_is_nested_beyond_reason_is_refused(self, report: Report) -> None:
+        for depth in (150, 300, 900):
+            head = json.loads("[" * depth + "]" * depth)
+            document = {**report.to_dict(), "model": {**report.to_dict()["model"], "head": {"kind": head}}}
+            if depth < 200:
+                assert Report.from_dict(document).model.head == {"kind": head}
+            else:
+                with pytest.raises(FileError, match="the report is damaged"):
+                    Report.from_dict(document)
