@@ -97,7 +97,10 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
         kind = arrays["labels"].dtype
         if kind.is_floating_point or kind.is_complex or kind == torch.bool:
             raise InputError(f"the labels are {kind}: save the id of each feature's next token as an integer.")
-        if max(arrays["features"].shape[1:], default=0) > MAX_WIDTH or len(arrays["labels"].unique()) > MAX_CLASSES:
+        if (
+            max(arrays["features"].shape[1:], default=0) > MAX_WIDTH
+            or len(torch.unique(arrays["labels"])) > MAX_CLASSES
+        ):
             raise InputError(
                 f"the page takes {MAX_CLASSES:,} classes and features of width {MAX_WIDTH:,} at most: use nc_hf on "
                 "your own machine for more."
