@@ -21,6 +21,7 @@ from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
 from tests.paths import ROOT
 
+NC_HF = Path(sys.executable).with_name("nc-hf")
 STORIES = "karpathy/stories260K"
 START_SECONDS = 280
 LIMIT = 1_000_000
@@ -76,8 +77,10 @@ class Space:
         started_in: seconds from the command to the first answer.
     """
 
-    def __init__(self, folder: Path, hub: StandIn, app: Path | None = None, **environment: str) -> None:
-        """Start it, from ``app`` as on the Hub or else with ``nc-hf space``, and wait for its page."""
+    def __init__(
+        self, folder: Path, hub: StandIn, app: Path | None = None, program: Path = NC_HF, **environment: str
+    ) -> None:
+        """Start it, from ``app`` as on the Hub or else with ``program space``, and wait for its page."""
         self.home, self.temporary, self._log = folder / "home", folder / "tmp", folder / "space.log"
         self.temporary.mkdir(parents=True)
         with socket.socket() as free:
@@ -95,7 +98,7 @@ class Space:
             "GRADIO_SERVER_PORT": str(port),
             **environment,
         }
-        local = [str(Path(sys.executable).with_name("nc-hf")), "space", "--port", str(port), "--no-browser"]
+        local = [str(program), "space", "--port", str(port), "--no-browser"]
         command = local if app is None else [sys.executable, str(app)]
         began = time.monotonic()
         with self._log.open("wb") as log:

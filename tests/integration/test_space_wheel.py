@@ -1,0 +1,88 @@
+"""``nc-hf space`` where nc_hf was installed from a wheel, with no checkout beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import urllib.request
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from gradio_client import Client
+
+from tests.hub.fixtures import STAND_IN
+from tests.hub.models import gpt2_files
+from tests.hub.server import StandIn
+from tests.paths import ROOT
+from tests.space import Space
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``nc-hf`` of a new environment that holds the wheel, and sees the libraries of this one but not its nc_hf."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    built = subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], capture_output=True, text=True)
+    if built.returncode:
+        if os.environ.get("CI") == "true":
+            pytest.fail(built.stderr)
+        pytest.skip("the wheel cannot be built without hatchling from an index")
+    (wheel,) = folder.glob("*.whl")
+    environment = folder / "environment"
+    venv.create(environment, symlinks=True)
+    python = environment / "bin" / "python"
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", "--no-index", wheel], check=True)
+    libraries = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    # Python reads no .pth file within a folder that one names, so the checkout that is installed there stays unseen.
+    (libraries / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return python.with_name("nc-hf")
+
+
+@pytest.fixture(scope="module")
+def space(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    running = Space(tmp_path_factory.mktemp("space"), STAND_IN, program=program)
+    yield running
+    running.close()
+
+
+def test_nothing_of_the_checkout_is_used(program: Path) -> None:
+    code = "import nc_hf.cli.space as s; print(s.__file__, s.space_folder('collapse_meter'))"
+    python = program.with_name("python")
+    done = subprocess.run([python, "-c", code], cwd=program.parent, capture_output=True, text=True, check=True)
+    assert [Path(path).is_relative_to(program.parents[1]) for path in done.stdout.split()] == [True, True]
+
+
+def test_the_page_has_its_style_and_its_texts_and_measures(space: Space, hub: StandIn) -> None:
+    with urllib.request.urlopen(f"{space.url}config", timeout=30) as answer:
+        page = json.load(answer)
+    assert ".verdict h2" in page["css"]
+    assert any("How the verdict is reached" in str(part["props"].get("value")) for part in page["components"])
+    hub.add("tiny/wheel", gpt2_files())
+    asked = {"corpus": "builtin", "max_tokens": 2_000, "api_name": "/measure"}
+    answer = Client(space.url, verbose=False).submit("tiny/wheel", **asked).result()
+    assert answer["report"]["tokens"] > 1_000
+    assert answer["places"]["nc4_agreement"]["published"] is not None
+
+
+@pytest.mark.parametrize(
+    ("page", "part"), [("collapse_meter", "nc_hf/space/style.css"), ("neural_collapse", "neural_collapse.py")]
+)
+def test_a_space_is_deployed(program: Path, hub: StandIn, page: str, part: str) -> None:
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_writer"}
+    command = [program, "space", "--deploy", "writer/page", "--page", page]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{hub.url}/spaces/writer/page"
+    files = hub.get("writer/page", "space").at("main").files
+    assert {"app.py", "README.md", "requirements.txt", part, "nc_hf/space/page.py"} <= set(files)
+    assert not [name for name in files if name.startswith("nc_hf/spaces")]
