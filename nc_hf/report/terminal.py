@@ -97,14 +97,24 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
         groups = {heading: token_rows(records) for heading, records in ends.items()}
         yield section("Tokens", _columns(TOKEN_HEADER, groups, TOKEN_NOTE))
     if report.layers:
-        values = {layer: {n: metric.value for n, metric in metrics.items()} for layer, metrics in report.layers.items()}
-        yield section("Over the layers", curves(values))
+        yield section("Over the layers", _layer_curves(report.layers))
     if report.diagnostics:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
 
 
+def _layer_curves(layers: Mapping[str, Mapping[str, MetricValue]]) -> RenderableType:
+    """Return a curve for every metric, and where there are errors a note on who has the room to show them."""
+    body = curves({layer: {name: metric.value for name, metric in found.items()} for layer, found in layers.items()})
+    if all(metric.stderr is None for metrics in layers.values() for metric in metrics.values()):
+        return body
+    return Group(body, Text(), Text("Standard errors by layer: Markdown and JSON hold them.", style="dim"))
+
+
 def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
-    """Return, for every metric, its first value, its curve over the states (layers, revisions) and its last value."""
+    """Return, for every metric, its first value, its curve over the states (layers, revisions) and its last value.
+
+    A state that lacks the metric is blank.
+    """
     table = ruled_table()
     first, *_, last = states if len(states) > 1 else (*states, *states)
     table.add_column("metric", no_wrap=True)
@@ -114,7 +124,8 @@ def curves(states: Mapping[str, Mapping[str, float]]) -> RenderableType:
     table.add_column(Text(last), no_wrap=True)
     for name in dict.fromkeys(name for values in states.values() for name in values):
         curve = [values.get(name, math.nan) for values in states.values()]
-        table.add_row(Text(name), arrow(name), number(curve[0]), Text(_sparkline(curve), "cyan"), number(curve[-1]))
+        ends = ["" if name not in states[end] else number(states[end][name]) for end in (first, last)]
+        table.add_row(Text(name), arrow(name), ends[0], Text(_sparkline(curve), "cyan"), ends[1])
     return table
 
 

@@ -31,3 +31,17 @@ class TestViews:
         layers = {f"layer.{i}": {"nc1_cdnv": MetricValue(value)} for i, value in enumerate([0.0, math.nan, 7.0, 1.0])}
         text = printed(replace(report, layers=layers).to_table(), 80)
         assert "▁ █▂" in text
+
+    def test_layer_that_lacks_a_metric_is_blank_and_not_undefined(self, report: Report) -> None:
+        layers = {"layer.0": {"nc1_cdnv": MetricValue(2.0)}, "final": {"nc3_cos_mean_centred": MetricValue(0.25)}}
+        text = printed(replace(report, layers=layers, diagnostics={}).to_table(), 80)
+        rows = [line.split() for line in text[text.index("Over the layers") :].splitlines()]
+        assert ["nc1_cdnv", "↓", "2.000", "▁"] in rows
+        assert ["nc3_cos_mean_centred", "↑", "▁", "0.2500"] in rows
+        assert "undefined" not in text[text.index("Over the layers") :]
+
+    def test_errors_by_layer_are_said_to_be_elsewhere(self, report: Report) -> None:
+        bare = replace(report, layers={"layer.0": {"nc1_cdnv": MetricValue(2.0)}, "final": {}})
+        assert "by layer" not in printed(bare.to_table(), 80)
+        with_error = replace(bare, layers={**bare.layers, "final": {"nc1_cdnv": MetricValue(1.0, 0.1)}})
+        assert "Standard errors by layer: Markdown and JSON hold them." in printed(with_error.to_table(), 80)
