@@ -147,7 +147,7 @@ def measure_rates(study: Study, cell: Cell, device: str) -> Rates:
 def trained_seconds(study: Study, cell: Cell, text: StudyText) -> float:
     """Train as the runner does; seconds of the steps between the first few and the last, which saves."""
     stamps: list[float] = []
-    text = replace(text, validation=text.validation.shard(0, STEPS))  # its evaluation is not among what is timed
+    text = replace(text, validation=text.validation.shard(1, STEPS))  # its evaluation is not among what is timed
 
     def listen(share: float) -> None:
         if len(stamps) in (WARM, STEPS - 1):

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nc_hf.errors import FileError, InputError
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.measurement.options import OPTIONS, WHAT, MeasureOptions, Option
 
 if TYPE_CHECKING:
     from accelerate.state import PartialState
 
-Preset = Literal["core", "paper", "full"]
-
-WHAT, HOW, OUT = "What to measure", "How to run it", "Where results go"
+_AUTO = "auto"
 
 CorpusOption = Annotated[
     str,
@@ -30,94 +28,87 @@ CorpusOption = Annotated[
 ]
 
 
-def measure_options(
-    split: Annotated[str, typer.Option(help="Split of the corpus.", rich_help_panel=WHAT)] = "validation",
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|ID", help="Tokenizer, where the model has none of its own.", rich_help_panel=WHAT),
-    ] = None,
-    preset: Annotated[Preset, typer.Option(help="Which metrics.", rich_help_panel=WHAT)] = "core",
-    metrics: Annotated[
+def takes_measure_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options of `nc_hf.measurement.options`, in the place of its one parameter ``options``.
+
+    typer reads the options of a command off its signature; so every command that measures has them by this.
+
+    Args:
+        *names: which; all that are meant for a command if none is named. With ``preset`` comes ``--metrics``.
+    """
+    declared = {name: OPTIONS[name] for name in names or OPTIONS if OPTIONS[name].panel is not None}
+    shared = [_parameter(name, option) for name, option in declared.items()]
+    shared.insert(1 + list(declared).index("preset"), _METRICS)
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[Parameter] = []
+        for name, parameter in signature(command, eval_str=True).parameters.items():
+            parameters += shared if name == "options" else [parameter.replace(kind=Parameter.KEYWORD_ONLY)]
+
+        def run(**given: Any) -> None:
+            said = {each.name: given.pop(each.name) for each in shared}
+            chosen = parse_names(said.pop("metrics"))
+            options = {name: _meant(OPTIONS[name], value) for name, value in said.items()}
+            command(options=options | ({"preset": chosen} if chosen else {}), **given)
+
+        run.__dict__["__signature__"] = Signature(parameters)  # what inspect and typer look for first
+        run.__doc__ = command.__doc__
+        return run
+
+    return give
+
+
+_METRICS = Parameter(
+    "metrics",
+    Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
         str | None,
         typer.Option(metavar="NAME,NAME", help="These metrics instead of a preset.", rich_help_panel=WHAT),
-    ] = None,
-    max_tokens: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Read at most so many tokens, in whole blocks, and one at the least.", rich_help_panel=WHAT
-        ),
-    ] = 1_000_000,
-    min_count: Annotated[
-        int, typer.Option(min=1, help="Use classes with so many tokens or more.", rich_help_panel=WHAT)
-    ] = 10,
-    packing: Annotated[
-        Literal["documents", "paper"],
-        typer.Option(help="End-of-text tokens between documents, or the paper's way.", rich_help_panel=WHAT),
-    ] = "documents",
-    block_size: Annotated[
-        int | None,
-        typer.Option(min=2, help="Tokens a block; by default the context, at most 1,024.", rich_help_panel=HOW),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Blocks a forward pass.", rich_help_panel=HOW)] = 8,
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        typer.Option(help="Of the weights; auto is the checkpoint's own.", rich_help_panel=HOW),
-    ] = "auto",
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.", rich_help_panel=HOW)] = "auto",
-    no_stderr: Annotated[
-        bool, typer.Option("--no-stderr", help="Leave out the standard errors.", rich_help_panel=HOW)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=OUT)] = False,
-) -> MeasureOptions:
-    """Turn what was said on the command line into the options of ``nc_hf.measure``."""
-    return {
-        "split": split,
-        "tokenizer": tokenizer,
-        "preset": parse_names(metrics) or preset,
-        "max_tokens": max_tokens,
-        "min_count": min_count,
-        "packing": packing,
-        "block_size": block_size,
-        "batch_size": batch_size,
-        "dtype": None if dtype == "auto" else dtype,
-        "device": None if device == "auto" else device,
-        "uncertainty": not no_stderr,
-        "progress": not quiet,
-    }
+    ],
+)
 
 
-def takes_measure_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `measure_options`, in the place of its one parameter ``options``.
+def _parameter(name: str, option: Option) -> Parameter:
+    """Return an option of a measurement as typer takes it."""
+    kind: Any = str | None if option.default is None else type(option.default)
+    default = option.default
+    if option.choices:
+        automatic = () if default in option.choices else (_AUTO,)
+        kind, default = Literal[(*automatic, *option.choices)], default or _AUTO
+    elif option.minimum is not None:
+        kind = int if default is not None else int | None
+    elif option.flag is not None:
+        kind, default = bool, False
+    said = typer.Option(
+        *(option.flag[:1] if option.flag else ()),
+        min=option.minimum,
+        metavar=option.metavar,
+        help=option.flag[1] if option.flag else option.help,
+        rich_help_panel=option.panel,
+    )
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, said])
 
-    typer reads the options of a command off its signature; so every command that measures declares them by this.
-    """
-    shared = signature(measure_options, eval_str=True).parameters
-    parameters: list[Parameter] = []
-    for name, parameter in signature(command, eval_str=True).parameters.items():
-        parameters += shared.values() if name == "options" else [parameter]
 
-    def run(**given: Any) -> None:
-        options = measure_options(**{name: given.pop(name) for name in shared})
-        command(options=options, **given)
-
-    keywords = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
-    run.__signature__ = Signature(keywords)  # type: ignore[attr-defined]  # what inspect and typer look for first
-    run.__doc__ = command.__doc__
-    return run
+def _meant(option: Option, said: Any) -> Any:
+    """Return the value that was meant: a flag turns what is the default round, and ``auto`` is None."""
+    if option.flag is not None:
+        return option.default is not said
+    return None if option.choices and said == _AUTO else said
 
 
 def parse_shard(shard: str | None) -> tuple[int, int] | None:
-    """Return the place of a part from 0, and n, of ``i/n``: part i of n counted from 1.
+    """Return i and n of ``i/n``, part i of n counted from 1.
 
     >>> parse_shard("1/4")
-    (0, 4)
+    (1, 4)
     """
     if shard is None:
         return None
     part, _, parts = shard.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
         raise InputError(f"{shard!r} is no shard: write i/n with i from 1 to n, such as 1/4.")
-    return int(part) - 1, int(parts)
+    return int(part), int(parts)
 
 
 def parse_names(metrics: str | None) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import OUT, CorpusOption, check_writable, start_process, takes_measure_options
+from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.errors import InputError
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.measurement.options import OUT, MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
 
 
-@takes_measure_options
+@takes_measure_options()
 def compare_command(
     names: Annotated[
         list[str],

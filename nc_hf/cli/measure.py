@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import (
-    HOW,
-    OUT,
-    WHAT,
-    CorpusOption,
-    check_writable,
-    parse_shard,
-    start_process,
-    takes_measure_options,
-)
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.cli.arguments import CorpusOption, check_writable, parse_shard, start_process, takes_measure_options
+from nc_hf.measurement.options import HOW, OUT, MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
 
 
-@takes_measure_options
+@takes_measure_options()
 def measure_command(
     model: Annotated[str, typer.Argument(metavar="MODEL[@REVISION]", help="Hub id, or a local directory.")],
     corpus: CorpusOption = "tinystories",
     *,
     options: MeasureOptions,
-    layers: Annotated[
-        Literal["final", "all"], typer.Option(help="Measure the final features, or every layer.", rich_help_panel=WHAT)
-    ] = "final",
     shard: Annotated[
         str | None,
         typer.Option(metavar="i/n", help="Read only part i of n, from 1; join with nc-hf merge.", rich_help_panel=HOW),
@@ -39,9 +27,6 @@ def measure_command(
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep progress here, and go on from it.", rich_help_panel=HOW)
     ] = None,
-    save_every: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Batches between two saves of progress.", rich_help_panel=HOW)
-    ] = 200,
     output: Annotated[Path | None, typer.Option(help="Report as JSON.", rich_help_panel=OUT)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Section for a model card.", rich_help_panel=OUT)] = None,
     save_statistics: Annotated[
@@ -61,8 +46,7 @@ def measure_command(
     from nc_hf.hub import parse_reference
     from nc_hf.measurement.measure import measure
 
-    run: MeasureOptions = {**options, "layers": layers, "save_every": save_every}
-    process = start_process(run)
+    process = start_process(options)
     asked = parse_reference(model, allow_local=True)
     report = measure(
         asked.id,
@@ -71,7 +55,7 @@ def measure_command(
         shard=part,
         statistics_path=save_statistics,
         checkpoint_path=checkpoint,
-        **run,
+        **options,
     )
     if process.is_main_process:
         _give(report, output, markdown, as_json)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nc_hf.cli.arguments import Preset, check_writable
+from nc_hf.cli.arguments import check_writable, takes_measure_options
 from nc_hf.errors import MergeError
+from nc_hf.measurement.options import MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.model.head import ClassifierHead
     from nc_hf.statistics.class_statistics import ClassStatistics
 
 
+@takes_measure_options("preset", "min_count")
 def merge_command(
     statistics: Annotated[
         list[Path],
@@ -25,11 +27,14 @@ def merge_command(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL[@REVISION]", help="The model, for the metrics that need its head.")
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="Which metrics, as far as statistics allow.")] = "core",
-    min_count: Annotated[int, typer.Option(min=1, help="Use classes with so many tokens or more.")] = 10,
+    *,
+    options: MeasureOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Merge the statistics of shards of one model on one corpus, and print the metrics of the whole."""
+    """Merge the statistics of shards of one model on one corpus, and print the metrics of the whole.
+
+    A preset gives what statistics allow, and with --model what its head allows too.
+    """
     check_writable(output)
 
     from nc_hf.metrics.compute import compute_metrics
@@ -40,11 +45,13 @@ def merge_command(
         whole.merge(ClassStatistics.load(path))
     head = _head_of(model, whole.provenance) if model else None
     whole.save(output)
+    preset, min_count = options["preset"], options["min_count"]
     values = compute_metrics(whole, head, preset=preset, min_count=min_count)
+    said = preset if isinstance(preset, str) else ",".join(preset)
     if as_json:
-        _print_json(whole, preset, min_count, values)
+        _print_json(whole, said, min_count, values)
     else:
-        _print_table(whole, preset, values)
+        _print_table(whole, said, values)
 
 
 def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:

@@ -7,23 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import (
-    HOW,
-    OUT,
-    WHAT,
-    CorpusOption,
-    check_writable,
-    start_process,
-    takes_measure_options,
-)
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
+from nc_hf.measurement.options import HOW, OUT, WHAT, MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.measurement.trajectory import Turn
     from nc_hf.report.trajectory import Trajectory
 
 
-@takes_measure_options
+@takes_measure_options()
 def trajectory_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id.")],
     revisions: Annotated[

@@ -78,14 +78,15 @@ class TokenBlocks:
         return 0 if len(numbers) == 0 else 1 + int((numbers[1:] != numbers[:-1]).sum())
 
     def shard(self, index: int, count: int) -> TokenBlocks:
-        """Return every ``count``-th block from block ``index`` on; all shards together are the whole.
+        """Return every ``count``-th block from block ``index`` on, counted from 1; all shards together are the whole.
 
         Raises:
-            InputError: unless 0 <= index < count.
+            InputError: unless 1 <= index <= count.
         """
-        if not 0 <= index < count:
-            raise InputError(f"There is no shard {index} of {count}: count from 0 to {max(count, 1) - 1}.")
-        return replace(self, input_ids=self.input_ids[index::count], document_ids=self.document_ids[index::count])
+        if not 1 <= index <= count:
+            raise InputError(f"There is no shard {index} of {count}: count from 1 to {max(count, 1)}.")
+        mine = slice(index - 1, None, count)
+        return replace(self, input_ids=self.input_ids[mine], document_ids=self.document_ids[mine])
 
 
 def pack_texts(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from accelerate.state import PartialState
@@ -14,10 +13,11 @@ from torch import nn
 from nc_hf.corpus.blocks import TokenBlocks, tokenizer_hash
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.errors import InputError, TokenizerError
-from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.hub import download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
+from nc_hf.measurement.options import MeasureOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import weight_hash
@@ -25,36 +25,19 @@ from nc_hf.report import Report
 from nc_hf.report.record import CorpusRecord, ModelRecord
 from nc_hf.runtime.progress import Listener, Meter
 
-MAX_TOKENS = 1_000_000
 GROUPS = 10  # of blocks, for the standard errors
 
 
+@takes_options()
 def measure(
     model: str | nn.Module,
     corpus: str | Corpus | TokenBlocks = "tinystories",
     *,
-    split: str = "validation",
-    tokenizer: Any = None,
     revision: str | None = None,
-    preset: str | Sequence[str] = "core",
-    max_tokens: int | None = MAX_TOKENS,
-    min_count: int = 10,
-    packing: str = "documents",
-    block_size: int | None = None,
-    batch_size: int = 8,
-    layers: str = "final",
-    dtype: str | torch.dtype | None = None,
-    device: str | torch.device | None = None,
     shard: tuple[int, int] | None = None,
     statistics_path: str | Path | None = None,
     checkpoint_path: str | Path | None = None,
-    save_every: int = 200,
-    agreement_tokens: int = 16_384,
-    progress: bool | Listener = True,
-    uncertainty: bool = True,
-    allow_local: bool = True,
-    max_bytes: int | None = None,
-    token: str | bool | None = None,
+    **options: Unpack[MeasureOptions],
 ) -> Report:
     """Measure neural collapse of a model on held-out text, in one pass.
 
@@ -62,91 +45,107 @@ def measure(
         model: ``ID[@REVISION]`` on the Hub, a local folder, or a model in memory (then pass ``tokenizer`` too).
         corpus: ``builtin``, ``tinystories``, a path, ``hub:ID[:config][:split][:column]``, a ``Corpus`` opened before,
             or blocks made before.
-        split: which part of the corpus.
-        tokenizer: a tokenizer, or the folder or id of one; default: the model's own.
         revision: branch, tag or commit of the model.
-        preset: ``core``, ``paper``, ``full``, or names of metrics.
-        max_tokens: tokens to read at the most; None reads all.
-        min_count: a class counts with so many tokens.
-        packing: ``documents``, or ``paper`` for the packing of arXiv 2405.17767.
-        block_size: tokens a block; default: the model's context, 1,024 at the most.
-        batch_size: blocks a forward pass.
-        layers: ``final``, or ``all`` to add the statistics-only metrics of every block's output.
-        dtype: of the weights; default: the checkpoint's own.
-        device: default: a GPU if there is one.
-        shard: (i, n), i from 0, reads one of n parts of the blocks, whose statistics files can be merged.
-        statistics_path: where to save the statistics.
+        shard: (i, n), i from 1, reads one of n parts of the blocks, whose statistics files can be merged.
+        statistics_path: where to save the statistics of the final layer.
         checkpoint_path: folder to save the unfinished pass to, and to go on from.
-        save_every: batches between two saves.
-        agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
-        progress: show a progress bar on stderr, or call this with every step (see ``nc_hf.runtime.progress``).
-        uncertainty: add standard errors, by measuring ten times with a tenth of the blocks left out.
-        allow_local: whether names may be paths; False for names that came over a network.
-        max_bytes: refuse weights larger than this.
-        token: for the Hub, the reader's own; default: the one the client finds; False for none.
+        **options: as `nc_hf.measurement.options.MeasureOptions` declares them.
 
     Raises:
         NCError: of the kind that fits; the message says what to do.
     """
     started = time.monotonic()
-    needed = needs_of(pass_metrics(preset, min_count, agreement_tokens))
-    _check_given(model, corpus, dtype, block_size, packing, max_tokens)
-    listener = progress if callable(progress) else None
-    _check_device(device)
-    on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
-    process = PartialState(cpu=on_cpu)  # said now, since several processes on CPU do not find each other otherwise
+    settings = complete(options)
+    names = pass_metrics(settings["preset"], settings["min_count"], settings["agreement_tokens"])
+    _check_given(model, corpus, options)
+    process = _start_process(settings["device"])
+    listener = settings["progress"] if callable(settings["progress"]) else None
     if isinstance(model, nn.Module):
         name = str(getattr(model.config, "name_or_path", "") or type(model).__name__)
         network, record, own_tokenizer = model, _model_record(model, name, revision, None), None
     else:
-        Meter(listener, "resolving")
-        source = resolve(model, revision, allow_local=allow_local, max_bytes=max_bytes, token=token)
-        network, record, own_tokenizer = _load(source, dtype, device or process.device, token, listener)
+        network, record, own_tokenizer = _load(model, revision, settings, process.device, listener)
+    tokenizer = settings["tokenizer"]
     if isinstance(tokenizer, str | Path):
-        tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
+        tokenizer = open_tokenizer(str(tokenizer), allow_local=settings["allow_local"], token=settings["token"])
     tokenizer = tokenizer or own_tokenizer
-    if isinstance(corpus, TokenBlocks):
-        blocks = corpus
-        if tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
-            tokenizer = None  # it would spell other tokens
-    else:
-        meter = Meter(listener, "packing", max_tokens or 0)
-        opened = open_corpus(corpus, split, allow_local=allow_local, token=token) if isinstance(corpus, str) else corpus
-        blocks = opened.pack_for(
-            network, tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=meter.advance
-        )
+    blocks = _blocks_for(network, corpus, tokenizer, settings, listener)
+    if blocks is corpus and tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
+        tokenizer = None  # it would spell other tokens
     part = blocks if shard is None else blocks.shard(*shard)
+    needed = needs_of(names)
     collection = collect(
         network,
         part,
-        batch_size=batch_size,
-        layers=layers,
+        batch_size=settings["batch_size"],
+        layers=settings["layers"],
         covariance="covariance" in needed,
-        agreement_tokens=agreement_tokens if "agreement" in needed else 0,
-        groups=min(GROUPS, len(part)) if uncertainty else 1,
+        agreement_tokens=settings["agreement_tokens"] if "agreement" in needed else 0,
+        groups=min(GROUPS, len(part)) if settings["uncertainty"] else 1,
+        inner_groups=settings["layer_errors"],
         checkpoint=checkpoint_path,
-        save_every=save_every,
-        progress=progress,
+        save_every=settings["save_every"],
+        progress=settings["progress"],
     )
     if statistics_path is not None and process.is_main_process:
         _save_statistics(collection, network, record, blocks, shard, statistics_path)
     Meter(listener, "computing")
-    return report_of(collection, record, _corpus_record(part, shard), preset, min_count, tokenizer, started)
+    return report_of(
+        collection,
+        record,
+        _corpus_record(part, shard),
+        settings["preset"],
+        settings["min_count"],
+        tokenizer,
+        started,
+    )
 
 
-def _check_given(
-    model: object, corpus: object, dtype: object, block_size: int | None, packing: str, max_tokens: int | None
-) -> None:
+def _check_given(model: object, corpus: object, given: MeasureOptions) -> None:
     """Refuse what would change nothing, since the model is loaded or the blocks are made."""
-    if isinstance(model, nn.Module) and dtype is not None:
+    if isinstance(model, nn.Module) and given.get("dtype") is not None:
         raise InputError("dtype says how to load a model, and this one is in memory: convert it, with model.to(dtype).")
+    if given.get("layer_errors") and not (given.get("layers") == "all" and given.get("uncertainty", True)):
+        raise InputError("layer_errors adds standard errors to all layers: pass layers='all' with uncertainty too.")
     if not isinstance(corpus, TokenBlocks):
         return
-    cut = len(corpus) > 1 and max_tokens not in (None, MAX_TOKENS) and corpus.num_labels > max_tokens
-    if block_size not in (None, corpus.block_size) or packing not in ("documents", corpus.packing) or cut:
+    most = given.get("max_tokens")
+    cut = len(corpus) > 1 and most is not None and corpus.num_labels > most
+    packed = given.get("packing") in (None, "documents", corpus.packing)
+    if given.get("block_size") not in (None, corpus.block_size) or not packed or cut:
         raise InputError(
             "block_size, packing and max_tokens say how to make blocks, and these are made: leave them out."
         )
+
+
+def _blocks_for(
+    network: nn.Module,
+    corpus: str | Corpus | TokenBlocks,
+    tokenizer: Any,
+    settings: MeasureOptions,
+    listener: Listener | None,
+) -> TokenBlocks:
+    """Open the corpus, if it is a name, and cut it into blocks for a model, if that is not done."""
+    if isinstance(corpus, TokenBlocks):
+        return corpus
+    meter = Meter(listener, "packing", settings["max_tokens"] or 0)
+    if isinstance(corpus, str):
+        corpus = open_corpus(corpus, settings["split"], allow_local=settings["allow_local"], token=settings["token"])
+    return corpus.pack_for(
+        network,
+        tokenizer,
+        settings["block_size"],
+        packing=settings["packing"],
+        max_tokens=settings["max_tokens"],
+        progress=meter.advance,
+    )
+
+
+def _start_process(device: str | torch.device | None) -> PartialState:
+    """Find the other processes of this run: said now, since on CPU they do not find each other otherwise."""
+    _check_device(device)
+    on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
+    return PartialState(cpu=on_cpu)
 
 
 def _check_device(device: str | torch.device | None) -> None:
@@ -159,21 +158,24 @@ def _check_device(device: str | torch.device | None) -> None:
 
 
 def _load(
-    source: ModelSource,
-    dtype: str | torch.dtype | None,
-    device: str | torch.device,
-    token: str | bool | None,
+    model: str,
+    revision: str | None,
+    settings: MeasureOptions,
+    device: torch.device,
     listener: Listener | None,
 ) -> tuple[nn.Module, ModelRecord, Any]:
-    """Fetch and load a model that was looked up; its tokenizer is None where it has none."""
+    """Look a model up, fetch and load it; its tokenizer is None where it has none."""
+    token = settings["token"]
+    Meter(listener, "resolving")
+    source = resolve(model, revision, allow_local=settings["allow_local"], max_bytes=settings["max_bytes"], token=token)
     try:
         tokenizer = load_tokenizer(source, token=token)
     except TokenizerError:
         tokenizer = None  # one may have been named; if not, that is said where it is needed
     download(source, token=token, progress=Meter(listener, "downloading", source.size_bytes).advance)
     Meter(listener, "loading")
-    model = load_model(source, dtype, device, token=token)
-    return model, _model_record(model, source.id, source.revision, source.commit or source.identity), tokenizer
+    network = load_model(source, settings["dtype"], settings["device"] or device, token=token)
+    return network, _model_record(network, source.id, source.revision, source.commit or source.identity), tokenizer
 
 
 def _model_record(model: Any, name: str, revision: str | None, commit: str | None) -> ModelRecord:
@@ -199,7 +201,7 @@ def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRe
         blocks=len(part),
         documents=part.num_documents,
         tokenizer_hash=part.tokenizer_hash,
-        shard=None if shard is None else _shard_name(*shard),
+        shard=None if shard is None else "{}/{}".format(*shard),
     )
 
 
@@ -219,11 +221,6 @@ def _save_statistics(
         "corpus": blocks.fingerprint,
         "packing": blocks.packing,
         "dtype": model.dtype,
-        "shards": _shard_name(*(shard or (0, 1))),
+        "shards": "{}/{}".format(*(shard or (1, 1))),
     }
     stats.save(path)
-
-
-def _shard_name(index: int, count: int) -> str:
-    """Return i/n as people count, from 1."""
-    return f"{index + 1}/{count}"

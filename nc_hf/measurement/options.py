@@ -1,34 +1,224 @@
-"""The options of a measurement, for whatever passes them on to ``nc_hf.measure``."""
+"""The options of a measurement, declared once.
 
-from __future__ import annotations
+``measure()`` and the callback take their keywords and defaults from here, the command its options and their help, a
+folder of kept reports and the page's cache the options that decide a result.
+"""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
+
+from nc_hf.errors import InputError
+from nc_hf.metrics.table import PRESETS
+from nc_hf.runtime.progress import Listener
 
 if TYPE_CHECKING:
     import torch
 
-    from nc_hf.runtime.progress import Listener
+WHAT, HOW, OUT = "What to measure", "How to run it", "Where results go"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class MeasureOptions(TypedDict, total=False):
-    """The options of `nc_hf.measure` that hold for several models alike; meaning and defaults are as there."""
+@dataclass(frozen=True)
+class Option:
+    """One option.
 
-    split: str
-    tokenizer: Any
-    preset: str | Sequence[str]
-    max_tokens: int | None
-    min_count: int
-    packing: str
-    block_size: int | None
-    batch_size: int
-    layers: str
-    dtype: str | torch.dtype | None
-    device: str | torch.device | None
-    save_every: int
-    agreement_tokens: int
-    progress: bool | Listener
-    uncertainty: bool
-    allow_local: bool
-    max_bytes: int | None
-    token: str | bool | None
+    Attributes:
+        default: where it is not given.
+        help: what it does, in a sentence.
+        decides: whether it decides what is found; the others decide only how, and how fast.
+        minimum: the smallest number that can be meant.
+        choices: what the command offers; None, the default, is ``auto`` there.
+        panel: its heading in the command's help; None where it is no option of the command.
+        flag: the command's name for the other value of a bool, and what it does.
+        metavar: what stands for its value in the command's help.
+    """
+
+    default: Any
+    help: str
+    decides: bool = False
+    minimum: int | None = None
+    choices: tuple[str, ...] = ()
+    panel: str | None = None
+    flag: tuple[str, str] | None = None
+    metavar: str | None = None
+
+
+class PassOptions(TypedDict, total=False):
+    """The options of any pass over text, a callback's in a Trainer too; each says what it does in its `Option`."""
+
+    split: Annotated[str, Option("validation", "Split of the corpus.", decides=True, panel=WHAT)]
+    tokenizer: Annotated[
+        Any,
+        Option(
+            None,
+            "A tokenizer, or the folder or id of one, where the model has none of its own.",
+            panel=WHAT,
+            metavar="PATH|ID",
+        ),
+    ]
+    packing: Annotated[
+        str,
+        Option(
+            "documents",
+            "End-of-text tokens between documents, or the paper's way (arXiv 2405.17767).",
+            decides=True,
+            choices=("documents", "paper"),
+            panel=WHAT,
+        ),
+    ]
+    block_size: Annotated[
+        int | None,
+        Option(None, "Tokens a block; by default the context, at most 1,024.", decides=True, minimum=2, panel=HOW),
+    ]
+    batch_size: Annotated[int, Option(8, "Blocks a forward pass.", minimum=1, panel=HOW)]
+    min_count: Annotated[
+        int, Option(10, "Use classes with so many tokens or more.", decides=True, minimum=1, panel=WHAT)
+    ]
+    agreement_tokens: Annotated[
+        int,
+        Option(
+            16_384,
+            "Decide NC4 on a sample of so many tokens; 0 leaves it out.",
+            decides=True,
+            minimum=0,
+            panel=WHAT,
+        ),
+    ]
+
+
+class MeasureOptions(PassOptions, total=False):
+    """The options of a measurement, which hold for several models alike."""
+
+    preset: Annotated[
+        str | Sequence[str],
+        Option("core", "Which metrics: a preset, or names.", decides=True, choices=tuple(PRESETS), panel=WHAT),
+    ]
+    max_tokens: Annotated[
+        int | None,
+        Option(
+            1_000_000,
+            "Read at most so many tokens, in whole blocks, and one at the least.",
+            decides=True,
+            minimum=1,
+            panel=WHAT,
+        ),
+    ]
+    layers: Annotated[
+        str,
+        Option(
+            "final",
+            "Measure the final features, or every layer.",
+            decides=True,
+            choices=("final", "all"),
+            panel=WHAT,
+        ),
+    ]
+    layer_errors: Annotated[
+        bool,
+        Option(
+            False,
+            "With all layers: standard errors of each.",
+            decides=True,
+            panel=WHAT,
+            flag=("--layer-errors", "With all layers: standard errors of each."),
+        ),
+    ]
+    uncertainty: Annotated[
+        bool,
+        Option(True, "Add standard errors; without them nothing is measured again.", decides=True, panel=HOW,
+               flag=("--no-stderr", "Leave out the standard errors.")),
+    ]  # fmt: skip
+    dtype: Annotated[
+        "str | torch.dtype | None",
+        Option(
+            None,
+            "Of the weights; by default the checkpoint's own.",
+            decides=True,
+            choices=("float32", "bfloat16"),
+            panel=HOW,
+        ),
+    ]
+    device: Annotated[
+        "str | torch.device | None",
+        Option(None, "Where to run; by default a GPU if there is one.", choices=("cpu", "cuda"), panel=HOW),
+    ]
+    save_every: Annotated[
+        int, Option(200, "Batches between two saves of an unfinished pass.", minimum=1, panel=HOW, metavar="N")
+    ]
+    progress: Annotated[
+        bool | Listener,
+        Option(
+            True, "Show a progress bar, or call this with every step.", panel=OUT, flag=("--quiet", "No progress bar.")
+        ),
+    ]
+    allow_local: Annotated[bool, Option(True, "Whether names may be paths; False for names that came over a network.")]
+    max_bytes: Annotated[int | None, Option(None, "Refuse weights larger than this.")]
+    token: Annotated[
+        str | bool | None,
+        Option(None, "For the Hub, the reader's own; by default the one the client finds; False for none."),
+    ]
+
+
+OPTIONS: dict[str, Option] = {name: kind.__metadata__[0] for name, kind in MeasureOptions.__annotations__.items()}
+PASS_OPTIONS = tuple(PassOptions.__annotations__)
+
+
+def complete(
+    given: Mapping[str, object], names: Collection[str] = OPTIONS.keys(), defaults: Mapping[str, Any] | None = None
+) -> MeasureOptions:
+    """Return all options: those given, and the others at their defaults.
+
+    Args:
+        given: by a caller.
+        names: which options there are.
+        defaults: in place of the declared ones.
+
+    Raises:
+        TypeError: there is no such option.
+        InputError: a number cannot be meant.
+
+    >>> complete({"min_count": 5})["min_count"], complete({})["packing"]
+    (5, 'documents')
+    """
+    for name, value in given.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            raise TypeError(f"there is no option {name!r}{f': do you mean {near[0]!r}?' if near else ''}")
+        minimum = OPTIONS[name].minimum
+        if minimum is not None and isinstance(value, int) and value < minimum:
+            raise InputError(f"{name} is {value}: pass {minimum} or more.")
+    declared = {name: OPTIONS[name].default for name in names}
+    whole: Any = {**declared, **(defaults or {}), **given}  # a dict of what the names say
+    completed: MeasureOptions = whole
+    return completed
+
+
+def deciding(given: MeasureOptions) -> dict[str, object]:
+    """Return the options that decide a result, each at its default where it was not given."""
+    whole: dict[str, object] = {**complete(given)}
+    return {name: whole[name] for name, option in OPTIONS.items() if option.decides}
+
+
+def takes_options(
+    names: Collection[str] = OPTIONS.keys(), defaults: Mapping[str, Any] | None = None
+) -> Callable[[_Function], _Function]:
+    """Let ``help`` of a function that takes ``**options`` show each with its default and what it does."""
+
+    def show(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        default = {name: OPTIONS[name].default for name in names} | dict(defaults or {})
+        shown = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default[name]) for name in names]
+        function.__dict__["__signature__"] = signature.replace(parameters=[*own, *shown])
+        lines = [f"{name}: {OPTIONS[name].help[0].lower()}{OPTIONS[name].help[1:]}" for name in names]
+        before, mark, after = (function.__doc__ or "").partition("**options:")
+        indent = before[len(before.rstrip(" ")) :]
+        if mark:
+            function.__doc__ = before + f"\n{indent}".join(lines) + "\n" + after.partition("\n")[2]
+        return function
+
+    return show

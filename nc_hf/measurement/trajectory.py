@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +17,7 @@ from nc_hf.errors import FeatureError, HubError, InputError, LabelError, ModelEr
 from nc_hf.hub import Revision, list_revisions, open_tokenizer, parse_reference
 from nc_hf.measurement.kept import KeptReports
 from nc_hf.measurement.measure import measure
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.measurement.options import MeasureOptions, complete, deciding, takes_options
 from nc_hf.report import Report
 from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
@@ -26,19 +25,6 @@ from nc_hf.runtime.version import VERSION
 
 # What one revision may lack without the others lacking it too; anything else ends the trajectory.
 _OF_ONE_REVISION = (ModelError, HubError, FeatureError, LabelError, StatisticsError)
-# The options that decide what is found; the others decide only how fast, and may change when a trajectory goes on.
-_DECIDING = (
-    "split",
-    "preset",
-    "max_tokens",
-    "min_count",
-    "packing",
-    "block_size",
-    "layers",
-    "dtype",
-    "agreement_tokens",
-    "uncertainty",
-)
 
 
 @dataclass(frozen=True)
@@ -58,6 +44,7 @@ class Turn:
     kept: bool
 
 
+@takes_options()
 def trajectory(
     model: str,
     corpus: str | Corpus | TokenBlocks = "tinystories",
@@ -85,7 +72,7 @@ def trajectory(
         keep_downloads: False removes what was fetched of a revision from the client's cache once it is measured, for
             when the disk does not hold all of them; weights that lay there before stay.
         on_turn: called before each revision.
-        **options: of `nc_hf.measure`, the same for all revisions.
+        **options: as `nc_hf.measurement.options.MeasureOptions` declares them, the same for all revisions.
 
     Raises:
         InputError: ``model`` is no id or names a revision, or an option cannot be meant.
@@ -132,9 +119,10 @@ def _opened(
     corpus: str | Corpus | TokenBlocks, options: MeasureOptions
 ) -> tuple[PackedOnce | TokenBlocks, MeasureOptions]:
     """Open text and tokenizer once for all revisions; the names that are left are of the Hub alone."""
-    allow_local, token, tokenizer = options.get("allow_local", True), options.get("token"), options.get("tokenizer")
+    settings = complete(options)
+    allow_local, token, tokenizer = settings["allow_local"], settings["token"], settings["tokenizer"]
     if isinstance(corpus, str):
-        corpus = open_corpus(corpus, options.get("split", "validation"), allow_local=allow_local, token=token)
+        corpus = open_corpus(corpus, settings["split"], allow_local=allow_local, token=token)
     if isinstance(tokenizer, str | Path):
         tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
     text = corpus if isinstance(corpus, TokenBlocks) else PackedOnce.of(corpus)
@@ -163,11 +151,9 @@ def _measure(
 
 
 def _settings(model: str, text: PackedOnce | TokenBlocks, options: MeasureOptions) -> dict[str, object]:
-    """What every report of a folder must share, each option at its default where it was not given."""
-    given, defaults = dict(options), inspect.signature(measure).parameters
+    """What every report of a folder must share; what decides only how fast may change when a trajectory goes on."""
     source = text.source if isinstance(text, TokenBlocks) else text.name
-    settings = {name: given.get(name, defaults[name].default) for name in _DECIDING}
-    return {"nc_hf": VERSION, "model": model, "corpus": source, **settings}
+    return {"nc_hf": VERSION, "model": model, "corpus": source, **deciding(options)}
 
 
 def _fingerprint(text: PackedOnce | TokenBlocks, options: MeasureOptions, report: Report) -> str:
@@ -181,7 +167,7 @@ def _fingerprint(text: PackedOnce | TokenBlocks, options: MeasureOptions, report
     tokenizer = options.get("tokenizer") or open_tokenizer(
         report.model.id, report.model.commit, token=options.get("token")
     )
-    max_tokens = options.get("max_tokens", inspect.signature(measure).parameters["max_tokens"].default)
+    max_tokens = complete(options)["max_tokens"]
     return text.pack(tokenizer, record.block_size, packing=record.packing, max_tokens=max_tokens).fingerprint
 
 

@@ -12,13 +12,13 @@ SHARDS = "shards"
 def merge_provenance(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
     """Return the provenance of two statistics added up.
 
-    All entries must agree, except ``shards`` (such as ``"0/4 2/4"``), whose parts are joined and must not overlap.
+    All entries must agree, except ``shards`` (such as ``"1/4 3/4"``), whose parts are joined and must not overlap.
 
     Raises:
         MergeError: the statistics come from different models, corpora or options, or hold the same shard.
 
-    >>> merge_provenance({"model": "m", "shards": "0/2"}, {"model": "m", "shards": "1/2"})
-    {'model': 'm', 'shards': '0/2 1/2'}
+    >>> merge_provenance({"model": "m", "shards": "1/2"}, {"model": "m", "shards": "2/2"})
+    {'model': 'm', 'shards': '1/2 2/2'}
     """
     for key in sorted((first.keys() | second.keys()) - {SHARDS}):
         if first.get(key) != second.get(key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -12,10 +12,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import open_corpus
 from nc_hf.errors import InputError
+from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
+from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
 from nc_hf.training.listener import EvaluationListener
+
+_DEFAULTS = {"agreement_tokens": 8_192, "batch_size": None}
 
 
 class NeuralCollapseCallback(TrainerCallback):
@@ -43,14 +47,12 @@ class NeuralCollapseCallback(TrainerCallback):
         max_tokens: tokens of the callback's own pass, None for all; a listening callback takes what the evaluation
             reads.
         every: with a corpus: steps between two passes, or ``"epoch"``; None runs one at each evaluation.
-        min_count: n_c, the tokens that a class needs to count.
-        agreement_tokens: tokens of the sample on which NC4 is decided.
-        batch_size: blocks a forward pass of the callback's own; default: the Trainer's ``eval_batch_size``.
-        block_size: tokens a block of the callback's own; default: the model's context, 1,024 at the most.
-        packing: how the corpus is cut into blocks, ``documents`` or ``paper``.
-        tokenizer: for the corpus; default: the Trainer's ``processing_class``.
         label: stands before the metric's name, as in ``eval_train_nc1_cdnv``: where a Trainer has several callbacks,
             it keeps their values apart.
+        **options: those of `nc_hf.measure` that hold here: ``min_count`` (n_c, the tokens that a class needs to
+            count), ``agreement_tokens`` (8,192 of them decide NC4) and, with a corpus, ``split``, ``packing``,
+            ``block_size``, ``batch_size`` (default: the Trainer's ``eval_batch_size``) and ``tokenizer`` (default: the
+            Trainer's ``processing_class``).
 
     Raises:
         InputError: an argument that cannot be meant, or two callbacks with other values for one key.
@@ -58,6 +60,7 @@ class NeuralCollapseCallback(TrainerCallback):
         StatisticsError: fewer than two classes have ``min_count`` tokens.
     """
 
+    @takes_options(PASS_OPTIONS, _DEFAULTS)
     def __init__(
         self,
         corpus: str | TokenBlocks | None = None,
@@ -65,29 +68,24 @@ class NeuralCollapseCallback(TrainerCallback):
         max_tokens: int | None = 100_000,
         every: int | str | None = None,
         *,
-        min_count: int = 10,
-        agreement_tokens: int = 8_192,
-        batch_size: int | None = None,
-        block_size: int | None = None,
-        packing: str = "documents",
-        tokenizer: Any = None,
         label: str = "",
+        **options: Unpack[PassOptions],
     ) -> None:
         """Check the arguments; the model is met when the Trainer is made."""
-        self.names = pass_metrics(preset, min_count, agreement_tokens)
+        complete(options, PASS_OPTIONS)  # refuses those that hold for a measurement alone
+        self.options = complete({"preset": preset, "max_tokens": max_tokens, **_DEFAULTS, **options})
+        self.names = pass_metrics(preset, self.options["min_count"], self.options["agreement_tokens"])
         if every is not None and corpus is None:
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
             raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
-        self.corpus, self.preset, self.max_tokens, self.every = corpus, preset, max_tokens, every
-        self.min_count, self.batch_size, self.block_size, self.packing = min_count, batch_size, block_size, packing
-        self.tokenizer = tokenizer
+        self.corpus, self.every = corpus, every
         self.label = f"{label}_" if label else ""
-        self.agreement_tokens = agreement_tokens if "agreement" in needs_of(self.names) else 0
         self._handler: Any = None  # the Trainer's list of callbacks, once attached
+        needed = needs_of(self.names)
         self._gathered: dict[str, Any] = {
-            "covariance": "covariance" in needs_of(self.names),
-            "agreement_tokens": self.agreement_tokens,
+            "covariance": "covariance" in needed,
+            "agreement_tokens": self.options["agreement_tokens"] if "agreement" in needed else 0,
         }
         self._listener = EvaluationListener(**self._gathered)
         self._blocks: TokenBlocks | None = None
@@ -195,7 +193,7 @@ class NeuralCollapseCallback(TrainerCallback):
 
     def _heard_values(self) -> dict[str, float]:
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
-        return self._listener.collection().metrics(self.preset, self.min_count)
+        return self._values_of(self._listener.collection())
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
@@ -203,25 +201,28 @@ class NeuralCollapseCallback(TrainerCallback):
         collection = collect(
             kwargs["model"],
             self._read_corpus(kwargs["model"], kwargs.get("processing_class")),
-            batch_size=self.batch_size or args.eval_batch_size,
+            batch_size=self.options["batch_size"] or args.eval_batch_size,
             **self._gathered,
             compiled=False,  # or the training step would be compiled anew after every pass
             progress=not args.disable_tqdm,
         )
         loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
-        return {"nc_loss": loss, **collection.metrics(self.preset, self.min_count)}
+        return {"nc_loss": loss, **self._values_of(collection)}
+
+    def _values_of(self, collection: Collection) -> dict[str, float]:
+        return collection.metrics(self.options["preset"], self.options["min_count"])
 
     def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
         """Return the blocks of the callback's own pass, packed at the first call."""
         if isinstance(self.corpus, TokenBlocks):
             return self.corpus
         if self._blocks is None:
-            self._blocks = open_corpus(str(self.corpus)).pack_for(
+            self._blocks = open_corpus(str(self.corpus), self.options["split"]).pack_for(
                 model,
-                self.tokenizer or tokenizer,
-                self.block_size,
-                packing=self.packing,
-                max_tokens=self.max_tokens,
+                self.options["tokenizer"] or tokenizer,
+                self.options["block_size"],
+                packing=self.options["packing"],
+                max_tokens=self.options["max_tokens"],
             )
         return self._blocks
 

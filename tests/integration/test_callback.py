@@ -363,7 +363,7 @@ class TestSettings:
         callback = NeuralCollapseCallback(preset=["nc1_cdnv"])
         trainer = make_trainer(tmp_path, callback)
         assert list(evaluated(trainer.evaluate())) == ["nc1_cdnv"]
-        assert callback.agreement_tokens == 0
+        assert callback._gathered["agreement_tokens"] == 0
 
     def test_a_small_sample_for_nc4(self, tmp_path: Path) -> None:
         few = make_trainer(tmp_path, NeuralCollapseCallback(agreement_tokens=40))

@@ -77,7 +77,7 @@ def test_shards_of_models_that_differ_below_the_head_do_not_merge(tmp_path: Path
     other.get_decoder().h[0].mlp.c_fc.bias.data[2] += 1e-3
     for part, model in enumerate((tiny_model(), other, tiny_model())):
         path = tmp_path / f"{part}.safetensors"
-        measure(model, token_blocks(12, 3), shard=(min(part, 1), 2), statistics_path=path, min_count=2, **QUIET)
+        measure(model, token_blocks(12, 3), shard=(min(part, 1) + 1, 2), statistics_path=path, min_count=2, **QUIET)
     first, wrong, right = (ClassStatistics.load(tmp_path / f"{part}.safetensors") for part in range(3))
     with pytest.raises(MergeError):
         first.merge(wrong)

@@ -196,19 +196,19 @@ def test_the_tokenizer_hash_outlives_saving_truncation_and_processes(tmp_path) -
 
 def test_shards_share_the_blocks_out_and_keep_the_fingerprint() -> None:
     blocks = pack_texts([" ".join("abcdefghij" * 3)], letters(), 3)
-    shards = [blocks.shard(index, 4) for index in range(4)]
+    shards = [blocks.shard(index, 4) for index in range(1, 5)]
     assert [len(shard) for shard in shards] == [3, 3, 2, 2]
     assert {shard.fingerprint for shard in shards} == {blocks.fingerprint}
     for row in range(len(blocks)):
         assert shards[row % 4].input_ids[row // 4].tolist() == blocks.input_ids[row].tolist()
         assert shards[row % 4].document_ids[row // 4].tolist() == blocks.document_ids[row].tolist()
-    assert len(blocks.shard(10, 11)) == 0
-    assert blocks.shard(10, 11).num_documents == blocks.shard(10, 11).num_labels == 0
+    assert len(blocks.shard(11, 11)) == 0
+    assert blocks.shard(11, 11).num_documents == blocks.shard(11, 11).num_labels == 0
 
 
-@pytest.mark.parametrize(("index", "count"), [(-1, 2), (2, 2), (0, 0), (0, -1)])
+@pytest.mark.parametrize(("index", "count"), [(0, 2), (3, 2), (1, 0), (1, -1)])
 def test_a_shard_that_does_not_exist_is_refused(index: int, count: int) -> None:
-    with pytest.raises(InputError, match="count from 0"):
+    with pytest.raises(InputError, match="count from 1"):
         pack_texts(["a b"], letters(), 2).shard(index, count)
 
 
