@@ -13,25 +13,21 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from nc_hf.cli import app
 from nc_hf.corpus.corpus import open_corpus
 from nc_hf.corpus.stories import builtin_tokenizer
 from nc_hf.metrics import PRESETS
 from nc_hf.report import Report
 from nc_hf.statistics.class_statistics import ClassStatistics
+from tests.command import invoke
 
 SCRIPT, LAUNCHER = (Path(sys.executable).with_name(name) for name in ("nc-hf", "torchrun"))
 MAX_TOKENS = 6_000
 
 
 def run(*arguments: object) -> Result:
-    strings = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(app, strings, prog_name="nc-hf", env={"COLUMNS": "80"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return invoke(*arguments, columns=80)
 
 
 def done(*arguments: object) -> str:

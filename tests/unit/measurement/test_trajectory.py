@@ -1,10 +1,7 @@
-"""`trajectory()` and `nc-hf trajectory`: a model trained on stories, its states pushed and measured over HTTP."""
+"""`trajectory()`: a model trained on stories, its states pushed and measured over HTTP."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import signal
 import subprocess
@@ -13,55 +10,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from nc_hf import Report, Trajectory, measure, trajectory
-from nc_hf.cli import app
+from nc_hf import measure, trajectory
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.measurement.trajectory import Turn
-from tests.hub.fixtures import STAND_IN
-from tests.hub.repository import Content, Repository
+from tests.hub.repository import Repository
 from tests.hub.server import StandIn
-from tests.saved_states import push_training, story_texts
-
-NAME = "writer/tiny-stories"
-STEPS = (0, 10, 20, 30, 40)
-STORIES = story_texts(900)
-TRAINED_ON, HELD_OUT = STORIES[:600], Corpus("held out", "all", STORIES[600:])
-OPTIONS: MeasureOptions = {"max_tokens": 6_000, "min_count": 5, "progress": False}
-
-States = dict[str, dict[str, Content]]
-
-
-@pytest.fixture(scope="module")
-def states() -> States:
-    """The files of every branch, as the client pushed them during training."""
-    STAND_IN.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_TOKEN", "hf_writer")
-        push_training(NAME, TRAINED_ON, STEPS)
-    repository = STAND_IN.get(NAME)
-    return {branch: repository.at(branch).files for branch in repository.branches}
+from tests.trained import (
+    HELD_OUT,
+    NAME,
+    OPTIONS,
+    STEPS,
+    STORIES,
+    after_training,
+    states,
+    values,
+    weights_fetched,
+    write_held_out,
+)
 
 
 @pytest.fixture
-def repository(hub: StandIn, states: States) -> Repository:
-    """The repository as it was after training."""
-    repository = hub.add(NAME)
-    for branch, files in states.items():
-        repository.commit(files, branch=branch)
-    return repository
+def repository(hub: StandIn) -> Repository:
+    return after_training(hub)
 
 
 @pytest.fixture
 def story_file(tmp_path: Path) -> Path:
-    """The held-out stories as a file, for a process of its own."""
-    path = tmp_path / "stories.jsonl"
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in HELD_OUT.texts), encoding="utf-8")
-    return path
+    return write_held_out(tmp_path)
 
 
 class CountedTexts:
@@ -73,15 +52,6 @@ class CountedTexts:
     def __iter__(self) -> Iterator[str]:
         self.readings += 1
         return iter(STORIES[600:])
-
-
-def values(report: Report) -> object:
-    return report.loss, report.tokens, report.accuracy, report.metrics, report.corpus.fingerprint
-
-
-def weights_fetched(hub: StandIn) -> int:
-    """How often a whole file of weights was asked for; its header is asked for twice or thrice by itself."""
-    return len({line for line in hub.asked("GET .*/resolve/.*safetensors")})
 
 
 def test_every_point_is_what_measure_says_of_that_revision(repository: Repository) -> None:
@@ -187,8 +157,8 @@ def test_a_trajectory_that_was_killed_goes_on_to_the_same_values(
     assert not list(folder.glob("unfinished/*"))
 
 
-def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: Repository, states: States) -> None:
-    repository.commit({"config.json": states["main"]["config.json"]}, branch="step15")
+def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: Repository) -> None:
+    repository.commit({"config.json": states()["main"]["config.json"]}, branch="step15")
     repository.commit({"README.md": "# Nothing"}, branch="step25")
     course = trajectory(NAME, HELD_OUT, revisions="step10,step15,step20,step25", **OPTIONS)
     assert [point.revision for point in course.points] == ["step10", "step20"]
@@ -250,71 +220,12 @@ def cached_weights(home: Path) -> list[Path]:
     return [path for path in home.rglob("*.safetensors") if path.exists()]
 
 
-def test_downloads_are_removed_where_the_disk_is_short(
-    hub: StandIn, hub_home: Path, repository: Repository, states: States
-) -> None:
+def test_downloads_are_removed_where_the_disk_is_short(hub: StandIn, hub_home: Path, repository: Repository) -> None:
     alone = measure(NAME, HELD_OUT, revision="step10", **OPTIONS)
     assert len(cached_weights(hub_home)) == 1
-    repository.commit({**states["step20"], "model.safetensors": b"cut"}, branch="step25")
+    repository.commit({**states()["step20"], "model.safetensors": b"cut"}, branch="step25")
     course = trajectory(NAME, HELD_OUT, revisions="step10,step20,step25,step30", keep_downloads=False, **OPTIONS)
     assert [point.revision for point in course.points] == ["step10", "step20", "step30"]
     assert values(course.points[0].report) == values(alone)
     (left,) = cached_weights(hub_home)  # what lay there before
     assert repository.branches["step10"] in str(left)
-
-
-def run(*arguments: object) -> Result:
-    strings = ["trajectory", *map(str, arguments)]
-    result = CliRunner().invoke(app, strings, prog_name="nc-hf", env={"COLUMNS": "80"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def test_the_command_writes_prints_and_goes_on(
-    repository: Repository, story_file: Path, tmp_path: Path, hub: StandIn
-) -> None:
-    output = tmp_path / "new" / "course"
-    repository.commit({"README.md": "# Nothing"}, branch="step50")
-    arguments = [NAME, "--revisions", "step*", "--every", "2", "--corpus", story_file, "--output", output]
-    settings = ["--max-tokens", "6000", "--min-count", "5", "--device", "cpu"]
-    repository.commit({"README.md": "# Nothing"}, branch="step45")  # so that step50, the seventh, is among them
-    result = run(*arguments, *settings)
-    assert result.exit_code == 0, result.output
-    course = Trajectory.load(output / "trajectory.json")
-    assert [point.revision for point in course.points] == ["step0", "step20", "step40"]
-    assert [failure.revision for failure in course.failures] == ["step50"]
-    expected = measure(NAME, str(story_file), revision="step20", **OPTIONS)
-    assert values(course.points[1].report) == values(expected)
-    rows = list(csv.DictReader(io.StringIO((output / "trajectory.csv").read_text(encoding="utf-8"))))
-    assert [row["revision"] for row in rows] == ["step0", "step20", "step40"]
-    assert float(rows[1]["nc1_cdnv"]) == expected.metrics["nc1_cdnv"].value
-    assert float(rows[1]["nc1_cdnv_stderr"]) == expected.metrics["nc1_cdnv"].stderr
-    assert b"PNG" in (output / "trajectory.png").read_bytes()[:8]
-    assert all(name in (output / "trajectory.svg").read_text(encoding="utf-8") for name in ("NC1", "NC4"))
-    assert (output / "trajectory.md").read_text(encoding="utf-8") == course.to_markdown()
-    for number, name in enumerate(("step0", "step20", "step40", "step50"), start=1):
-        assert f"revision {number} of 4: {name} ({repository.branches[name][:7]})" in result.stderr
-    assert "revision" not in result.stdout.split("Course")[1].split("Not measured")[0]
-    assert "step50" in result.stdout.split("Not measured")[1]
-    assert max(map(len, result.stdout.splitlines())) <= 80
-
-    hub.requests.clear()
-    again = run(*arguments, *settings, "--json", "--quiet")
-    assert json.loads(again.stdout) == json.loads((output / "trajectory.json").read_text(encoding="utf-8"))
-    assert again.stderr == ""
-    assert weights_fetched(hub) == 0
-
-
-def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for arguments, said, code in (
-        ([NAME, "--output", tmp_path / "file"], "not a directory open to you", 6),
-        ([NAME, "--revisions", "epoch*", "--corpus", "builtin"], "No branch or tag", 7),
-        (["a/b/c", "--corpus", "builtin"], "is not the id of a model", 2),
-    ):
-        result = run(*arguments)
-        assert result.exit_code == code
-        assert said in result.stderr
-        assert result.stderr.startswith("nc-hf: ")
-        assert result.stderr.count("\n") == 1

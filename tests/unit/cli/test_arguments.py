@@ -1,0 +1,68 @@
+"""Arguments that several commands share: what is refused before any work."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from nc_hf.cli.arguments import takes_measure_options
+from nc_hf.measurement.options import OPTIONS, MeasureOptions, complete
+from tests.command import refusal, run
+
+
+class TestMeasureOptions:
+    @staticmethod
+    def said(*names: str, **arguments: object) -> MeasureOptions:
+        """Run a command with these arguments, the others at their defaults, and return the options that it gets."""
+        got: list[MeasureOptions] = []
+
+        @takes_measure_options(*names)
+        def command(*, options: MeasureOptions) -> None:
+            got.append(options)
+
+        parameters = inspect.signature(command).parameters
+        command(**{name: arguments.get(name, each.default) for name, each in parameters.items()})
+        return got[0]
+
+    def test_nothing_said_is_every_default(self) -> None:
+        meant = {name: value for name, value in complete({}).items() if OPTIONS[name].panel is not None}
+        assert self.said() == meant
+
+    def test_flags_auto_and_names(self) -> None:
+        said = self.said(
+            uncertainty=True, progress=True, layer_errors=True, dtype="bfloat16", metrics="a, b", device="auto"
+        )
+        assert (said["uncertainty"], said["progress"], said["layer_errors"]) == (False, False, True)
+        assert (said["dtype"], said["device"], said["preset"]) == ("bfloat16", None, ("a", "b"))
+
+    def test_some_of_them(self) -> None:
+        assert self.said("preset", "min_count", min_count=3) == {"preset": "core", "min_count": 3}
+
+    def test_the_command_offers_what_is_declared(self) -> None:
+        shown = run("measure", "--help")
+        for name, option in OPTIONS.items():
+            flag = option.flag[0] if option.flag else f"--{name.replace('_', '-')}"
+            assert (flag in shown) == (option.panel is not None), name
+
+
+class TestMeasureArguments:
+    @pytest.mark.parametrize("shard", ["0/4", "5/4", "a/b", "1", "-1/4", "1/0", "1/2/3"])
+    def test_shard(self, shard: str) -> None:
+        assert "write i/n" in refusal("measure", "gpt2", "--shard", shard, code=2)
+
+    def test_metrics_without_a_name(self) -> None:
+        assert "names no metric" in refusal("measure", "gpt2", "--metrics", " , ", code=2)
+
+    @pytest.mark.parametrize("option", ["--output", "--markdown", "--save-statistics"])
+    def test_file_that_cannot_be_written_is_refused_before_the_work(self, option: str, tmp_path: Path) -> None:
+        assert "is a directory" in refusal("measure", "gpt2", option, tmp_path, code=6)
+        (tmp_path / "file").touch()
+        assert "cannot be written" in refusal("measure", "gpt2", option, tmp_path / "file" / "report", code=6)
+
+    @pytest.mark.parametrize(
+        "arguments", [["--preset", "best"], ["--max-tokens", "0"], ["--block-size", "1"], ["--packing", "tight"], []]
+    )
+    def test_option_outside_its_range_is_a_usage_error(self, arguments: list[str]) -> None:
+        assert "Usage: nc-hf measure" in run("measure", *["gpt2"] * bool(arguments), *arguments, code=2)

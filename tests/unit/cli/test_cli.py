@@ -1,0 +1,120 @@
+"""The command line: light to import, results on stdout, refusals as one line on stderr with a documented exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nc_hf import __version__, errors
+from nc_hf.cli import Commands
+from tests.command import run
+
+SCRIPT = Path(sys.executable).with_name("nc-hf")
+HEAVY = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "datasets",
+    "evaluate",
+    "gradio",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "ray",
+)
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.NCError)]
+
+
+def heavy_imports(code: str) -> set[str]:
+    """Run Python code in a process of its own and return the heavy libraries that it imported."""
+    report = f"import sys\n{code}\nsys.stderr.write(' '.join(sys.modules))"
+    process = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    return {name for name in process.stderr.split() if name in HEAVY}
+
+
+class TestLightness:
+    def test_import_of_the_package_is_light(self) -> None:
+        assert heavy_imports("import nc_hf") == set()
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--help"],
+            ["--version"],
+            ["measure", "--help"],
+            ["merge", "--help"],
+            ["compare", "--help"],
+            ["trajectory", "--help"],
+            ["card", "--help"],
+            ["publish", "--help"],
+            ["study", "--help"],
+        ],
+    )
+    def test_help_is_light(self, arguments: list[str]) -> None:
+        code = "from nc_hf.cli import app\ntry:\n    app({})\nexcept SystemExit as end:\n    assert end.code == 0"
+        assert heavy_imports(code.format(arguments)) == set()
+
+    def test_heavy_imports_are_noticed(self) -> None:
+        assert heavy_imports("import nc_hf, numpy") == {"numpy"}
+        assert "torch" in heavy_imports("from nc_hf import ClassStatistics")
+
+    def test_help_answers_within_a_second(self) -> None:
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
+            seconds.append(time.perf_counter() - start)
+        assert min(seconds) < 1.0
+
+
+class TestErrors:
+    def test_version(self) -> None:
+        assert run("--version") == f"nc-hf {__version__}\n"
+
+    def test_help_documents_every_exit_code(self) -> None:
+        lines = run("--help").splitlines()
+        for kind in KINDS:
+            assert any(line.split()[:1] == [str(kind.exit_code)] for line in lines), kind
+
+    @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+    def test_refusal_is_one_line_with_the_code_of_its_kind(self, kind: type[errors.NCError]) -> None:
+        commands = typer.Typer(cls=Commands)
+
+        @commands.command("one")
+        def one() -> NoReturn:
+            raise kind("no such thing: name another.")
+
+        commands.command("two")(lambda: None)
+        result = CliRunner().invoke(commands, ["one"])
+        assert result.exit_code == kind.exit_code
+        assert (result.stdout, result.stderr) == ("", "nc-hf: no such thing: name another.\n")
+
+    def test_unforeseen_error_keeps_its_traceback_and_an_interrupt_its_code(self) -> None:
+        commands = typer.Typer(cls=Commands)
+
+        @commands.command("broken")
+        def broken() -> NoReturn:
+            raise ZeroDivisionError
+
+        @commands.command("slow")
+        def slow() -> NoReturn:
+            raise KeyboardInterrupt
+
+        assert isinstance(CliRunner().invoke(commands, ["broken"]).exception, ZeroDivisionError)
+        interrupted = CliRunner().invoke(commands, ["slow"])
+        assert interrupted.exit_code == 130
+        assert interrupted.stderr.strip().startswith("nc-hf: interrupted: ")
+
+    def test_installed_command_leaves_without_a_traceback(self, tmp_path: Path) -> None:
+        command = [SCRIPT, "compare", tmp_path / "no.json", tmp_path / "no.json"]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert process.returncode == errors.FileError.exit_code
+        assert process.stdout == ""
+        assert process.stderr == f"nc-hf: {tmp_path / 'no.json'} does not exist: check the path.\n"

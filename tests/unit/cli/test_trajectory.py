@@ -1,0 +1,80 @@
+"""`nc-hf trajectory`: what it writes, prints and refuses, and that it goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from nc_hf import Trajectory, measure
+from tests.command import invoke
+from tests.hub.repository import Repository
+from tests.hub.server import StandIn
+from tests.trained import NAME, OPTIONS, after_training, values, weights_fetched, write_held_out
+
+
+@pytest.fixture
+def repository(hub: StandIn) -> Repository:
+    return after_training(hub)
+
+
+@pytest.fixture
+def story_file(tmp_path: Path) -> Path:
+    return write_held_out(tmp_path)
+
+
+def run(*arguments: object) -> Result:
+    return invoke("trajectory", *arguments, columns=80)
+
+
+def test_the_command_writes_prints_and_goes_on(
+    repository: Repository, story_file: Path, tmp_path: Path, hub: StandIn
+) -> None:
+    output = tmp_path / "new" / "course"
+    repository.commit({"README.md": "# Nothing"}, branch="step50")
+    arguments = [NAME, "--revisions", "step*", "--every", "2", "--corpus", story_file, "--output", output]
+    settings = ["--max-tokens", "6000", "--min-count", "5", "--device", "cpu"]
+    repository.commit({"README.md": "# Nothing"}, branch="step45")  # so that step50, the seventh, is among them
+    result = run(*arguments, *settings)
+    assert result.exit_code == 0, result.output
+    course = Trajectory.load(output / "trajectory.json")
+    assert [point.revision for point in course.points] == ["step0", "step20", "step40"]
+    assert [failure.revision for failure in course.failures] == ["step50"]
+    expected = measure(NAME, str(story_file), revision="step20", **OPTIONS)
+    assert values(course.points[1].report) == values(expected)
+    rows = list(csv.DictReader(io.StringIO((output / "trajectory.csv").read_text(encoding="utf-8"))))
+    assert [row["revision"] for row in rows] == ["step0", "step20", "step40"]
+    assert float(rows[1]["nc1_cdnv"]) == expected.metrics["nc1_cdnv"].value
+    assert float(rows[1]["nc1_cdnv_stderr"]) == expected.metrics["nc1_cdnv"].stderr
+    assert b"PNG" in (output / "trajectory.png").read_bytes()[:8]
+    assert all(name in (output / "trajectory.svg").read_text(encoding="utf-8") for name in ("NC1", "NC4"))
+    assert (output / "trajectory.md").read_text(encoding="utf-8") == course.to_markdown()
+    for number, name in enumerate(("step0", "step20", "step40", "step50"), start=1):
+        assert f"revision {number} of 4: {name} ({repository.branches[name][:7]})" in result.stderr
+    assert "revision" not in result.stdout.split("Course")[1].split("Not measured")[0]
+    assert "step50" in result.stdout.split("Not measured")[1]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+    hub.requests.clear()
+    again = run(*arguments, *settings, "--json", "--quiet")
+    assert json.loads(again.stdout) == json.loads((output / "trajectory.json").read_text(encoding="utf-8"))
+    assert again.stderr == ""
+    assert weights_fetched(hub) == 0
+
+
+def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments, said, code in (
+        ([NAME, "--output", tmp_path / "file"], "not a directory open to you", 6),
+        ([NAME, "--revisions", "epoch*", "--corpus", "builtin"], "No branch or tag", 7),
+        (["a/b/c", "--corpus", "builtin"], "is not the id of a model", 2),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == code
+        assert said in result.stderr
+        assert result.stderr.startswith("nc-hf: ")
+        assert result.stderr.count("\n") == 1
