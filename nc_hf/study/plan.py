@@ -6,7 +6,7 @@
   the whole batch in float32, so too much for bf16), and the gradient of the logits. Not the libraries themselves.
 * **Time**: a few training steps are run here for one model of each width, on short sequences, which gives the
   floating-point operations a second that this machine reaches at that width; a cell takes its own operations
-  (``estimate.forward_flops``: 2 a weight and token, the head's too, and the attention scores; to train three times
+  (``cost.forward_flops``: 2 a weight and token, the head's too, and the attention scores; to train three times
   that) at that rate. The metrics themselves, evaluations and saving are left out, and what several processes gain.
 """
 
@@ -17,10 +17,14 @@ from dataclasses import dataclass
 
 import torch
 from accelerate.state import PartialState
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 from transformers import GPTNeoForCausalLM
 
 from nc_hf.errors import CorpusError, HubError, TokenizerError
 from nc_hf.study.cost import TRAINING, forward_flops
+from nc_hf.study.display import duration
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.models import build_model, count_parameters, model_config
 from nc_hf.study.text import open_text
@@ -30,6 +34,11 @@ BYTES_A_PARAMETER = 16
 PROBE_TOKENS = 256
 PROBE_FLOPS = 2e10
 PROBES = 3
+
+CAPTION = """saved: states kept and measured; parameters: counted on the model; GiB: memory
+of one process, float32: weights, gradients, Adam, and what the backward pass
+keeps; time: training and measuring at the speed of a few steps that were run
+here for each width."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,54 @@ class CellPlan:
     tokens: int | None
     memory: int
     seconds: float | None
+
+
+def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
+    """Print what the study would do: its cells, and what each costs.
+
+    Raises:
+        StudyError: a batch does not divide among the processes.
+    """
+    size = text_size(study)
+    plans = plan_cells(study, cells, size)
+    console.print(plan_table(plans))
+    blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
+    console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)
+    console.print(f"{len(plans)} cells, {sum(plan.states for plan in plans)} measured states", highlight=False)
+    if size.train is not None:
+        total = duration(sum(plan.seconds or 0 for plan in plans))
+        console.print(f"one after another on this machine ({machine()}): {total}", highlight=False, soft_wrap=True)
+    console.print(CAPTION, highlight=False)
+
+
+def plan_table(plans: list[CellPlan]) -> Table:
+    """Show a row for each cell."""
+    table = Table(title="What would run", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for title in ("cell", "saved", "batch", "parameters", "M tokens", "GiB", "time"):
+        table.add_column(title, justify="left" if title == "cell" else "right", no_wrap=True)
+    for plan in plans:
+        tokens = "unknown" if plan.tokens is None else three_digits(plan.tokens / 1e6)
+        seconds = "unknown" if plan.seconds is None else duration(plan.seconds)
+        shape = (plan.cell.name, f"{plan.states}", f"{plan.batch_size}", f"{plan.parameters:,}")
+        table.add_row(*shape, tokens, three_digits(plan.memory / 2**30), seconds)
+    return table
+
+
+def machine() -> str:
+    """Name what this process computes on."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' if threads > 1 else ''}"
+
+
+def three_digits(value: float) -> str:
+    """Write a number with three digits, or all before the point.
+
+    >>> three_digits(0.0213), three_digits(16.5567), three_digits(4697.4)
+    ('0.02', '16.6', '4,697')
+    """
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
 def text_size(study: Study) -> TextSize:

@@ -1,0 +1,88 @@
+"""What a study has found so far: ``results.csv``, the figure beside it, and the table that its command prints."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from nc_hf.metrics.table import METRICS
+from nc_hf.report.figures.style import save_figure
+from nc_hf.runtime.files import write_text
+from nc_hf.study.analysis.against_loss import loss_figure
+from nc_hf.study.analysis.results import read_results
+from nc_hf.study.grid import Cell
+from nc_hf.study.ledger import Ledger
+
+SETTINGS = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
+OUTCOMES = {"val_loss": "loss", "val_accuracy": "acc"}
+METRIC_COLUMNS = ("nc1_cdnv_median", "nc2_cos_std", "gnc2_log_std_ratio", "nc3_cos_mean_centred", "nc4_agreement")
+"""One metric a property, under whose name the table shows it."""
+
+CAPTION = """state: epochs done less one, -1 is initialisation; loss: nats a token of
+validation text; NC1: median CDNV; NC2: std of cosines; GNC2: log-kernel spread
+over that of uniform directions; NC3: centred self-duality; NC4: agreement.
+NC1-NC3 on training text, NC4 on validation text."""
+
+FIGURE = ("nc1_cdnv_median", "nc4_agreement")
+
+
+def report(ledger: Ledger, output: Path, console: Console) -> None:
+    """Write what finished cells have given into the study's folder, and print it.
+
+    Args:
+        ledger: of the study.
+        output: its folder.
+        console: where the table goes.
+    """
+    with FileLock(output / ".report.lock"):  # jobs that share the folder may end together
+        frame = pd.DataFrame(ledger.rows())
+        if frame.empty:
+            console.print("no cell is done yet")
+            return
+        written = write_results(frame, pd.DataFrame(ledger.timings()), output)
+    console.print(results_table(frame))
+    console.print(CAPTION, highlight=False)
+    for path in written:
+        console.print(f"wrote {path}")
+
+
+def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> list[Path]:
+    """Write ``results.csv``, ``timings.csv`` and the figure of NC1 and NC4 against validation loss.
+
+    Returns:
+        What was written.
+    """
+    results, seconds = output / "results.csv", output / "timings.csv"
+    write_text(results, frame.to_csv(index=False))
+    write_text(seconds, timings.to_csv(index=False))
+    figure = loss_figure(read_results(results), FIGURE)
+    return [results, seconds, *save_figure(figure, output, "collapse_vs_loss")]
+
+
+def results_table(frame: pd.DataFrame) -> Table:
+    """Show a row for each saved state; where decays or seeds differ, under the name of its cell."""
+    shown = OUTCOMES | {name: METRICS[name].family for name in METRIC_COLUMNS}
+    several = frame[["weight_decay", "seed"]].nunique().max() > 1
+    table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for title in (*(["cell @ state"] if several else SETTINGS.values()), *shown.values()):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in frame.to_dict("records"):
+        cell = Cell(*(row[field.name] for field in dataclasses.fields(Cell)))
+        settings = [f"{cell.name}@{row['saved_epoch']}"] if several else [f"{row[name]:g}" for name in SETTINGS]
+        table.add_row(*settings, *(five_wide(row[name]) for name in shown))
+    return table
+
+
+def five_wide(value: float) -> str:
+    """Write a number in five characters where it is below 100.
+
+    >>> five_wide(3.7384), five_wide(10.8361)
+    ('3.738', '10.84')
+    """
+    return f"{value:.3f}" if abs(value) < 9.9995 else f"{value:.2f}"

@@ -1,0 +1,67 @@
+"""What a study prints and writes of its results."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from nc_hf.study.grid import Cell, Study, load_study
+from nc_hf.study.ledger import Ledger
+from nc_hf.study.report import CAPTION, METRIC_COLUMNS, report, results_table
+from tests.paths import RECIPES
+
+
+@pytest.fixture
+def study() -> Study:
+    return load_study(RECIPES / "presets" / "smoke.yaml")
+
+
+def rows(cell: Cell) -> list[dict[str, object]]:
+    """Two states of a cell, whose values tell the columns apart."""
+    outcomes = {"val_loss": 10.8361, "val_accuracy": 0.25, "perplexity": 7.0}
+    metrics = {name: number + 0.5 for number, name in enumerate(METRIC_COLUMNS)}
+    return [asdict(cell) | {"saved_epoch": state} | outcomes | metrics for state in (-1, 0)]
+
+
+def shown(table: Table) -> list[list[str]]:
+    text = io.StringIO()
+    Console(file=text, width=200).print(table)
+    return [line.split() for line in text.getvalue().splitlines() if line.strip() and "─" not in line]
+
+
+def test_the_table_names_each_property_once(study: Study) -> None:
+    title, head, first, second = shown(results_table(pd.DataFrame(rows(study.cells[0]))))
+    assert title == ["Every", "saved", "checkpoint"]
+    assert head == ["width", "depth", "epochs", "state", "loss", "acc", "NC1", "NC2", "GNC2", "NC3", "NC4"]
+    assert first == ["32", "1", "2", "-1", "10.84", "0.250", "0.500", "1.500", "2.500", "3.500", "4.500"]
+    assert second[3] == "0"
+
+
+def test_where_seeds_differ_the_cell_is_named(study: Study) -> None:
+    one, other = study.cells[0], replace(study.cells[0], seed=1)
+    _, head, first, *_ = shown(results_table(pd.DataFrame(rows(one) + rows(other))))
+    assert head[:4] == ["cell", "@", "state", "loss"]
+    assert first[0] == f"{one.name}@-1"
+
+
+def test_a_report_is_written_beside_the_ledger_and_printed(tmp_path: Path, study: Study) -> None:
+    text = io.StringIO()
+    ledger = Ledger(tmp_path, study)
+    report(ledger, tmp_path, Console(file=text, width=400))
+    assert text.getvalue() == "no cell is done yet\n"
+    assert not (tmp_path / "results.csv").exists()
+    for cell in study.cells[:2]:
+        ledger.record(cell, [row | {"train_seconds": 2.0} for row in rows(cell)])
+    report(ledger, tmp_path, Console(file=text, width=400))
+    assert CAPTION in text.getvalue()
+    names = ["results.csv", "timings.csv", "collapse_vs_loss.png", "collapse_vs_loss.svg"]
+    assert text.getvalue().splitlines()[-4:] == [f"wrote {tmp_path / name}" for name in names]
+    assert all((tmp_path / name).exists() for name in names)
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 4
+    assert pd.read_csv(tmp_path / "timings.csv")["train_seconds"].tolist() == [2.0] * 4
