@@ -39,7 +39,7 @@ def start() -> float:
 
 
 def ask(space: Space, model: str, **asked: object) -> float:
-    """Seconds that one question takes."""
+    """Seconds that one request takes."""
     client = Client(space.url, verbose=False)
     began = time.perf_counter()
     client.submit(model, api_name="/measure", **asked).result()

@@ -1,4 +1,4 @@
-"""Write ``nc_hf/space/reference.json``: quantiles of the 230 published models, among which a value is placed.
+"""Write ``nc_hf/space/reference.json``: quantiles of the 230 published models, among which a value is ranked.
 
     python docs/space_reference.py --published PATH
 

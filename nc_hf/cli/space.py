@@ -48,7 +48,7 @@ def space_folder(page: Page) -> Path:
     Raises:
         FileError: they are in neither place.
     """
-    for folder in (place / page for place in _FOLDERS):
+    for folder in (parent / page for parent in _FOLDERS):
         if (folder / "app.py").is_file():
             return folder
     raise FileError("The files of the page are missing: install nc_hf anew, with pip install 'nc_hf[space]'.")

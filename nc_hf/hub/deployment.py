@@ -37,14 +37,14 @@ def deploy_space(name: str, folder: Path, *, private: bool = False) -> str:
             "A Space is created in your name: set HF_TOKEN to a token that may write, or run `hf auth login`."
         )
     api = HfApi()
-    with tempfile.TemporaryDirectory(prefix="nc_hf_space_") as place, hub_faults(name):
-        shutil.copytree(folder, place, ignore=shutil.ignore_patterns(*_CACHES), dirs_exist_ok=True)
-        shutil.copytree(_PACKAGE, Path(place) / "nc_hf", ignore=shutil.ignore_patterns(*_CACHES, "spaces"))
+    with tempfile.TemporaryDirectory(prefix="nc_hf_space_") as staging, hub_faults(name):
+        shutil.copytree(folder, staging, ignore=shutil.ignore_patterns(*_CACHES), dirs_exist_ok=True)
+        shutil.copytree(_PACKAGE, Path(staging) / "nc_hf", ignore=shutil.ignore_patterns(*_CACHES, "spaces"))
         api.create_repo(name, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True)
         api.upload_folder(
             repo_id=name,
             repo_type="space",
-            folder_path=place,
+            folder_path=staging,
             commit_message=f"{folder.name} of nc_hf",
             delete_patterns=["nc_hf/**", "meter/**"],  # meter: where the page lay before it was a package of nc_hf,
         )

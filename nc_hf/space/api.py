@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -176,7 +175,7 @@ class Api:
         with _told_to_visitors(model=model):
             stored = self._service.get().store.all()
             found = [kept for kept in stored if model.lower() in kept.request.model.lower()]
-            return [_listed(kept) for kept in found]
+            return [kept.summary() for kept in found]
 
     def open_result(self, key: str) -> dict[str, Any]:
         """Return a result that is kept.
@@ -189,7 +188,7 @@ class Api:
         """
         with _told_to_visitors(key=key):
             kept = self._kept(key)
-            return _step(self._service.get().read(kept, kept.request))
+            return self._service.get().read(kept, kept.request).to_dict()
 
     def figure(self, key: str, name: Figure = "variability") -> str:
         """Draw a result that is kept.
@@ -267,13 +266,6 @@ def token(oauth_token: gr.OAuthToken | None) -> str | bool:
     return oauth_token.token if oauth_token is not None else False
 
 
-def _listed(kept: StoredResult) -> dict[str, Any]:
-    """Return a kept result as an entry of a list."""
-    report = kept.report
-    outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
-    return {"key": kept.key, **kept.request.to_dict(), **outcome}
-
-
 def _step(step: Waiting | Progress | Result) -> dict[str, Any]:
     """Return a step as JSON."""
     if isinstance(step, Waiting):
@@ -281,10 +273,4 @@ def _step(step: Waiting | Progress | Result) -> dict[str, Any]:
     if isinstance(step, Progress):
         counted = {"stage": step.stage, "done": step.done, "total": step.total}
         return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
-    return {
-        "key": step.key,
-        "kept": step.kept,
-        "verdict": asdict(step.verdict),
-        "places": {name: asdict(rank) for name, rank in step.ranks.items()},
-        "report": step.report.to_dict(),
-    }
+    return step.to_dict()

@@ -52,7 +52,7 @@ def progress(step: Waiting | Progress, prefix: str = "") -> str:
         return _bar(words, None)
     share = min(1.0, step.done / step.total)
     if step.stage == "downloading":
-        from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page stands
+        from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page is served
 
         counted = f"{shown_bytes(step.done)} of {shown_bytes(step.total)}"
         rate = f"{shown_bytes(int(step.rate))}/s" if step.rate else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.report import Comparison, Report, compare
@@ -40,6 +41,16 @@ class Result:
     verdict: Verdict
     ranks: dict[str, Rank]
     kept: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "key": self.key,
+            "kept": self.kept,
+            "verdict": asdict(self.verdict),
+            "places": {name: asdict(rank) for name, rank in self.ranks.items()},
+            "report": self.report.to_dict(),
+        }
 
 
 class Service:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitScheduler, HfApi, constants, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
@@ -70,6 +71,12 @@ class StoredResult:
         if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
             return None
         return asked.corpus, self.text_commit, asked.max_tokens, asked.preset, self.report.versions.get("nc_hf")
+
+    def summary(self) -> dict[str, Any]:
+        """Return the request and the outcome in short, as JSON."""
+        report = self.report
+        outcome = {"commit": report.model.commit, "loss": report.loss, "created": report.created}
+        return {"key": self.key, **self.request.to_dict(), **outcome}
 
 
 def identify(request: Request, token: str | bool) -> Identity:

@@ -20,7 +20,7 @@ expect.set_options(timeout=60_000)
 # Not for the whole session: while Playwright runs, its thread has a running event loop, and asyncio.run is refused.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; where it is missing, tests are skipped on a desk and fail in CI."""
+    """Chromium; where it is missing, tests are skipped, and fail in CI."""
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is missing: .ci/run installs it.")

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from nc_hf.report import Report
-from nc_hf.report.words import value_and_error
+from nc_hf.report.words import with_error
 from tests.browser.driver import PATIENCE, Visitor
 from tests.browser.driver import browser as browser
 from tests.hub.models import gpt2_files
@@ -38,7 +38,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def visitor(browser: Browser, space: Space, hub: StandIn) -> Iterator[Visitor]:
-    """Somebody at a desk."""
+    """Somebody at a computer."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     someone = Visitor(context.new_page(), space.url)
     yield someone
@@ -48,8 +48,7 @@ def visitor(browser: Browser, space: Space, hub: StandIn) -> Iterator[Visitor]:
 
 def as_shown(report: Report) -> dict[str, str]:
     """The digits that every view of a report prints."""
-    pairs = {name: value_and_error(metric) for name, metric in report.metrics.items()}
-    return {name: f"{value} ± {error}" if error else value for name, (value, error) in pairs.items()}
+    return {name: with_error(metric) for name, metric in report.metrics.items()}
 
 
 def command_line(hub: StandIn, home: Path, *arguments: str) -> str:

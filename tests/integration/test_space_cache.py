@@ -23,7 +23,7 @@ from tests.hub.server import Fault, StandIn
 LARGE = {"model.bin": b"x" * 100_000}
 
 
-def places(home: Path) -> set[str]:
+def folders(home: Path) -> set[str]:
     """Repositories and locks in the cache."""
     cache = home / "hub"
     return {path.relative_to(cache).as_posix() for path in [*cache.glob("*--*"), *cache.glob(".locks/*--*")]}
@@ -54,8 +54,8 @@ def test_what_others_fetched_is_never_removed_to_make_room(hub: StandIn, hub_hom
     fetch("visitor/one", 150_000, also=["mine/meanwhile"])
     fetch("visitor/two", 150_000)
     mine = {"models--mine--old", "models--mine--asked", "models--mine--meanwhile"}
-    assert {place for place in places(hub_home) if "locks" not in place} == {*mine, "models--visitor--two"}
-    assert {name for name in places(hub_home) if "visitor--one" in name} == set(), "a lock stayed"
+    assert {folder for folder in folders(hub_home) if "locks" not in folder} == {*mine, "models--visitor--two"}
+    assert {name for name in folders(hub_home) if "visitor--one" in name} == set(), "a lock stayed"
     assert not scan_cache_dir(hub_home / "hub").warnings
 
 
@@ -65,7 +65,7 @@ def test_the_model_asked_for_longest_ago_goes_first(hub: StandIn, hub_home: Path
     for name in ("visitor/one", "visitor/two", "visitor/one", "visitor/three"):
         fetch(name, 250_000)
         time.sleep(0.05)
-    assert {place for place in places(hub_home) if "locks" not in place} == {
+    assert {folder for folder in folders(hub_home) if "locks" not in folder} == {
         "models--visitor--one",
         "models--visitor--three",
     }
@@ -90,19 +90,19 @@ def test_what_a_failed_analysis_fetched_goes_and_what_came_meanwhile_stays(hub: 
     for name in ("mine/old", "mine/meanwhile", "visitor/one"):
         hub.add(name, LARGE)
     snapshot_download("mine/old")
-    before = places(hub_home)
+    before = folders(hub_home)
     for name in ("mine/old", "visitor/one"):
         with pytest.raises(ValueError, match="failed"):
             fetch_and_fail(name, also="mine/meanwhile")
-    assert {place for place in places(hub_home) - before if "meanwhile" not in place} == set()
-    assert before < places(hub_home)
-    assert "models--mine--meanwhile" in places(hub_home)
+    assert {folder for folder in folders(hub_home) - before if "meanwhile" not in folder} == set()
+    assert before < folders(hub_home)
+    assert "models--mine--meanwhile" in folders(hub_home)
 
 
 def test_an_analysis_that_fetches_nothing_leaves_nothing(hub: StandIn, hub_home: Path) -> None:
     with bounded_cache([("model", "visitor/one")], 10**9):
         pass
-    assert places(hub_home) == set()
+    assert folders(hub_home) == set()
 
 
 @pytest.mark.slow
@@ -115,9 +115,9 @@ def test_a_request_s_model_and_data_set_are_the_page_s_own(hub: StandIn, hub_hom
     assert {path.parent.name for path in (hub_home / "hub").glob("*/.fetched*")} == {"models--a--b", "datasets--c--d"}
     other = parse_request("a/b", "", "builtin", "", 2_000, "core", limit=10**6)
     list(measure_in_steps(other, False, 10**9, 0))
-    assert not {place for place in places(hub_home) if "locks" not in place}
+    assert not {folder for folder in folders(hub_home) if "locks" not in folder}
     hub.faults.append(Fault(r"GET /a/b/resolve/.*safetensors", status=500))
-    before = places(hub_home)
+    before = folders(hub_home)
     with pytest.raises(NCError):
         list(measure_in_steps(asked, False, 10**9, 10**9))
-    assert places(hub_home) == before
+    assert folders(hub_home) == before
