@@ -6,9 +6,6 @@ The layout is that of https://github.com/huggingface/hub-docs/blob/main/modelcar
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass
-from textwrap import indent
 from typing import Any
 
 import yaml
@@ -18,20 +15,18 @@ from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError
-from nc_hf.metrics import METRICS
-from nc_hf.report import Report
-from nc_hf.report.record import CorpusRecord
+from nc_hf.metrics.table import METRICS
+from nc_hf.report.front_matter import AS_GIVEN, FrontMatter, pair_of
+from nc_hf.report.record import CorpusRecord, ReportRecord
 
 _INDEX = "model-index"
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)  # the second for a date such as 2024-13-45
-_AS_GIVEN: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
 _SOURCE = "nc_hf"
 _DIGITS = 6  # significant ones; the report beside the README has all
-_Pair = tuple[yaml.Node, yaml.Node]
 _COLLAPSE = {"down": "lower is more collapsed", "up": "higher is more collapsed"}
 
 
-def eval_results(report: Report, source_url: str) -> list[EvalResult]:
+def eval_results(report: ReportRecord, source_url: str) -> list[EvalResult]:
     """Say a report in the Hub's words: perplexity, accuracy, then every metric that has a value.
 
     Args:
@@ -101,7 +96,7 @@ def with_results(readme: str, name: str, results: list[EvalResult]) -> str:
     entry, place = _places(old, new)
     if entry is not None and place is not None and old[entry]["results"][place] == new["results"][0]:
         return readme
-    changed = _Head(block, newline).with_result(new, entry, place)
+    changed = _with_result(FrontMatter(block, newline), new, entry, place)
     if not _says(changed, {**metadata, _INDEX: _merged(old, new, entry, place)}):
         raise FileError(
             f"The {_INDEX} in README.md is written such that a result cannot be added without changing other lines: "
@@ -196,104 +191,26 @@ def _identity(result: dict[str, Any]) -> tuple[object, ...] | None:
     return dataset.get("type"), dataset.get("config"), dataset.get("split"), fingerprint
 
 
-@dataclass(frozen=True)
-class _Head:
-    """The text of a head, the line end after its last line included, and how its lines end."""
-
-    text: str
-    newline: str
-
-    def with_result(self, new: dict[str, Any], entry: int | None, place: int | None) -> str:
-        """Write the result of a new entry into the place that is meant for it; the caller checks what comes of it."""
-        root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        if not isinstance(root, yaml.MappingNode):
-            return self.text + self._lines({_INDEX: [new]}, 0)
-        index = _pair(root, _INDEX)
-        if index is None:
-            return self._with_name(root, {_INDEX: [new]}, last=len(self.text.splitlines()))
-        if entry is None:
-            return self._with_item(root, index, new)
-        mine, (result,) = index[1].value[entry], new["results"]
-        results = _pair(mine, "results")
-        if results is None:
-            return self._with_name(mine, {"results": [result]})
-        if place is None:
-            return self._with_item(mine, results, result)
-        return self._with_other(results[1], place, result)
-
-    def _with_name(self, mapping: yaml.MappingNode, added: dict[str, Any], last: int | None = None) -> str:
-        """Add a name and its value at the end of a mapping."""
-        if mapping.flow_style:
-            return self._within(mapping, _in_one_line(added)[1:-1])
-        column = mapping.value[0][0].start_mark.column
-        return self._exchanged(None, last or self._end(mapping, column - 1), self._lines(added, column))
-
-    def _with_item(self, owner: yaml.MappingNode, pair: _Pair, item: dict[str, Any]) -> str:
-        """Add an item at the end of the list that stands under a name."""
-        key, items = pair
-        start, end = items.start_mark, items.end_mark
-        if items.value and isinstance(items, yaml.SequenceNode):
-            if items.flow_style:
-                return self._within(items, _in_one_line(item))
-            return self._exchanged(None, self._end(items, start.column), self._lines([item], start.column))
-        if owner.flow_style:
-            return f"{self.text[: start.index].rstrip()} {_in_one_line([item])}{self.text[end.index :]}"
-        # What stands for an empty list goes, a comment behind it stays, and the items follow on lines of their own.
-        rest, ending, below = self.text[end.index :].partition(self.newline)
-        line = (self.text[: start.index] + rest).rstrip()
-        return line + ending + self._lines([item], key.start_mark.column) + below
-
-    def _with_other(self, items: Any, place: int, item: dict[str, Any]) -> str:
-        """Exchange an item of a list."""
-        old, column = items.value[place], items.start_mark.column
-        if items.flow_style:
-            return self.text[: old.start_mark.index] + _in_one_line(item) + self.text[old.end_mark.index :]
-        start, lines = old.start_mark.line, self.text.splitlines()
-        while start and lines[start][: column + 1].strip() != "-":
-            start -= 1
-        return self._exchanged(start, self._end(old, len(self.text)), self._lines([item], column))
-
-    def _end(self, node: Any, column: int) -> int:
-        """Return the line after a node's last; blank lines, and comments up to a column, belong to what follows."""
-        lines, end = self.text.splitlines(), int(node.end_mark.line)
-        if node.end_mark.column and (isinstance(node, yaml.ScalarNode) or node.flow_style):
-            end += 1  # a block, unlike these, ends where the next thing begins
-        while end > node.start_mark.line + 1:
-            words = lines[end - 1].lstrip()
-            if words and not (words.startswith("#") and len(lines[end - 1]) - len(words) <= column):
-                break
-            end -= 1
-        return end
-
-    def _within(self, node: yaml.CollectionNode, added: str) -> str:
-        """Add something before the bracket that closes a collection."""
-        before, after = self.text[: node.end_mark.index - 1], self.text[node.end_mark.index - 1 :]
-        comma = "" if not node.value else " " if before.rstrip().endswith(",") else ", "
-        return before + comma + added + after
-
-    def _exchanged(self, start: int | None, end: int, lines: str) -> str:
-        """Put lines in the place of those from start to end; without a start, before the end."""
-        kept = self.text.splitlines(keepends=True)
-        return "".join([*kept[: end if start is None else start], lines, *kept[end:]])
-
-    def _lines(self, value: object, column: int) -> str:
-        """Write a value in lines that begin at a column."""
-        return indent(str(yaml.safe_dump(value, **_AS_GIVEN)), " " * column).replace("\n", self.newline)
-
-
-def _pair(mapping: yaml.MappingNode, name: str) -> _Pair | None:
-    """Find a name and its value; the last one counts, as in what is read."""
-    return next((pair for pair in reversed(mapping.value) if pair[0].value == name), None)
-
-
-def _in_one_line(value: object) -> str:
-    """Write a value in brackets, for a place within others."""
-    return str(yaml.safe_dump(value, **_AS_GIVEN, default_flow_style=True, width=sys.maxsize)).rstrip("\n")
+def _with_result(head: FrontMatter, new: dict[str, Any], entry: int | None, place: int | None) -> str:
+    """Write the result of a new entry into the place that is meant for it; the caller checks what comes of it."""
+    everything = head.outermost
+    index = None if everything is None else pair_of(everything, _INDEX)
+    if everything is None or index is None:
+        return head.with_outermost_name({_INDEX: [new]})
+    if entry is None:
+        return head.with_item(everything, index, new)
+    mine, (result,) = index[1].value[entry], new["results"]
+    results = pair_of(mine, "results")
+    if results is None:
+        return head.with_name(mine, {"results": [result]})
+    if place is None:
+        return head.with_item(mine, results, result)
+    return head.with_other(results[1], place, result)
 
 
 def _says(block: str, metadata: dict[str, Any]) -> bool:
     """Tell whether a head reads as it should, compared as text: to ``==`` true is 1, and a NaN is never itself."""
     try:
-        return bool(yaml.safe_dump(yaml.safe_load(block), **_AS_GIVEN) == yaml.safe_dump(metadata, **_AS_GIVEN))
+        return bool(yaml.safe_dump(yaml.safe_load(block), **AS_GIVEN) == yaml.safe_dump(metadata, **AS_GIVEN))
     except _NO_YAML:
         return False

@@ -17,9 +17,9 @@ from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
-from nc_hf.report import Report
 from nc_hf.report.markdown import code, plain
 from nc_hf.report.model_index import eval_results, with_results
+from nc_hf.report.report import Report
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
