@@ -25,7 +25,6 @@ from tests.paths import SHARED_DATA
 from tests.training import token_blocks
 
 GOLDEN = Path(__file__).with_name("golden.json")
-SHARED = SHARED_DATA
 STORIES = "stories260K"
 HEADS = ("GPT-Neo", "Phi", "Gemma 2")  # tied and plain; with a bias; with a softcap
 PASSING = ("versions", "created", "seconds", "definitions", "schema_version", "model/id", "corpus/source")
@@ -39,8 +38,8 @@ def report_of(name: str, dtype: torch.dtype = torch.float64) -> Report:
     """Measure one of the fixed models with everything that a report holds."""
     options: dict[str, Any] = {"preset": "full", "layers": "all", "progress": False, "device": "cpu"}
     if name == STORIES:
-        text = SHARED / "tinystories" / "validation.jsonl"
-        folder = SHARED / "models" / STORIES
+        text = SHARED_DATA / "tinystories" / "validation.jsonl"
+        folder = SHARED_DATA / "models" / STORIES
         return measure(str(folder), str(text), max_tokens=20_000, dtype=dtype, agreement_tokens=4_000, **options)
     blocks = token_blocks(60, seed=3, classes=40, length=64)
     return measure(ARCHITECTURES[name]().to(dtype), blocks, agreement_tokens=500, batch_size=7, **options)

@@ -1,0 +1,32 @@
+"""Reports of fixed models on fixed text stay as version 0.1.0 gave them before its modules were moved.
+
+golden.json was written at commit 7c9195b by ``python -m tests.reference.golden --write`` (torch 2.13.0, transformers
+5.24.0), less the longest lists of the token table.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.reference.golden import GOLDEN, HEADS, RELATIVE, STORIES, differences, report_of, values_of
+
+KEPT = json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_tiny_model_gives_the_same_report(name: str) -> None:
+    assert differences(KEPT[name], values_of(report_of(name)), RELATIVE) == []
+
+
+def test_a_real_model_gives_the_same_report(shared_data: Path) -> None:
+    assert differences(KEPT[STORIES], values_of(report_of(STORIES)), RELATIVE) == []
+
+
+def test_a_change_in_the_sixth_digit_a_missing_value_and_another_word_are_seen() -> None:
+    before = {"metrics/nc1/value": 0.5, "model/dtype": "float64", "tokens": 3}
+    after = {"metrics/nc1/value": 0.5 * (1 + 1.1e-6), "model/dtype": "float32"}
+    assert len(differences(before, after, RELATIVE)) == 3
+    assert differences(before, before | {"new": 1}, 0.0) == []
