@@ -1,4 +1,4 @@
-"""A report in Markdown: whole tables."""
+"""Reports and trajectories in Markdown: whole tables, and names that are no markup."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
+from nc_hf import Trajectory
 from nc_hf.metrics import METRICS
 from nc_hf.report import MetricValue, Report
+from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.words import value_and_error
 
 
@@ -30,3 +32,18 @@ class TestViews:
             assert any(name in row and f"{value} ± {error}" in row for row in rows[0])
             assert METRICS[name].formula in layered.to_markdown()
         assert any("0.2500" in row and "0.125 ± 0.032" in row for row in rows[-2 if report.diagnostics else -1])
+
+
+def test_markdown_is_safe_from_names(course: Trajectory) -> None:
+    names = replace(
+        course,
+        model="owner/<b>`model`",
+        failures=[TrajectoryFailure("a|b`", "0" * 40, "<img src=x onerror=alert(1)> | [link](http://x): stop.")],
+    )
+    text = names.to_markdown()
+    assert "<img" not in text.replace("\\<", "")
+    assert "[link]" not in text.replace("\\[link\\]", "")
+    assert "`a|b`" in text
+    assert "`owner/<b>model`" in text  # a code span holds no markup
+    cells = [line.count(" | ") for line in text.splitlines() if line.startswith("| `step")]
+    assert set(cells) == {text.splitlines()[2].count(" | ")}

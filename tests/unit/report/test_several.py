@@ -8,7 +8,7 @@ from nc_hf import Trajectory
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.several import PointRecord, TrajectoryRecord
 from nc_hf.report.trajectory import TrajectoryPoint
-from tests.reports import with_metrics
+from tests.reports import printed, with_metrics
 
 
 def test_metrics_are_those_of_any_point_in_the_order_of_the_reports(report: Report) -> None:
@@ -34,3 +34,13 @@ def test_a_changed_copy_of_a_trajectory_is_a_trajectory(report: Report) -> None:
     assert type(changed) is Trajectory
     assert changed.points[0].step == 10
     assert changed.points[0].report.to_csv() == report.to_csv()
+
+
+def test_points_on_different_text_are_not_one_course(course: Trajectory) -> None:
+    assert course.warnings == ()
+    other = course.points[1].report
+    strange = replace(other, corpus=replace(other.corpus, fingerprint="0" * 64))
+    mixed = replace(course, points=[course.points[0], replace(course.points[1], report=strange)])
+    assert "corpus differs" in mixed.warnings[0]
+    assert "Not comparable" in mixed.to_markdown()
+    assert "Not comparable" in printed(mixed.to_table(), 80)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from nc_hf import Trajectory
 from nc_hf.errors import InputError
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.figures import trajectory_figure
 from nc_hf.report.figures.parts import shortened
+from tests.courses import point
 from tests.drawn import panel, trajectory, words
 
 
@@ -78,3 +80,15 @@ class TestTrajectory:
     def test_takes_two_states(self, report: Report) -> None:
         with pytest.raises(InputError, match="two saved states or more, not 1"):
             trajectory_figure(trajectory(report, ["main"]))
+
+
+def test_one_error_beyond_measure_does_not_flatten_the_course(course: Trajectory) -> None:
+    points = [point(f"step{step}", 6.0 - step, nc2_cos_std=0.5 - step / 100) for step in range(5)]
+    wild = points[2].report
+    metrics = {**wild.metrics, "nc2_cos_std": MetricValue(0.48, 140.0)}
+    points[2] = replace(points[2], report=replace(wild, metrics=metrics))
+    figure = trajectory_figure(replace(course, points=points))
+    (axes,) = (axes for axes in figure.axes if axes.get_ylabel().startswith("nc2_cos_std"))
+    low, high = axes.get_ylim()
+    room = 3 * 0.049  # three times the median error
+    assert (low, high) == (pytest.approx(0.46 - room, abs=1e-3), pytest.approx(0.5 + room, abs=1e-3))

@@ -1,0 +1,78 @@
+"""A collection equals what is computed by hand, layer by layer, and refuses features that are not finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from nc_hf import ClassStatistics
+from nc_hf.errors import FeatureError
+from tests.collected import quietly
+from tests.training import Forwards, by_hand, examples, tiny_model, token_rows
+
+
+class TestValues:
+    @pytest.mark.parametrize("batch_size", [1, 4, 16])
+    def test_metrics(self, batch_size: int) -> None:
+        model = tiny_model()
+        forwards = Forwards(model)
+        collection = quietly(model, batch_size=batch_size, covariance=True)
+        assert forwards.passes == -(-10 // batch_size)
+        wanted = by_hand(model, examples(10, seed=3), "full")
+        assert collection.metrics("full", 10) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+
+    def test_loss_and_accuracy(self) -> None:
+        model, ids = tiny_model().eval(), token_rows(10, 3)
+        collection = quietly(model, batch_size=3)
+        with torch.no_grad():
+            output = model(ids, labels=ids)
+        assert collection.tokens == ids[:, 1:].numel()
+        assert collection.loss_sum / collection.tokens == pytest.approx(output.loss.item(), rel=1e-6)
+        assert collection.correct == int((output.logits[:, :-1].argmax(-1) == ids[:, 1:]).sum())
+
+    def test_every_layer(self) -> None:
+        model, ids = tiny_model().eval(), token_rows(10, 3)
+        collection = quietly(model, batch_size=3, layers="all")
+        blocks_out: list[torch.Tensor] = []
+        for block in model.get_decoder().h:
+            block.register_forward_hook(lambda _, __, out: blocks_out.append(out[0] if isinstance(out, tuple) else out))
+        with torch.no_grad():
+            final = model.get_decoder()(ids)[0]
+        assert sorted(collection.layers) == ["final", "layer.0", "layer.1"]
+        for name, hidden in zip(["layer.0", "layer.1", "final"], [*blocks_out, final], strict=True):
+            stats = ClassStatistics(hidden.shape[-1])
+            stats.update(hidden[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+            assert torch.equal(collection.layers[name].statistics.counts, stats.counts)
+            torch.testing.assert_close(collection.layers[name].statistics.means, stats.means, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(collection.layers[name].statistics.scatter, stats.scatter, rtol=1e-4, atol=1e-6)
+
+    def test_no_decisions(self) -> None:
+        collection = quietly(tiny_model(), agreement_tokens=0)
+        assert not any(name.startswith("nc4") for name in collection.metrics("core", 10))
+
+
+class TestBadInput:
+    def test_features_that_are_not_finite(self) -> None:
+        model = tiny_model()
+        state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        forwards = Forwards(model)
+
+        def spoil(*_: Any) -> None:
+            if forwards.passes == 3:
+                model.get_decoder().h[1].mlp.c_proj.bias.data[5] = torch.inf
+
+        model.register_forward_pre_hook(spoil)
+        with pytest.raises(FeatureError, match=r"batch 2 .* layer\.1 "):
+            quietly(model, batch_size=2, layers="all")
+        model.load_state_dict(state)
+        forwards.passes = 0
+        with pytest.raises(FeatureError, match=r"batch 2 .* final "):
+            quietly(model, batch_size=2)
+
+    def test_features_that_are_large_but_finite(self) -> None:
+        model = tiny_model(tie_word_embeddings=False)
+        model.get_decoder().ln_f.weight.data.mul_(1e37)
+        model.get_output_embeddings().weight.data.mul_(1e-37)
+        assert quietly(model, agreement_tokens=0).tokens == 310

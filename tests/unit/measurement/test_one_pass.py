@@ -1,0 +1,75 @@
+"""One pass over a corpus: what it runs of the model, how it leaves it, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nc_hf.errors import CorpusError, HeadError, InputError, LabelError
+from nc_hf.measurement.one_pass import collect
+from tests.architectures import TRANSFORM_IN_HEAD
+from tests.collected import quietly
+from tests.training import VOCAB_SIZE, tiny_model, token_blocks, token_rows
+
+
+class TestValues:
+    def test_without_outcomes_the_head_sees_the_first_batch_and_the_statistics_are_the_same(self) -> None:
+        model, lengths = tiny_model(), []
+        whole = quietly(model, batch_size=4, agreement_tokens=0)
+        model.get_output_embeddings().register_forward_hook(lambda *seen: lengths.append(seen[2].shape[1]))
+        bare = quietly(model, batch_size=4, agreement_tokens=0, outcomes=False)
+        assert lengths == [token_rows(10, 3).shape[1], 1, 1]
+        assert bare.tokens == whole.tokens
+        assert bare.head_error == whole.head_error
+        assert bare.loss_sum == 0 < whole.loss_sum
+        states = bare.statistics.state_dict(), whole.statistics.state_dict()
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+    def test_decisions_need_logits_without_outcomes_too(self) -> None:
+        model = tiny_model()
+        kept = quietly(model, batch_size=4, outcomes=False)
+        assert kept.correct == quietly(model, batch_size=4).correct > 0
+        assert kept.agreement() == quietly(model, batch_size=4).agreement()
+
+    def test_the_model_is_left_as_it_was(self) -> None:
+        model = tiny_model().train()
+        model.get_decoder().h[0].eval()
+        modes = [module.training for module in model.modules()]
+        state = torch.get_rng_state()
+        quietly(model)
+        assert [module.training for module in model.modules()] == modes
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+        assert torch.equal(torch.get_rng_state(), state)
+
+    def test_progress(self, capfd: pytest.CaptureFixture[str]) -> None:
+        collect(tiny_model(), token_blocks(10, 3))
+        assert "tok/s" in capfd.readouterr().err
+        quietly(tiny_model())
+        assert capfd.readouterr().err == ""
+
+
+class TestBadInput:
+    def test_tokens_beyond_the_model(self) -> None:
+        with pytest.raises(LabelError, match="tokenizer"):
+            quietly(tiny_model(), token_blocks(4, 3, classes=9 * VOCAB_SIZE))
+
+    def test_tokens_beyond_the_head(self) -> None:
+        model = tiny_model(tie_word_embeddings=False)
+        model.set_output_embeddings(torch.nn.Linear(16, 8, bias=False))
+        with pytest.raises(LabelError, match="8 classes"):
+            quietly(model)
+
+    def test_no_block(self) -> None:
+        with pytest.raises(CorpusError):
+            quietly(tiny_model(), token_blocks(0, 3))
+
+    @pytest.mark.parametrize("settings", [{"batch_size": 0}, {"save_every": 0}])
+    def test_arguments(self, settings: dict[str, int]) -> None:
+        with pytest.raises(InputError):
+            quietly(tiny_model(), **settings)
+
+    def test_a_head_with_more_than_a_matrix(self) -> None:
+        model = TRANSFORM_IN_HEAD["RoBERTa"]()
+        with pytest.raises(HeadError):
+            quietly(model, token_blocks(4, 3))
+        assert not any(module._forward_hooks for module in model.modules())
