@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from nc_hf.metrics.table import FAMILIES, METRICS
+from nc_hf.report.detail import TokenRecord
+from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.several import ComparedMetric, ComparisonRecord
+from nc_hf.report.verdict import Verdict
 from nc_hf.report.words import (
     ARROWS,
     LEGEND,
@@ -19,14 +22,6 @@ from nc_hf.report.words import (
     title,
     with_error,
 )
-
-if TYPE_CHECKING:
-    from nc_hf.report.comparison import Comparison
-    from nc_hf.report.detail import TokenRecord
-    from nc_hf.report.record import MetricValue
-    from nc_hf.report.report import Report
-    from nc_hf.report.several import ComparedMetric
-    from nc_hf.report.verdict import Verdict
 
 _SHOWN_TOKENS = 10
 _DIRECTIONS = {"down": "smaller is more collapsed", "up": "larger is more collapsed", "none": "has no direction"}
@@ -67,7 +62,7 @@ def html_verdict(subject: str, verdict: Verdict, note: str = "") -> str:
     )
 
 
-def html_metrics(report: Report, column: Column | None = None) -> str:
+def html_metrics(report: ReportRecord, column: Column | None = None) -> str:
     """Return every metric with its direction, its value and its definition, by family.
 
     Args:
@@ -93,7 +88,7 @@ def html_metrics(report: Report, column: Column | None = None) -> str:
     )
 
 
-def html_circumstances(report: Report) -> str:
+def html_circumstances(report: ReportRecord) -> str:
     """Return what the values depend on, folded away."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(heading)}</th><td>{escape(phrase)}</td></tr>"
@@ -102,7 +97,7 @@ def html_circumstances(report: Report) -> str:
     return f"<details class='circumstances'><summary>Circumstances</summary><table>{rows}</table></details>"
 
 
-def html_tokens(report: Report) -> str:
+def html_tokens(report: ReportRecord) -> str:
     """Return the most and the least collapsed tokens; nothing where the report has no table of tokens."""
     table = report.token_table
     if table is None:
@@ -111,7 +106,7 @@ def html_tokens(report: Report) -> str:
     return f"<div class='tokens'>{''.join(_token_table(heading, records) for heading, records in parts)}</div>"
 
 
-def html_comparison(comparison: Comparison) -> str:
+def html_comparison(comparison: ComparisonRecord) -> str:
     """Return the values side by side, the most collapsed marked, with what stands in the way of comparing them."""
     warnings = "".join(f"<p class='caution'>Not comparable as they are: {escape(w)}</p>" for w in comparison.warnings)
     head = "".join(f"<th scope='col' class='number'>{escape(name)}</th>" for name in comparison.names)
@@ -126,7 +121,7 @@ def html_comparison(comparison: Comparison) -> str:
     )
 
 
-def _metric_row(report: Report, name: str, column: Column | None) -> str:
+def _metric_row(report: ReportRecord, name: str, column: Column | None) -> str:
     formula = report.definitions.get(name, "")
     source = METRICS[name].source if name in METRICS else ""
     extra = "" if column is None else f"<td>{column.cells.get(name, '')}</td>"

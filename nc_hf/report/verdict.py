@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.words import number
-
-if TYPE_CHECKING:
-    from nc_hf.report.record import MetricValue
-    from nc_hf.report.report import Report
 
 Level = Literal["strong", "partial", "slight", "none", "unknown"]
 
@@ -79,7 +76,7 @@ class Verdict:
         return self.headline.removeprefix(self.title).lstrip(",: ").capitalize()
 
 
-def verdict(report: Report) -> Verdict:
+def verdict(report: ReportRecord) -> Verdict:
     """Read a report aloud."""
     findings = [found for found in (_nc1(report), _gnc2(report), _nc3(report), _nc4(report)) if found is not None]
     level = _level(_value(report, "nc1_trace_ratio"), _value(report, "nc4_agreement"))
@@ -99,7 +96,7 @@ def _level(scatter: MetricValue | None, agreement: MetricValue | None) -> Level:
     return "slight" if gathers or agrees else "none"
 
 
-def _headline(level: Level, report: Report) -> str:
+def _headline(level: Level, report: ReportRecord) -> str:
     rests_on = [
         name
         for name, metric in (("the scatter of contexts", "nc1_trace_ratio"), ("the nearest mean", "nc4_agreement"))
@@ -112,7 +109,7 @@ def _headline(level: Level, report: Report) -> str:
     return f"{HEADLINES[level]}, judged by {' and '.join(rests_on)}."
 
 
-def _nc1(report: Report) -> Finding | None:
+def _nc1(report: ReportRecord) -> Finding | None:
     metric = _value(report, "nc1_trace_ratio")
     if metric is None:
         return None
@@ -126,7 +123,7 @@ def _nc1(report: Report) -> Finding | None:
     )
 
 
-def _gnc2(report: Report) -> Finding | None:
+def _gnc2(report: ReportRecord) -> Finding | None:
     metric = _value(report, "gnc2_log_std_ratio")
     if metric is None:
         return None
@@ -140,7 +137,7 @@ def _gnc2(report: Report) -> Finding | None:
     )
 
 
-def _nc3(report: Report) -> Finding | None:
+def _nc3(report: ReportRecord) -> Finding | None:
     name = "nc3_cos_mean_centred" if _value(report, "nc3_cos_mean_centred") else "nc3_cos_mean"
     metric = _value(report, name)
     if metric is None:
@@ -155,7 +152,7 @@ def _nc3(report: Report) -> Finding | None:
     )
 
 
-def _nc4(report: Report) -> Finding | None:
+def _nc4(report: ReportRecord) -> Finding | None:
     metric = _value(report, "nc4_agreement")
     if metric is None:
         return None
@@ -175,7 +172,7 @@ def _nc4(report: Report) -> Finding | None:
     )
 
 
-def _cautions(report: Report) -> list[str]:
+def _cautions(report: ReportRecord) -> list[str]:
     classes = report.classes
     said = []
     if report.tokens < FEW_TOKENS:
@@ -187,7 +184,7 @@ def _cautions(report: Report) -> list[str]:
     return said
 
 
-def _value(report: Report, name: str) -> MetricValue | None:
+def _value(report: ReportRecord, name: str) -> MetricValue | None:
     """Return a metric that was measured and is a number."""
     metric = report.metrics.get(name)
     return metric if metric is not None and math.isfinite(metric.value) else None
