@@ -1,0 +1,68 @@
+"""Results tables of studies whose truth is known."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SEEDS = 4
+
+
+def table(n: int, seed: int = 0, **columns: object) -> pd.DataFrame:
+    """Rows of one cell from n seeds, with random losses unless they are given."""
+    rng = np.random.default_rng(seed)
+    loss = 2 + rng.random(n)
+    settings = {"width": 64, "depth": 2, "epochs": 1, "weight_decay": 0.1, "seed": range(n), "saved_epoch": 0}
+    outcomes = {"val_loss": loss, "val_accuracy": 0.3, "perplexity": np.exp(loss), "trained_epochs": 1}
+    return pd.DataFrame(settings | outcomes | columns)
+
+
+def grid(seed: int = 0) -> pd.DataFrame:
+    """A grid of 3 widths x 3 depths x 2 lengths x 2 decays, whose loss falls along each."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(
+        product((64, 128, 256), (1, 2, 4), (1, 3), (5e-4, 0.1)), columns=["width", "depth", "epochs", "weight_decay"]
+    )
+    loss = (
+        6 - np.log(rows["width"]) / 2 - np.log(rows["depth"]) / 4 - rows["epochs"] / 10 + 0.02 * rng.random(len(rows))
+    )
+    return rows.assign(
+        seed=0,
+        saved_epoch=rows["epochs"] - 1,
+        trained_epochs=rows["epochs"],
+        val_loss=loss,
+        val_accuracy=0.3,
+        perplexity=np.exp(loss),
+    )
+
+
+def small_study() -> pd.DataFrame:
+    """A small study with metrics: 3 widths x 2 depths x 2 lengths, and more seeds of its first cell."""
+    rows = list(product((64, 128, 256), (1, 2), (1, 3), (0,))) + [(64, 1, 1, seed) for seed in range(1, SEEDS)]
+    table = pd.DataFrame(rows, columns=["width", "depth", "epochs", "seed"])
+    noise = 1 + 0.02 * np.random.default_rng(0).random(len(table))
+    loss = noise * (6 - np.log(table["width"]) / 2 - table["depth"] / 4 - table["epochs"] / 10)
+    return table.assign(
+        weight_decay=0.1,
+        saved_epoch=table["epochs"] - 1,
+        trained_epochs=table["epochs"],
+        val_loss=loss,
+        val_accuracy=0.3,
+        perplexity=np.exp(loss),
+        nc1_cdnv=np.exp(3 * loss) / 100,
+        gnc2_log_std=loss / 10,
+        unc3_cos_std=0.2 + noise / 100,
+        nc4_agreement=1 / loss,
+    )
+
+
+def training_log(steps: int = 5) -> list[dict[str, Any]]:
+    """What a Trainer logs: training losses between evaluations, and a summary at the end."""
+    history: list[dict[str, Any]] = []
+    for step in range(0, 100 * steps, 100):
+        metrics = {"eval_nc1_cdnv": 100 / (1 + step), "eval_nc4_agreement": step / 1000}
+        history += [{"loss": 3.0, "step": step + 50}, {"eval_loss": 4 - step / 500, "step": step, **metrics}]
+    return [*history, {"train_runtime": 1.0, "step": 100 * steps}]
