@@ -24,10 +24,12 @@ demo: $(STAMP)  ## The study in its smallest form, on the built-in corpus: a tab
 test: $(STAMP)  ## The tests; with CI=true the slow ones too; ARGS goes to pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(SELECTION) $(ARGS)
 
-quality: $(STAMP)  ## Lint, format and types, changing nothing
+quality: $(STAMP)  ## Lint, format, types and the direction of imports, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict nc_hf
+	$(BIN)/mypy --strict nc_hf recipes
+	for page in spaces/*; do $(BIN)/mypy --strict $$page || exit 1; done  # each has an app.py
+	$(BIN)/lint-imports
 
 style: $(STAMP)  ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
