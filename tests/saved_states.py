@@ -12,9 +12,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from nc_hf.corpus.blocks import pack_texts
 from nc_hf.corpus.files import open_texts
 from nc_hf.corpus.stories import builtin_tokenizer, stories
-from tests.paths import ROOT
+from tests.paths import SHARED_DATA
 
-REAL_STORIES = ROOT.parent / "shared" / "data" / "tinystories"
+REAL_STORIES = SHARED_DATA / "tinystories"
 
 
 def story_texts(limit: int) -> list[str]:

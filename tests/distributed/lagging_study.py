@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import runpy
-from pathlib import Path
 
 from nc_hf.study.grid import Cell
 from nc_hf.study.ledger import Ledger
+from tests.paths import RECIPES
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "tinystories_grid.py"
+RECIPE = RECIPES / "tinystories_grid.py"
 failure = Ledger.failure
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.distributed.launcher import ROOT, free_port
+from tests.distributed.launcher import free_port
+from tests.paths import RECIPES, ROOT
 
-RECIPE = ROOT / "recipes" / "tinystories_grid.py"
+RECIPE = RECIPES / "tinystories_grid.py"
 TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
 TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000", "--set", "min_count=3"]
 

@@ -15,32 +15,38 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from nc_hf.errors import StudyError
+from nc_hf.metrics.table import METRICS
 from nc_hf.report.figures.style import INK, MARKERS, SIZES, family, hide_rest, label, log_axis, styled, wants_log
 from nc_hf.study.analysis.correlation import correlations
 from nc_hf.study.analysis.results import metric_columns, trained
 
-PANELS = (
-    ("nc1_cdnv_paper", "nc1_cdnv", "nc1_trace_ratio"),
-    ("gnc2_log_std", "gnc2_log_std_ratio", "gnc2_log_cov_paper"),
-    ("unc3_cos_cov_paper", "unc3_cos_std"),
-    ("nc4_agreement",),
-)
-"""What the four panels show, NC1, GNC2, UNC3 and NC4: of each the first that a table has."""
+PREFERRED = (
+    "nc1_cdnv_paper", "nc1_cdnv", "nc1_trace_ratio",
+    "gnc2_log_std", "gnc2_log_std_ratio", "gnc2_log_cov_paper",
+    "unc3_cos_cov_paper", "unc3_cos_std",
+    "nc4_agreement",
+)  # fmt: skip
+"""What the panels show: of each property the first that a table has."""
 
 _FEWEST = 3  # points that make a panel
 
 
 def panel_metrics(frame: pd.DataFrame) -> list[str]:
-    """Choose the metrics of the four panels; a property with fewer than three values has none.
+    """Choose the metrics of the panels, one a property; a property with fewer than three values has none.
 
     Raises:
-        StudyError: If it lacks all four.
+        StudyError: If it lacks all of them.
     """
-    drawable = [name for name in frame if frame[name].count() >= _FEWEST]
-    chosen = [next((name for name in names if name in drawable), "") for names in PANELS]
-    if not any(chosen):
-        raise StudyError("the results hold none of NC1, GNC2, UNC3 and NC4: measure with the preset core or full.")
-    return [name for name in chosen if name]
+    chosen: dict[str, str] = {}
+    for name in PREFERRED:
+        if name in frame and frame[name].count() >= _FEWEST:
+            chosen.setdefault(METRICS[name].family, name)
+    if not chosen:
+        *others, last = dict.fromkeys(METRICS[name].family for name in PREFERRED)
+        raise StudyError(
+            f"the results hold none of {', '.join(others)} and {last}: measure with the preset core or full."
+        )
+    return list(chosen.values())
 
 
 @styled

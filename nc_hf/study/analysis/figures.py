@@ -33,8 +33,6 @@ from nc_hf.study.analysis.published import TABLE_1
 from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.analysis.trends import comparable_groups, rank_sign
 
-_SEED_METRICS = 7  # an eighth panel shows the tests
-
 
 @styled
 def trend_figure(
@@ -104,17 +102,17 @@ def draw_trend(axes: Axes, curves: Sequence[pd.Series[float]]) -> None:
 
 @styled
 def seed_figure(cell: pd.DataFrame, test: pd.DataFrame) -> Figure:
-    """Draw what the seeds of one cell say: metrics against loss, and which tests survive being seven.
+    """Draw what the seeds of one cell say: metrics against loss, and which tests survive the correction for their number.
 
     Args:
         cell: Rows of one cell, one per seed.
-        test: What ``seed_test`` returned for it; at most seven metrics are drawn, those of Table 1 first.
+        test: What ``seed_test`` returned for it; as many metrics as Table 1 has are drawn, its own first.
 
     Returns:
         A panel per metric with R^2 and the permutation p, and a last one with every p, plain and after Holm.
     """
     names = [name for name in TABLE_1 if name in test.index]
-    names = (names + [name for name in test.index if name not in names])[:_SEED_METRICS]
+    names = (names + [name for name in test.index if name not in names])[: len(TABLE_1)]
     rows, taken = len(names) // 3 + 1, len(names) % 3
     figure = Figure(figsize=(9.6, 0.4 + 2.9 * rows), layout="constrained")
     # Rows are laid out one by one, or the long names in the last would push the panels above them apart.
