@@ -29,10 +29,12 @@ def definitions() -> str:
     sections = []
     for family, names in by_family(METRICS).items():
         title, meaning = FAMILIES[family].title, FAMILIES[family].meaning
-        rows = ["| metric | collapse | formula | source |", "|---|:-:|---|---|"]
+        rows = ["| metric | collapse | formula | changed by | source |", "|---|:-:|---|---|---|"]
         for metric in map(METRICS.__getitem__, names):
             formula = metric.formula.replace("|", "\\|")
-            rows.append(f"| `{metric.name}` | {ARROWS[metric.direction]} | `{formula}` | {metric.source} |")
+            changed = ", ".join(change.replace("_", " ") for change in metric.changed_by)
+            cells = (f"`{metric.name}`", ARROWS[metric.direction], f"`{formula}`", changed, metric.source)
+            rows.append(f"| {' | '.join(cells)} |")
         sections.append(f"### {family}: {title}\n\n{meaning[0].upper()}{meaning[1:]}.\n\n" + "\n".join(rows))
     return "\n\n".join(sections)
 
