@@ -102,7 +102,7 @@ def draw_trend(axes: Axes, curves: Sequence[pd.Series[float]]) -> None:
 
 @styled
 def seed_figure(cell: pd.DataFrame, test: pd.DataFrame) -> Figure:
-    """Draw what the seeds of one cell say: metrics against loss, and which tests survive the correction for their number.
+    """Draw what the seeds of one cell say: metrics against loss, and which tests survive Holm.
 
     Args:
         cell: Rows of one cell, one per seed.
