@@ -1,4 +1,4 @@
-"""A tiny model, a small text with some order in it, a Trainer for them, and the metrics computed step by step."""
+"""Tiny models, a small text with some order in it, a Trainer for them, and the metrics computed step by step."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     GPTNeoConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedModel,
     Trainer,
     TrainerCallback,
@@ -20,6 +23,7 @@ from transformers import (
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.stories import builtin_tokenizer
 from nc_hf.metrics import AgreementCounts, count_agreement
 
 VOCAB_SIZE = 64
@@ -155,3 +159,31 @@ class Forwards:
 
     def _count(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         self.passes += 1
+
+
+HELD_OUT = examples(11, seed=2)
+
+
+def close(values: dict[str, float], tolerance: float = 1e-4) -> Any:
+    return pytest.approx(values, rel=tolerance, abs=1e-7)
+
+
+def blocks_by_hand(model: Any, rows: int, seed: int, preset: Any = "core") -> dict[str, float]:
+    return by_hand(model, examples(rows, seed=seed), preset)
+
+
+def save_tiny(folder: Path) -> Path:
+    """Save a tiny random model with the tokenizer of the built-in stories."""
+    torch.manual_seed(0)
+    tokenizer = builtin_tokenizer(512)
+    tokenizer.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=512,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

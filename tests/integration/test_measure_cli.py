@@ -1,26 +1,23 @@
-"""`nc-hf measure` from end to end: a real model on real stories, and refusals that leave nothing behind."""
+"""`nc-hf measure` from end to end: a real model on real stories, in one process and in two."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import Result
 
 from nc_hf.corpus.corpus import open_corpus
-from nc_hf.corpus.stories import builtin_tokenizer
 from nc_hf.metrics import PRESETS
 from nc_hf.report import Report
 from nc_hf.statistics.class_statistics import ClassStatistics
 from tests.command import invoke
+from tests.training import save_tiny
 
 SCRIPT, LAUNCHER = (Path(sys.executable).with_name(name) for name in ("nc-hf", "torchrun"))
 MAX_TOKENS = 6_000
@@ -42,25 +39,6 @@ def real(shared_data: Path) -> list[object]:
     stories = shared_data / "tinystories" / "validation.jsonl"
     model = shared_data / "models" / "stories260K"
     return ["measure", model, "--corpus", stories, "--max-tokens", MAX_TOKENS, "--min-count", 2, "--quiet"]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random model with the tokenizer of the built-in stories."""
-    folder = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    tokenizer = builtin_tokenizer(512)
-    tokenizer.save_pretrained(folder)
-    config = LlamaConfig(
-        vocab_size=512,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
 
 
 class TestRealModel:
@@ -132,8 +110,9 @@ class TestRealModel:
             assert both["metrics"][name]["value"] == pytest.approx(value["value"], rel=1e-6), name
 
     @pytest.mark.slow
-    def test_two_processes_compare_once(self, tiny: Path, tmp_path: Path) -> None:
-        command = ["compare", tiny, tiny, "--corpus", "builtin", "--max-tokens", 2_000, "--device", "cpu", "--quiet"]
+    def test_two_processes_compare_once(self, tmp_path: Path) -> None:
+        model = save_tiny(tmp_path / "tiny")
+        command = ["compare", model, model, "--corpus", "builtin", "--max-tokens", 2_000, "--device", "cpu", "--quiet"]
         launch = [LAUNCHER, "--nproc_per_node", "2", "--no-python", SCRIPT, *command, "--json"]
         process = subprocess.run([str(part) for part in launch], capture_output=True, text=True, check=False)
         assert process.returncode == 0, process.stderr
@@ -144,101 +123,3 @@ class TestRealModel:
         assert result.exit_code == 4
         assert "name the model's own tokenizer" in result.stderr
         assert list(tmp_path.iterdir()) == []
-
-
-def without_head(tiny: Path, folder: Path) -> list[object]:
-    config = json.loads((tiny / "config.json").read_text())
-    copy(tiny, folder)
-    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["LlamaModel"]}))
-    return [folder]
-
-
-def with_nan(tiny: Path, folder: Path) -> list[object]:
-    copy(tiny, folder)
-    weights = load_file(folder / "model.safetensors")
-    weights["model.norm.weight"].fill_(float("nan"))
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return [folder]
-
-
-def without_tokenizer(tiny: Path, folder: Path) -> list[object]:
-    copy(tiny, folder)
-    for path in folder.glob("tokenizer*"):
-        path.unlink()
-    return [folder]
-
-
-def truncated(tiny: Path, folder: Path) -> list[object]:
-    copy(tiny, folder)
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1000])
-    return [folder]
-
-
-def copy(source: Path, folder: Path) -> None:
-    folder.mkdir()
-    for path in source.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-
-
-def text(content: str) -> Callable[[Path, Path], list[object]]:
-    def make(tiny: Path, folder: Path) -> list[object]:
-        folder.mkdir()
-        (folder / "text.txt").write_text(content)
-        return [tiny, "--corpus", folder / "text.txt"]
-
-    return make
-
-
-def also(*options: object) -> Callable[[Path, Path], list[object]]:
-    return lambda tiny, folder: [tiny, *options]
-
-
-class TestRefusals:
-    @pytest.mark.parametrize(
-        ("make", "code", "way_out"),
-        [
-            (text(""), 3, "name"),
-            (text("One short story."), 3, "block"),
-            (also("--corpus", "nowhere.txt"), 3, "nowhere.txt"),
-            (also("--split", "nonsense"), 3, "nonsense"),
-            (lambda tiny, folder: [folder], 2, "folder"),
-            (without_head, 4, "LlamaModel"),
-            (with_nan, 5, "NaN"),
-            (without_tokenizer, 4, "tokenizer"),
-            (truncated, 4, "safetensors"),
-            (also("--metrics", "nc9_collapse"), 2, "nc9_collapse"),
-            (also("--block-size", 100_000), 2, "block_size"),
-            (also("--shard", "5000/5001"), 3, "block"),
-            (also("--split", "nope"), 3, "has no split 'nope'"),
-            (also("--device", "cuda"), 2, "use the device cpu"),
-        ],
-    )
-    def test_one_line_and_nothing_written(
-        self, tiny: Path, tmp_path: Path, make: Callable[[Path, Path], list[object]], code: int, way_out: str
-    ) -> None:
-        written = tmp_path / "written"
-        written.mkdir()
-        outputs: list[Any] = [
-            "--output",
-            written / "r.json",
-            "--markdown",
-            written / "r.md",
-            "--save-statistics",
-            written / "s",
-        ]
-        base = ["--corpus", "builtin", "--max-tokens", 3_000, "--quiet"]
-        result = run("measure", *base, *outputs, *make(tiny, tmp_path / "input"))
-        assert (result.exit_code, result.stdout) == (code, ""), result.output
-        message = result.stderr.splitlines()[-1]
-        assert message.startswith("nc-hf: ")
-        assert way_out in message
-        assert list(written.iterdir()) == []
-
-    def test_statistics_of_a_long_pass_outlive_a_min_count_too_high(self, tiny: Path, tmp_path: Path) -> None:
-        statistics, report = tmp_path / "statistics", tmp_path / "report.json"
-        options = ["--corpus", "builtin", "--max-tokens", 3_000, "--quiet", "--min-count", 100_000]
-        result = run("measure", tiny, *options, "--save-statistics", statistics, "--output", report)
-        assert (result.exit_code, result.stdout) == (6, "")
-        assert ClassStatistics.load(statistics).num_tokens > 2_000
-        assert not report.exists()

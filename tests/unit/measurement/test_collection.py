@@ -10,7 +10,7 @@ import torch
 from nc_hf import ClassStatistics
 from nc_hf.errors import FeatureError
 from tests.collected import quietly
-from tests.training import Forwards, by_hand, examples, tiny_model, token_rows
+from tests.training import Forwards, by_hand, examples, tiny_model, token_blocks, token_rows
 
 
 class TestValues:
@@ -47,6 +47,15 @@ class TestValues:
             assert torch.equal(collection.layers[name].statistics.counts, stats.counts)
             torch.testing.assert_close(collection.layers[name].statistics.means, stats.means, rtol=1e-5, atol=1e-6)
             torch.testing.assert_close(collection.layers[name].statistics.scatter, stats.scatter, rtol=1e-4, atol=1e-6)
+
+    def test_groups_are_parts_of_the_whole(self) -> None:
+        model = tiny_model()
+        collection = quietly(model, groups=3)
+        assert sum(group.num_tokens for group in collection.final.groups) == collection.statistics.num_tokens
+        rows = token_blocks(10, 3).input_ids[4:7]  # neighbours, since they may be of one document
+        part = quietly(model, type(token_blocks(1, 0))(rows, rows, "", "documents", "", "", "", None))
+        torch.testing.assert_close(collection.final.groups[1].means, part.statistics.means)
+        assert sum(counts.tokens for counts in collection.agreement()) == collection.tokens
 
     def test_no_decisions(self) -> None:
         collection = quietly(tiny_model(), agreement_tokens=0)

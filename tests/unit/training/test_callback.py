@@ -1,0 +1,318 @@
+"""The callback: values by hand, a corpus of its own, coming and going, arguments that cannot be meant."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import Trainer
+
+from nc_hf import NeuralCollapseCallback
+from nc_hf.corpus.stories import stories, train_tokenizer
+from nc_hf.errors import InputError, TapError, TokenizerError
+from nc_hf.metrics import PRESETS
+from tests.architectures import VOCAB_SIZE
+from tests.training import (
+    HELD_OUT,
+    Forwards,
+    blocks_by_hand,
+    by_hand,
+    close,
+    evaluated,
+    examples,
+    history,
+    make_trainer,
+    tiny_model,
+    token_blocks,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return train_tokenizer(islice(stories(), 200), 512)
+
+
+class TestListening:
+    @pytest.mark.parametrize("preset", ["core", "paper", "full"])
+    def test_values_of_an_evaluation(self, tmp_path: Path, preset: str) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=preset, min_count=5))
+        returned = trainer.evaluate()
+        values = evaluated(returned)
+        assert values == close(by_hand(trainer.model, HELD_OUT, preset, 5))
+        assert set(PRESETS[preset]) - set(values) <= {"nc1_category_share"}
+        assert evaluated(trainer.state.log_history[-1]) == values
+        assert "eval_loss" in trainer.state.log_history[-1]
+
+    def test_a_list_of_metrics(self, tmp_path: Path) -> None:
+        names = ["nc3_cos_mean", "nc1_pinv"]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=names))
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, names))
+
+    def test_several_callbacks_are_told_apart_by_their_labels(self, tmp_path: Path) -> None:
+        listening, own = NeuralCollapseCallback(), NeuralCollapseCallback(token_blocks(20, seed=9), label="own")
+        trainer = make_trainer(tmp_path, listening, own)
+        returned = trainer.evaluate()
+        assert returned["eval_nc1_cdnv"] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert returned["eval_own_nc1_cdnv"] == pytest.approx(
+            blocks_by_hand(trainer.model, 20, seed=9)["nc1_cdnv"], rel=1e-4
+        )
+        assert returned["eval_own_nc1_cdnv"] != returned["eval_nc1_cdnv"]
+        trainer = make_trainer(tmp_path, listening, NeuralCollapseCallback(token_blocks(20, seed=9)))
+        with pytest.raises(InputError, match="eval_nc1_cdnv: give one of them a label="):
+            trainer.evaluate()
+
+    def test_callbacks_that_hear_the_same_share_their_keys(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), NeuralCollapseCallback(preset="paper"))
+        assert {"eval_nc1_cdnv", "eval_nc3_cos_mean", "eval_nc4_agreement"} <= set(trainer.evaluate())
+
+    def test_no_extra_forward_pass(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
+        forwards, decoder = Forwards(trainer.model), Forwards(trainer.model.get_decoder())
+        trainer.evaluate()
+        assert forwards.passes == decoder.passes == 3  # 11 rows by 4
+        trainer.train()
+        assert forwards.passes == decoder.passes == 3 + 4
+
+    def test_training_is_not_disturbed(self, tmp_path: Path) -> None:
+        settings: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 1}
+        plain = make_trainer(tmp_path, **settings)
+        plain.train()
+        for callback in (
+            NeuralCollapseCallback(),
+            NeuralCollapseCallback(token_blocks(8, 3), every=1),
+        ):
+            trainer = make_trainer(tmp_path, callback, model=tiny_model(resid_dropout=0.0), **settings)
+            trainer.train()
+            assert history(trainer, "loss") == history(plain, "loss")
+            assert all(
+                torch.equal(a, b) for a, b in zip(trainer.model.parameters(), plain.model.parameters(), strict=True)
+            )
+
+    def test_each_evaluation_stands_alone(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
+        first = evaluated(trainer.evaluate())
+        assert evaluated(trainer.evaluate(examples(9, seed=5))) == close(by_hand(trainer.model, examples(9, seed=5)))
+        assert evaluated(trainer.evaluate()) == first
+
+    def test_training_moves_the_values(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), eval_strategy="steps", eval_steps=2)
+        trainer.train()
+        course = history(trainer)
+        assert list(course) == [2, 4]
+        assert course[4] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert course[2] != course[4]
+
+    def test_initialisation(self, tmp_path: Path) -> None:
+        trainer = make_trainer(
+            tmp_path, NeuralCollapseCallback(), eval_strategy="steps", eval_steps=4, eval_on_start=True
+        )
+        trainer.train()
+        assert list(history(trainer)) == [0, 4]
+        start = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        assert evaluated(start) == close(by_hand(tiny_model(), HELD_OUT))
+
+    def test_several_sets(self, tmp_path: Path) -> None:
+        sets = {"near": HELD_OUT, "far": examples(9, seed=7)}
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=sets)
+        returned = trainer.evaluate()
+        for name, rows in sets.items():
+            assert evaluated(returned, f"eval_{name}_") == close(by_hand(trainer.model, rows))
+        assert evaluated(returned) == {}
+
+    def test_a_model_made_anew_for_training(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), eval_strategy="steps", eval_steps=4)
+        old = trainer.model
+        trainer.model_init = lambda trial: tiny_model()
+        trainer.train()
+        assert trainer.model is not old
+        row = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        assert evaluated(row) == close(by_hand(trainer.model, HELD_OUT))
+
+
+class TestOwnCorpus:
+    def test_at_each_evaluation(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(10, 3), preset="full"))
+        returned = trainer.evaluate()
+        assert evaluated(returned) == close(blocks_by_hand(trainer.model, 10, 3, "full"))
+        assert evaluated(trainer.state.log_history[-1]) == evaluated(returned)
+        ids = token_blocks(10, 3).input_ids
+        assert returned["eval_nc_loss"] == pytest.approx(trainer.model(ids, labels=ids).loss.item(), rel=1e-5)
+        assert trainer.state.log_history[-1]["eval_nc_loss"] == returned["eval_nc_loss"]
+
+    @pytest.mark.parametrize("attached", [False, True])
+    def test_every_so_many_steps_without_evaluation(self, tmp_path: Path, attached: bool) -> None:
+        callback = NeuralCollapseCallback(token_blocks(10, 3), every=2, batch_size=3)
+        trainer = make_trainer(tmp_path, *([] if attached else [callback]), eval_strategy="no")
+        if attached:
+            callback.attach(trainer)
+        forwards = Forwards(trainer.model)
+        trainer.train()
+        assert forwards.passes == 4 + 2 * 4  # training, and two passes of 10 blocks by 3
+        assert list(history(trainer)) == [2, 4]
+        assert list(history(trainer, "loss")) == [1, 2, 3, 4]  # no row of the training is lost
+        row = [row for row in trainer.state.log_history if "eval_nc1_cdnv" in row][-1]
+        assert evaluated(row) == close(blocks_by_hand(trainer.model, 10, 3))
+        assert row["epoch"] == 0.5
+        assert trainer.model.training
+
+    def test_every_epoch(self, tmp_path: Path) -> None:
+        trainer = make_trainer(
+            tmp_path,
+            NeuralCollapseCallback(token_blocks(8, 3), every="epoch"),
+            train=examples(8),
+            max_steps=-1,
+            num_train_epochs=2,
+        )
+        trainer.train()
+        assert list(history(trainer)) == [2, 4]
+
+    def test_evaluations_go_without_where_every_is_given(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3), every=2))
+        assert evaluated(trainer.evaluate()) == {}
+
+    def test_a_corpus_by_name(self, tmp_path: Path, tokenizer: Any) -> None:
+        callback = NeuralCollapseCallback("builtin", max_tokens=1_000, block_size=32, min_count=2)
+        trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
+        values = trainer.evaluate()
+        assert callback._blocks is not None
+        rows = callback._blocks.input_ids
+        assert rows.shape[1] == 32
+        assert 900 < callback._blocks.num_labels <= 1_000
+        assert evaluated(values) == close(
+            by_hand(trainer.model, [{"input_ids": row, "labels": row} for row in rows], min_count=2)
+        )
+
+    def test_what_is_wrong_with_the_corpus_is_said_before_training(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback("builtin", every=4))
+        with pytest.raises(TokenizerError, match="processing_class"):
+            trainer.train()
+        assert trainer.state.global_step == 0
+
+
+class TestPredict:
+    def test_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
+        before = evaluated(trainer.evaluate())
+        output = trainer.predict(examples(7, seed=9))
+        assert evaluated(output.metrics, "test_") == {}
+        trainer.log(output.metrics)  # no evaluation either
+        trainer.log(trainer.evaluate())  # nor is its own dict, logged again
+        assert evaluated(trainer.evaluate()) == before
+
+    def test_nor_does_an_evaluation_that_broke_off(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
+        before = evaluated(trainer.evaluate())
+        with pytest.raises(IndexError):
+            trainer.evaluate([*examples(7, seed=9), examples(1, classes=9 * VOCAB_SIZE)[0]])
+        assert evaluated(trainer.evaluate()) == before
+
+
+class TestComingAndGoing:
+    def test_attached_twice_and_after_callbacks(self, tmp_path: Path) -> None:
+        callback = NeuralCollapseCallback()
+        trainer = make_trainer(tmp_path, callback)
+        assert callback.attach(trainer).attach(trainer) is callback
+        assert trainer.callback_handler.callbacks.count(callback) == 1
+        assert trainer.callback_handler.callbacks[0] is callback
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+    def test_detached(self, tmp_path: Path) -> None:
+        callback = NeuralCollapseCallback()
+        trainer = make_trainer(tmp_path, callback, eval_strategy="steps", eval_steps=2)
+        hooks = [len(module._forward_hooks) for module in trainer.model.modules()]
+        callback.detach()
+        assert sum(hooks) == 2
+        assert sum(len(module._forward_hooks) for module in trainer.model.modules()) == 0
+        assert evaluated(trainer.evaluate()) == {}
+        trainer.train()
+        assert history(trainer) == {}
+        callback.attach(trainer)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+    def test_one_callback_for_two_trainers_in_turn(self, tmp_path: Path) -> None:
+        callback = NeuralCollapseCallback()
+        for seed in (2, 3):
+            trainer = make_trainer(tmp_path, callback, evaluation=examples(9, seed=seed))
+            assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, examples(9, seed=seed)))
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"every": 5}, "corpus"),
+            ({"every": 0, "corpus": "builtin"}, "every is 0"),
+            ({"every": "week", "corpus": "builtin"}, "every is 'week'"),
+            ({"preset": "most"}, "preset"),
+            ({"preset": ["nc9"]}, "nc9"),
+        ],
+    )
+    def test_arguments_that_cannot_be_meant(self, arguments: dict[str, Any], said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            NeuralCollapseCallback(**arguments)
+
+    def test_blocks_longer_than_the_context(self, tmp_path: Path, tokenizer: Any) -> None:
+        callback = NeuralCollapseCallback("builtin", block_size=65)
+        trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
+        with pytest.raises(InputError, match="block_size"):
+            trainer.evaluate()
+
+    def test_evaluating_the_training_text(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=2))
+        trainer.train()
+        assert not any(key.startswith("train_nc") for row in trainer.state.log_history for key in row)
+        assert trainer.evaluate(metric_key_prefix="train")["train_nc1_cdnv"] == trainer.evaluate()["eval_nc1_cdnv"]
+
+    def test_labels_that_are_all_masked(self, tmp_path: Path) -> None:
+        masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(8, seed=3)]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=masked)
+        with pytest.raises(TapError, match="Every label of the evaluation is -100"):
+            trainer.evaluate()
+
+    def test_a_tokenizer_of_another_model(self, tmp_path: Path, tokenizer: Any) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback("builtin"), processing_class=tokenizer)
+        with pytest.raises(TokenizerError, match=r"token 511 .* vocabulary of 64"):
+            trainer.evaluate()
+
+
+class CopyingLog(Trainer):
+    """Logs something besides, in a dict of its own."""
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        super().log({**logs, "extra": 1.0}, start_time)
+
+
+def test_a_log_that_copies(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2,
+        "load_best_model_at_end": True, "metric_for_best_model": "nc1_cdnv", "greater_is_better": False,
+    }  # fmt: skip
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=CopyingLog, **settings)
+    trainer.train()
+    assert trainer.state.best_metric == min(history(trainer).values())
+    returned = trainer.evaluate()
+    assert evaluated(returned) == close(by_hand(trainer.model, HELD_OUT))
+    assert evaluated(trainer.state.log_history[-1]) == evaluated(returned)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"min_count": 0}, "min_count is 0"),
+        ({"agreement_tokens": -5}, "agreement_tokens is -5"),
+        ({"agreement_tokens": 0, "preset": ["nc4_agreement"]}, "nc4_agreement is decided on a sample"),
+        ({"preset": ["nc1_category_share"]}, "compute_metrics"),
+    ],
+)
+def test_arguments_that_would_fail_after_the_evaluation(arguments: dict[str, Any], said: str) -> None:
+    for corpus in (None, token_blocks(8)):
+        with pytest.raises(InputError, match=said):
+            NeuralCollapseCallback(corpus, **arguments)
+
+
+def test_without_a_sample_a_preset_leaves_nc4_out(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(agreement_tokens=0))
+    values = evaluated(trainer.evaluate())
+    assert "nc4_agreement" not in values
+    assert "nc1_cdnv" in values

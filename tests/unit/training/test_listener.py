@@ -1,0 +1,280 @@
+"""What is heard of an evaluation: every row once, nothing of one that broke off, and a way out where nothing is."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, default_data_collator
+
+from nc_hf import NeuralCollapseCallback
+from nc_hf.errors import FeatureError, StatisticsError, TapError
+from tests.architectures import ARCHITECTURES
+from tests.training import (
+    CLASSES,
+    HELD_OUT,
+    blocks_by_hand,
+    by_hand,
+    close,
+    evaluated,
+    examples,
+    history,
+    make_trainer,
+    tiny_model,
+    token_blocks,
+)
+
+
+def own_loss(logits: Tensor, labels: Tensor, return_outputs: bool) -> Any:
+    loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    return (loss, {"logits": logits}) if return_outputs else loss
+
+
+class TestRows:
+    @staticmethod
+    def pad(rows: list[dict[str, Tensor]], side: str) -> dict[str, Tensor]:
+        """Pad to the longest; on the right, labels keep the padding's token, as a careless collator leaves them."""
+        length = max(len(row["input_ids"]) for row in rows)
+        filled: dict[str, list[Tensor]] = {"input_ids": [], "attention_mask": [], "labels": []}
+        for row in rows:
+            missing = length - len(row["input_ids"])
+            around = (missing, 0) if side == "left" else (0, missing)
+            real = torch.ones(len(row["input_ids"]), dtype=torch.int64)
+            filled["input_ids"].append(torch.nn.functional.pad(row["input_ids"], around, value=0))
+            filled["attention_mask"].append(torch.nn.functional.pad(real, around))
+            filled["labels"].append(
+                torch.nn.functional.pad(row["labels"], around, value=0 if side == "right" else -100)
+            )
+        return {name: torch.stack(tensors) for name, tensors in filled.items()}
+
+    @pytest.mark.parametrize("side", ["right", "left"])
+    def test_padded(self, tmp_path: Path, side: str) -> None:
+        lengths = [32, 9, 17, 30, 25, 8, 31, 12, 20, 28, 6]
+        rows = [
+            {name: tensor[:length] for name, tensor in row.items()}
+            for row, length in zip(HELD_OUT, lengths, strict=True)
+        ]
+        # Rotary positions only know differences, so that padding on the left changes nothing.
+        model = ARCHITECTURES["Llama"]()
+        trainer = make_trainer(
+            tmp_path,
+            NeuralCollapseCallback(min_count=2),
+            model=model,
+            evaluation=rows,
+            collator=lambda batch: self.pad(batch, side),
+        )
+        assert evaluated(trainer.evaluate()) == close(by_hand(model, rows, min_count=2), 1e-3)
+
+    def test_labels_to_ignore(self, tmp_path: Path) -> None:
+        rows = [{name: tensor.clone() for name, tensor in row.items()} for row in HELD_OUT]
+        for number, row in enumerate(rows):
+            row["labels"][: 2 * number] = -100
+        rows[0]["labels"][5:9] = -100
+        for row in rows[:4]:
+            row["labels"][:] = -100  # the whole first batch
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=2), evaluation=rows)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, rows, min_count=2))
+
+    def test_labels_other_than_the_tokens(self, tmp_path: Path) -> None:
+        rows = [{"input_ids": row["input_ids"], "labels": (row["input_ids"] + 1) % CLASSES} for row in HELD_OUT]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=rows)
+        values = evaluated(trainer.evaluate())
+        assert values == close(by_hand(trainer.model, rows))
+        assert values["nc3_cos_mean_centred"] != pytest.approx(by_hand(trainer.model, HELD_OUT)["nc3_cos_mean_centred"])
+
+    def test_a_last_batch_that_is_dropped(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), dataloader_drop_last=True)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT[:8]))
+
+    def test_a_stream(self, tmp_path: Path) -> None:
+        class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
+            def __iter__(self) -> Any:
+                return iter(HELD_OUT)
+
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=Stream())
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+
+class TestWayOut:
+    """Where nothing can be heard, an error says so and names the corpus as the way out, which then works."""
+
+    class Direct(Trainer):
+        """A loss that calls the decoder and the head by themselves."""
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            hidden = model.get_decoder()(inputs["input_ids"])[0]
+            return own_loss(model.get_output_embeddings()(hidden), inputs["labels"], return_outputs)
+
+    class Unlabelled(Trainer):
+        """A loss of one's own, made from the logits."""
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            return own_loss(model(inputs["input_ids"]).logits, inputs["labels"], return_outputs)
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"trainer": Direct}, "directly"),
+            ({"trainer": Unlabelled}, "without labels"),
+            ({"label_smoothing_factor": 0.1}, "label smoothing"),
+        ],
+        ids=["decoder called directly", "logits only", "label smoothing"],
+    )
+    def test_a_loss_that_bypasses_the_tap(self, tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
+        with pytest.raises(TapError, match=said) as error:
+            trainer.evaluate()
+        assert "corpus=" in str(error.value)
+        way_out = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3)), **settings)
+        assert evaluated(way_out.evaluate()) == close(blocks_by_hand(way_out.model, 8, 3))
+
+    def test_added_too_late_to_hear(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path)
+        trainer.add_callback(NeuralCollapseCallback())
+        with pytest.raises(TapError, match="attach"):
+            trainer.evaluate()
+
+    def test_added_before_training(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, eval_strategy="steps", eval_steps=4)
+        trainer.add_callback(NeuralCollapseCallback())
+        trainer.train()
+        assert list(history(trainer)) == [4]
+
+    def test_a_diverged_model(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
+        trainer.model.get_decoder().ln_f.weight.data[3] = float("nan")
+        with pytest.raises(FeatureError, match=r"batch 0 .* final"):
+            trainer.evaluate()
+
+    def test_too_few_classes(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=1_000))
+        with pytest.raises(StatisticsError):
+            trainer.evaluate()
+
+
+def hooks(model: torch.nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def break_off(trainer: Trainer) -> None:
+    """Run an evaluation to its end, and have it fail before it is logged."""
+
+    def broken(prediction: Any) -> dict[str, float]:
+        raise ZeroDivisionError
+
+    trainer.compute_metrics = broken
+    with pytest.raises(ZeroDivisionError):
+        trainer.evaluate()
+    trainer.compute_metrics = None
+
+
+class PlainLoader(Trainer):
+    """Evaluates with a loader that accelerate knows nothing of."""
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        return DataLoader(self.eval_dataset, batch_size=4, collate_fn=default_data_collator)
+
+
+@pytest.mark.parametrize("rows", [29, 30, 32])
+def test_a_plain_loader_at_the_end_of_an_uneven_epoch(tmp_path: Path, rows: int) -> None:
+    settings: dict[str, Any] = {"eval_strategy": "epoch", "num_train_epochs": 1, "max_steps": -1}
+    callback, train = NeuralCollapseCallback(), examples(rows, seed=1)
+    trainer = make_trainer(tmp_path, callback, trainer=PlainLoader, train=train, **settings)
+    trainer.train()
+    (value,) = history(trainer).values()
+    assert value == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+
+
+class TestBrokenOff:
+    def test_its_batches_are_not_of_the_training(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=60))
+        break_off(trainer)
+        trainer.train()
+        assert not any(key.startswith("train_nc") for row in trainer.state.log_history for key in row)
+        assert "train_runtime" in trainer.state.log_history[-1]
+
+    def test_its_batches_are_not_of_the_next_one(self, tmp_path: Path) -> None:
+        settings: dict[str, Any] = {"dataloader_num_workers": 1, "dataloader_persistent_workers": True}
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
+        break_off(trainer)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+    def test_a_loop_of_one_s_own_is_no_evaluation(self, tmp_path: Path) -> None:
+        class Probe(TrainerCallback):
+            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                trainer.evaluation_loop(trainer.get_eval_dataloader(), "probe")
+
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), Probe())
+        trainer.train()
+        assert not any("nc1" in key for row in trainer.state.log_history for key in row)
+
+
+def test_a_pass_of_one_s_own_stands_for_no_evaluation(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), label_smoothing_factor=0.1)
+    rows = torch.stack([row["input_ids"] for row in HELD_OUT[:3]])
+    trainer.model.eval()(input_ids=rows, labels=rows)
+    with pytest.raises(TapError, match="label smoothing"):
+        trainer.evaluate()
+
+
+class TestCopies:
+    def test_a_copied_trainer(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), eval_strategy="steps", eval_steps=4)
+        trainer.evaluate()
+        other = copy.deepcopy(trainer)
+        with pytest.raises(TapError, match="attach"):
+            other.evaluate()
+        other.train()
+        assert history(other)[4] == pytest.approx(by_hand(other.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+    def test_a_pickle_is_small_and_listens_when_attached(self, tmp_path: Path) -> None:
+        callback = NeuralCollapseCallback(min_count=5)
+        callback.attach(make_trainer(tmp_path, callback))
+        kept = pickle.dumps(callback)
+        assert len(kept) < 4_000
+        trainer = make_trainer(tmp_path)
+        pickle.loads(kept).attach(trainer)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, min_count=5))
+
+    def test_the_hooks_go_with_the_trainer(self, tmp_path: Path) -> None:
+        model = tiny_model()
+        for _ in range(3):
+            trainer = make_trainer(tmp_path, NeuralCollapseCallback(), model=model)
+            trainer.evaluate()
+        assert hooks(model) > 0
+        del trainer
+        gc.collect()
+        assert hooks(model) == 0
+
+    def test_the_hooks_go_with_the_model_of_an_earlier_trainer(self, tmp_path: Path) -> None:
+        callback, first = NeuralCollapseCallback(), tiny_model()
+        make_trainer(tmp_path, callback, model=first)
+        make_trainer(tmp_path, callback)
+        assert hooks(first) == 0
+
+
+def test_an_evaluation_that_was_heard_in_part_is_refused_with_the_reason(tmp_path: Path) -> None:
+    class SometimesDirect(Trainer):
+        """Calls the decoder by itself on one of the batches."""
+
+        batches = 0
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            self.batches += 1
+            if self.batches != 2:
+                return super().compute_loss(model, inputs, return_outputs, **kwargs)
+            logits = model.get_output_embeddings()(model.get_decoder()(inputs["input_ids"])[0])
+            loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), inputs["labels"][:, 1:].flatten())
+            return (loss, {"logits": logits}) if return_outputs else loss
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=SometimesDirect)
+    with pytest.raises(TapError, match="The loss calls the model's decoder directly"):
+        trainer.evaluate()
