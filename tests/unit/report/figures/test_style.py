@@ -16,7 +16,7 @@ from PIL import Image
 
 from nc_hf.report import Report
 from nc_hf.report.figures import comparison_figure, cosine_figure, save_figure, trajectory_figure, variability_figure
-from nc_hf.report.figures.style import DARK, LIGHT, Palette
+from nc_hf.report.figures.style import DARK, LIGHT, Palette, label
 from tests.drawn import OF_TOKENS, trajectory, words
 
 
@@ -66,6 +66,13 @@ class TestLook:
     def test_model_and_text_are_named(self, report: Report) -> None:
         for figure in every_figure(report, dark=False).values():
             assert re.search(r"stories260K", words(figure))
+
+
+def test_axes_tell_the_direction_of_collapse() -> None:
+    assert label("nc1_cdnv") == "nc1_cdnv\n(lower = more collapsed)"
+    assert label("nc4_agreement") == "nc4_agreement\n(higher = more collapsed)"
+    assert label("nc2_cos_cov_paper") == "nc2_cos_cov_paper"
+    assert label("val_loss") == "validation loss (nats per token)"
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install() -> None:

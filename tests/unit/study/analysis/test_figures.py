@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nc_hf.errors import StudyError
-from nc_hf.report.figures.style import label
 from nc_hf.study.analysis.analyze import analyze
 from nc_hf.study.analysis.figures import analysis_figures, seed_figure, training_figure, trend_figure
 from nc_hf.study.analysis.seeds import seed_test
@@ -28,13 +27,6 @@ def visible(figure: Figure) -> list[Axes]:
 
 def titles(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left") for axes in visible(figure)]
-
-
-def test_axes_tell_the_direction_of_collapse() -> None:
-    assert label("nc1_cdnv") == "nc1_cdnv\n(lower = more collapsed)"
-    assert label("nc4_agreement") == "nc4_agreement\n(higher = more collapsed)"
-    assert label("nc2_cos_cov_paper") == "nc2_cos_cov_paper"
-    assert label("val_loss") == "validation loss (nats per token)"
 
 
 def test_trends_count_their_groups(frame: pd.DataFrame) -> None:
