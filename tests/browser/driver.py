@@ -69,6 +69,25 @@ class Visitor:
         expect(self.page.locator("#verdict h2")).to_be_visible(timeout=PATIENCE)
         expect(self.page.locator("#start")).to_be_enabled()
 
+    def watch_status(self) -> None:
+        """Note every state of the status line from now on, however short it is seen."""
+        self.page.evaluate(
+            """() => {
+                const status = document.querySelector('#status');
+                window.statuses = [];
+                const note = () => window.statuses.push([
+                    status.textContent.trim(),
+                    status.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow') ?? null,
+                ]);
+                const all = {subtree: true, childList: true, attributes: true, characterData: true};
+                new MutationObserver(note).observe(status, all);
+            }"""
+        )
+
+    def statuses(self) -> list[tuple[str, str | None]]:
+        """Return what was noted: the text, and the share that the progress bar tells."""
+        return [(text, share) for text, share in self.page.evaluate("window.statuses")]
+
     def complaint(self) -> str:
         """Wait for an error on the page and return it."""
         alert = self.page.locator("#status [role=alert]")
