@@ -8,7 +8,7 @@ import torch
 from timing import machine, ratio
 from transformers import GPTNeoConfig, GPTNeoForCausalLM, PrinterCallback, Trainer, TrainingArguments
 
-from nc_hf import PRESETS, NeuralCollapseCallback
+from nc_hf import METRICS, PRESETS, NeuralCollapseCallback
 
 BLOCKS, LENGTH, VOCABULARY = 16, 128, 50_257
 
@@ -36,7 +36,7 @@ def main() -> None:
     )  # fmt: skip
     model = GPTNeoForCausalLM(config)
     print(f"evaluate() on {BLOCKS} x {LENGTH} tokens, GPT-Neo 4 x 256, vocabulary {VOCABULARY}; {machine()}")
-    without_nc4 = tuple(name for name in PRESETS["core"] if not name.startswith("nc4"))
+    without_nc4 = tuple(name for name in PRESETS["core"] if "agreement" not in METRICS[name].needs)
     for name, preset in (("NC4 off", without_nc4), ("NC4 on", "core")):
         with tempfile.TemporaryDirectory() as folder:
             callback = NeuralCollapseCallback(preset=preset, min_count=2)

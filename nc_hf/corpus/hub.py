@@ -9,20 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
-from nc_hf.corpus.blocks import TokenBlocks as TokenBlocks
 from nc_hf.corpus.files import choose_split, column_text
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import CorpusError, HubError, NCError
 from nc_hf.hub.faults import hub_faults
-
-if TYPE_CHECKING:
-    pass
 
 MAX_SETTINGS_BYTES = 1_000_000
 _FILES = ("README.md", ".huggingface.yaml")  # where `datasets` looks for ``configs``

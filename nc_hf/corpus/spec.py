@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from nc_hf.corpus.blocks import TokenBlocks as TokenBlocks
 from nc_hf.corpus.files import TEXT_COLUMN
 from nc_hf.errors import CorpusError
-
-if TYPE_CHECKING:
-    pass
-
 
 TINYSTORIES = "roneneldan/TinyStories"
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 # The step in a name such as step143000, step-50K-105b, global_step100, iter_0004000 or checkpoint-500.
 _STEP = re.compile(r"(?:step|iter|iteration|checkpoint|ckpt)s?[-_ ]?(\d+(?:\.\d+)?)([km]?)(?![a-z0-9])", re.IGNORECASE)
-
-
 _THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 

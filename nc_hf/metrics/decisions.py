@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from nc_hf.runtime.precision import full_float32
 from nc_hf.statistics.class_statistics import ClassStatistics
-
-if TYPE_CHECKING:
-    pass
-
 
 # Distances of a chunk of tokens to all centres: 64 MB in float32.
 _CHUNK_ELEMENTS = 1 << 24

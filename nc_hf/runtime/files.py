@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, and the safetensors form of statistics."""
+"""Files that are whole or not there: atomic writes, text and JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from safetensors import SafetensorError
 
 from nc_hf.errors import FileError
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
@@ -26,7 +20,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     target = Path(path)
     try:
         _write_beside(target, write)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise FileError(f"{target} cannot be written ({error}): check the folder and the room on the disk.") from error
 
 

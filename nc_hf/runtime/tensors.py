@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from nc_hf.errors import FileError
-
-if TYPE_CHECKING:
-    pass
 from nc_hf.runtime.files import write_atomically
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors and string metadata to a safetensors file, atomically."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, lambda temporary: save_file(plain, temporary, metadata=dict(metadata)))
+    write_atomically(path, lambda temporary: _save(plain, temporary, metadata))
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=dict(metadata))
+    except SafetensorError as error:  # what it makes of a full disk
+        raise OSError(str(error)) from error
 
 
 def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from nc_hf.errors import FileError
+from nc_hf.runtime import tensors as tensors_module
 from nc_hf.runtime.tensors import load_tensors, save_tensors
 
 KIND = {"format": "things", "note": "é"}
@@ -23,6 +25,17 @@ def test_every_bit_and_the_metadata_come_back(tmp_path: Path, dtype: torch.dtype
     assert tensors.keys() == {"whole", "empty"}
     assert torch.equal(tensors["whole"], tensor)
     assert (tensors["whole"].dtype, tensors["empty"].shape) == (dtype, (0, 4))
+
+
+def test_a_fault_of_safetensors_is_said_like_one_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half of")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(tensors_module, "save_file", full)
+    with pytest.raises(FileError, match=r"file cannot be written \(I/O error.*\): check the folder and the room"):
+        save_tensors(tmp_path / "file", {"a": torch.zeros(2)}, KIND)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_views_and_tensors_with_gradients_are_written_as_they_look(tmp_path: Path) -> None:
