@@ -1,0 +1,149 @@
+"""What metrics share: each kind of pairs over its own classes, every sweep once, and rows of a head that fit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nc_hf import ClassifierHead
+from nc_hf.errors import LabelError, MergeError
+from nc_hf.metrics import inputs as module
+from nc_hf.metrics.inputs import MetricInputs
+from tests.reference.noisy_classes import statistics
+
+COUNTS = [1, 1, 3, 3, 4, 5, 6]
+
+
+def drawn(counts: Sequence[int] = COUNTS, dim: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    labels = np.repeat(2 * np.arange(len(counts)), counts)
+    return rng.normal(size=(len(counts), dim))[labels // 2] + rng.normal(size=(len(labels), dim)), labels
+
+
+def inputs(min_count: int = 3, head: Any = None, **options: Any) -> MetricInputs:
+    return MetricInputs(statistics(*drawn()), head, min_count, None, None, **options)
+
+
+@pytest.fixture
+def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
+    """How many classes each sweep went over, and with which kernels."""
+    made: list[tuple[int, list[str]]] = []
+    plain = module.sweep
+
+    def counted(means: torch.Tensor, kernels: Sequence[Any]) -> None:
+        made.append((len(means), sorted(type(kernel).__name__ for kernel in kernels)))
+        plain(means, kernels)
+
+    monkeypatch.setattr(module, "sweep", counted)
+    return made
+
+
+def test_nothing_is_swept_before_it_is_read(sweeps: list[tuple[int, list[str]]]) -> None:
+    shared = inputs(wanted=("cdnv", "cdnv_quantiles", "directions", "cdnv_paper", "directions_paper"))
+    assert sweeps == []
+    assert shared.cdnv is shared.cdnv_quantiles, "the one with the median holds all that the other does"
+    assert sweeps == [(5, ["DirectionKernel", "VariabilityKernel"])]
+    assert shared.directions.log.count == 10
+    assert len(sweeps) == 1, "those over the same classes run as one"
+    assert shared.cdnv_paper.pairs == 21
+    assert shared.directions_paper.log.count == 21
+    assert sweeps[1:] == [(7, ["DirectionKernel", "VariabilityKernel"])]
+
+
+def test_a_sweep_that_nobody_announced_runs_when_it_is_read(sweeps: list[tuple[int, list[str]]]) -> None:
+    shared = inputs()
+    assert shared.cdnv.pairs == 10
+    assert shared.cdnv_paper.pairs == 21
+    assert [classes for classes, _ in sweeps] == [5, 7]
+
+
+def test_variability_is_of_classes_with_a_variance_and_directions_of_all_that_count() -> None:
+    shared = inputs(min_count=1, wanted=("cdnv", "directions"))
+    assert shared.cdnv.pairs == math.comb(5, 2)
+    assert shared.directions.log.count == math.comb(7, 2)
+    assert (shared.used.num_classes, shared.spread.num_classes, shared.every.num_classes) == (7, 5, 7)
+    assert shared.used is shared.every
+    assert inputs().used is not inputs().every
+
+
+def test_a_median_that_escapes_its_bracket_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch, sweeps: list[tuple[int, list[str]]]
+) -> None:
+    """The sample of pairs that sets the bracket may mislead; what is found in the end is the median of all pairs."""
+    expected = inputs().cdnv_quantiles.median()
+    sweeps.clear()
+    brackets = iter([(0.0, 1e-9), (1e9, math.inf), (-math.inf, math.inf)])
+    widened: list[float] = []
+
+    def misleading(means: Any, variance: Any, bias: Any, widen: float) -> tuple[float, float]:
+        widened.append(widen)
+        return next(brackets)
+
+    monkeypatch.setattr(module, "sample_bracket", misleading)
+    again = inputs()
+    assert again.cdnv_quantiles.median() == expected
+    assert widened == [5.0, 50.0, math.inf]
+    assert len(sweeps) == 3
+
+
+def test_named_classes_hold_for_the_classes_that_count_but_not_for_every_one() -> None:
+    shared = inputs(min_count=10, classes=torch.tensor([4, 6, 8]))
+    assert shared.used.class_ids.tolist() == shared.spread.class_ids.tolist() == [4, 6, 8]
+    assert shared.every.num_classes == 7
+
+
+def test_cosines_are_those_of_a_loop_and_leave_out_what_has_no_direction() -> None:
+    features, labels = drawn()
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(20, 4))
+    weight[8] = 0.0
+    shared = inputs(head=ClassifierHead(weight=torch.from_numpy(weight), bias=None))
+    ids = [4, 6, 8, 10, 12]
+    means = np.stack([features[labels == c].mean(axis=0) for c in ids])
+    m, rows = means - means.mean(axis=0), weight[ids]
+
+    def cosines(left: np.ndarray) -> list[float]:
+        return [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in zip(left, m, strict=True) if a.any()]
+
+    assert shared.duality_cosines.tolist() == pytest.approx(cosines(rows))
+    assert len(shared.duality_cosines) == 4
+    assert shared.duality_by_class.tolist() == pytest.approx(cosines(rows - rows.mean(axis=0)))
+    assert shared.duality_cosines_centred.tolist() == pytest.approx(cosines(rows - rows.mean(axis=0)))
+    assert len(shared.duality_cosines_every) == 6
+    assert shared.weight.dtype == torch.float64
+
+
+def test_pairs_are_those_of_a_loop() -> None:
+    features, labels = drawn()
+    of_class = [features[labels == c] for c in (4, 6, 8, 10, 12)]
+    values = []
+    for a, b in itertools.combinations(of_class, 2):
+        spread = (a.var(axis=0, ddof=1).sum(), b.var(axis=0, ddof=1).sum())
+        distance = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() - spread[0] / len(a) - spread[1] / len(b)
+        if distance > 0:
+            values.append(sum(spread) / 2 / distance)
+    kernel = inputs().cdnv_quantiles
+    assert kernel.values.mean == pytest.approx(np.mean(values))
+    assert kernel.median() == pytest.approx(np.median(values))
+    assert kernel.log_mean == pytest.approx(np.log(values).mean())
+    assert kernel.excluded_share == pytest.approx(1 - len(values) / 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "said"),
+    [
+        ((12, 4), LabelError, "label 12 is beyond the head's 12 classes: measure with the model's own head"),
+        ((13, 5), MergeError, "the head reads features of width 5 and the statistics hold width 4: take both"),
+    ],
+)
+def test_a_head_that_does_not_fit_is_refused(shape: tuple[int, int], kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        _ = inputs(head=SimpleNamespace(weight=torch.zeros(shape))).weight
+    assert inputs(head=SimpleNamespace(weight=torch.zeros(13, 4))).weight.shape == (5, 4)
