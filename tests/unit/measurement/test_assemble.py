@@ -1,0 +1,126 @@
+"""From a pass to a report: every entry is what the collection and the metrics say, errors come from the groups."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from nc_hf import METRICS, PRESETS, ClassStatistics, compute_metrics
+from nc_hf.errors import StatisticsError
+from nc_hf.measurement.assemble import layer_values, report_of
+from nc_hf.measurement.collection import Collection
+from nc_hf.metrics import AgreementCounts
+from nc_hf.metrics.table import DIAGNOSTICS
+from nc_hf.report import Report
+from tests.collected import quietly
+from tests.reports import REFERENCE
+from tests.training import tiny_model, token_blocks
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    """Thirty rows in three groups, of every layer."""
+    gathered: Collection = quietly(
+        tiny_model(), token_blocks(30, 3, classes=30), layers="all", groups=3, agreement_tokens=200, covariance=True
+    )
+    return gathered
+
+
+def assembled(collection: Collection, preset: Any = "core", min_count: int = 30) -> Report:
+    kept = Report.load(REFERENCE)
+    return report_of(collection, kept.model, kept.corpus, preset, min_count, None, time.monotonic())
+
+
+def test_the_entries_are_those_of_the_collection(collection: Collection) -> None:
+    report, stats = assembled(collection), collection.statistics
+    used = stats.counts[stats.counts >= 30]
+    assert 2 < len(used) < stats.num_classes, "some classes count and some do not"
+    assert (report.tokens, report.head_check) == (collection.tokens, collection.head_error)
+    assert report.loss == pytest.approx(collection.loss_sum / collection.tokens)
+    assert report.perplexity == pytest.approx(math.exp(report.loss))
+    assert report.accuracy == pytest.approx(collection.correct / collection.tokens)
+    assert (report.classes.seen, report.classes.used) == (stats.num_classes, len(used))
+    assert report.classes.coverage == pytest.approx(int(used.sum()) / stats.num_tokens)
+    assert collection.head is not None
+    assert report.model == replace(Report.load(REFERENCE).model, head=collection.head.describe())
+    assert report.corpus == Report.load(REFERENCE).corpus
+    assert report.agreement is not None
+    sampled = sum(counts.tokens for counts in collection.agreement())
+    assert (report.agreement.tokens, report.agreement.leave_one_out) == (sampled, True)
+    assert report.versions["torch"] == version("torch")
+    assert Report.from_dict(report.to_dict()) == report
+
+
+def test_values_definitions_and_diagnostics_are_those_of_the_metrics(collection: Collection) -> None:
+    report = assembled(collection)
+    total = sum(collection.agreement(), AgreementCounts())
+    expected = compute_metrics(collection.statistics, collection.head, "core", 30, total)
+    assert {name: metric.value for name, metric in report.metrics.items()} == expected
+    assert report.definitions == {name: METRICS[name].formula for name in PRESETS["core"]}
+    assert set(report.diagnostics) == set(DIAGNOSTICS) - set(expected) - {
+        name for name in DIAGNOSTICS if {"covariance", "categories"} & set(METRICS[name].needs)
+    }
+    assert report.diagnostics == compute_metrics(
+        collection.statistics, collection.head, list(report.diagnostics), 30, total
+    )
+
+
+def test_names_are_joined_and_a_diagnostic_that_is_asked_for_is_a_value(collection: Collection) -> None:
+    names = ["nc1_cdnv", DIAGNOSTICS[0]]
+    report = assembled(collection, names)
+    assert report.preset == ",".join(names)
+    assert list(report.metrics) == names
+    assert DIAGNOSTICS[0] not in report.diagnostics
+    assert not any("agreement" in METRICS[name].needs for name in report.diagnostics)
+
+
+def test_the_paper_counts_every_class_but_its_table_of_tokens_does_not(collection: Collection) -> None:
+    report = assembled(collection, "paper")
+    assert report.classes.used == report.classes.seen
+    assert report.classes.min_count == 1
+    assert report.classes.coverage == 1
+    assert report.token_table is not None
+    assert report.token_table.min_count == 30
+
+
+def test_errors_are_those_of_leaving_each_group_out(collection: Collection) -> None:
+    """On the classes of the whole, so that none drops out with its group."""
+    layer = collection.final
+    decided = collection.decisions()
+    values = layer_values(layer, decided, collection.head, ["nc1_trace_ratio", "nc3_cos_mean_centred"], 30)
+    stats = layer.statistics
+    counted = stats.class_ids[stats.counts >= 30]
+    for name, metric in values.items():
+        replicates = []
+        for left_out in range(3):
+            rest = ClassStatistics(stats.dim, covariance=True)
+            for number, group in enumerate(layer.groups):
+                if number != left_out:
+                    rest.merge(group)
+            replicates.append(compute_metrics(rest, collection.head, [name], 30, classes=counted)[name])
+        mean = sum(replicates) / 3
+        expected = math.sqrt(2 / 3 * sum((value - mean) ** 2 for value in replicates))
+        assert metric.stderr == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_layer_of_one_group_has_no_errors_and_no_head_no_duality(collection: Collection) -> None:
+    report = assembled(collection, "full")
+    assert list(report.layers) == ["layer.0", "layer.1", "final"]
+    assert report.layers["final"] == report.metrics
+    inner = report.layers["layer.0"]
+    assert all(metric.stderr is None for metric in inner.values())
+    assert not any("head" in METRICS[name].needs for name in inner)
+    expected = compute_metrics(collection.layers["layer.0"].statistics, None, "full", 30)
+    assert {name: inner[name].value for name in expected} == expected
+    alone = quietly(tiny_model(), token_blocks(30, 3, classes=30))
+    assert assembled(alone).layers == {}
+
+
+def test_too_few_classes_are_refused(collection: Collection) -> None:
+    with pytest.raises(StatisticsError, match="two or more"):
+        assembled(collection, min_count=10_000)
