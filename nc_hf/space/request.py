@@ -16,6 +16,7 @@ from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import CorpusError, InputError, NCError
 from nc_hf.hub import list_revisions, parse_reference
 from nc_hf.hub.faults import hub_faults
+from nc_hf.measurement.options import MeasureOptions
 from nc_hf.metrics import PRESETS
 from nc_hf.space.settings import DEFAULT_TOKENS, MIN_TOKENS, UPLOAD, check_texts
 from nc_hf.space.upload import check_size, documents
@@ -57,6 +58,11 @@ class Request:
         """The query of a deep link to this request; an upload has none."""
         entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
         return "?" + urlencode({key: str(value) for key, value in {**entries, "preset": self.preset}.items() if value})
+
+    @property
+    def options(self) -> MeasureOptions:
+        """How to measure it, as far as a visitor decides; nothing that came over a network is a path."""
+        return {"preset": self.preset, "max_tokens": self.max_tokens, "allow_local": False}
 
     @property
     def repositories(self) -> list[tuple[str, str]]:

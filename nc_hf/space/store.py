@@ -16,12 +16,13 @@ from typing import Any
 from huggingface_hub import CommitScheduler, HfApi, constants, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
-import nc_hf
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError, NCError
 from nc_hf.hub.faults import hub_faults
+from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from nc_hf.runtime.files import write_text
+from nc_hf.runtime.version import VERSION
 from nc_hf.space.request import Request
 from nc_hf.space.settings import UPLOAD
 
@@ -70,7 +71,8 @@ class StoredResult:
         asked = self.request
         if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
             return None
-        return asked.corpus, self.text_commit, asked.max_tokens, asked.preset, self.report.versions.get("nc_hf")
+        decided = tuple(deciding(asked.options).items())
+        return asked.corpus, self.text_commit, decided, self.report.versions.get("nc_hf")
 
     def summary(self) -> dict[str, Any]:
         """Return the request and the outcome in short, as JSON."""
@@ -89,7 +91,7 @@ def identify(request: Request, token: str | bool) -> Identity:
     with hub_faults(request.model, request.revision, token):
         model = api.model_info(request.model, revision=request.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     commit = str(model.sha)
-    parts = [nc_hf.__version__, request.model, commit, request.corpus, request.max_tokens, request.preset]
+    parts: list[object] = [VERSION, request.model, commit, request.corpus, deciding(request.options)]
     public = not model.private and not model.gated
     if request.corpus == UPLOAD:
         return Identity(_key([*parts, request.text]), commit, public=False)
@@ -170,7 +172,7 @@ class Store:
 
 
 def _key(parts: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _schedule(folder: Path, dataset: str) -> CommitScheduler | None:

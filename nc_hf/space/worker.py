@@ -16,6 +16,7 @@ import gradio as gr
 from nc_hf.errors import CancelledError, HubError, NCError
 from nc_hf.hub import download, resolve
 from nc_hf.measurement.measure import measure
+from nc_hf.measurement.options import MeasureOptions
 from nc_hf.report import Report
 from nc_hf.runtime.progress import Meter, Progress
 from nc_hf.space.cache import bounded_cache
@@ -127,17 +128,14 @@ def _run_alone(request: Request, token: str | bool, max_bytes: int, cache_bytes:
 
 def _measure(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> Report:
     analysis.check()
-    return measure(
-        request.model,
-        request.open(token) if request.text else request.corpus,
-        revision=request.revision,
-        preset=request.preset,
-        max_tokens=request.max_tokens,
-        allow_local=False,
-        max_bytes=max_bytes,
-        token=token,
-        progress=analysis.listen,
-    )
+    options: MeasureOptions = {
+        **request.options,
+        "max_bytes": max_bytes,
+        "token": token,
+        "progress": analysis.listen,
+    }
+    text = request.open(token) if request.text else request.corpus
+    return measure(request.model, text, revision=request.revision, **options)
 
 
 def _fetch(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> None:

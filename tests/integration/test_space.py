@@ -14,7 +14,7 @@ from nc_hf import measure
 from nc_hf.errors import HubError, TokenizerError
 from nc_hf.report import Report
 from nc_hf.space.queue import Waiting
-from nc_hf.space.request import suggest_models, suggest_revisions
+from nc_hf.space.request import Request, suggest_models, suggest_revisions
 from nc_hf.space.service import Result, Service
 from nc_hf.space.settings import UPLOAD
 from nc_hf.space.store import Store, StoredResult, identify
@@ -49,10 +49,20 @@ def test_a_result_is_found_by_commit_text_and_options_alone(hub: StandIn, tmp_pa
     assert identify(asked, False).key != key
 
 
+def test_an_option_that_decides_a_result_makes_another_key(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("a/b", gpt2_files())
+    key = identify(request_for(), False).key
+    options = request_for().options
+    monkeypatch.setattr(Request, "options", property(lambda self: {**options, "batch_size": 3}))
+    assert identify(request_for(), False).key == key
+    monkeypatch.setattr(Request, "options", property(lambda self: {**options, "min_count": 3}))
+    assert identify(request_for(), False).key != key
+
+
 def test_a_newer_nc_hf_measures_anew(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add("a/b", gpt2_files())
     key = identify(request_for(), False).key
-    monkeypatch.setattr("nc_hf.__version__", "9.9.9")
+    monkeypatch.setattr("nc_hf.space.store.VERSION", "9.9.9")
     assert identify(request_for(), False).key != key
 
 
