@@ -1,4 +1,4 @@
-"""What tests of reports share: the reference files, changed metrics, and what a terminal shows."""
+"""What tests of reports share: reference files, changed metrics, points of a trajectory, what a terminal shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from rich.console import Console, RenderableType
 
 from nc_hf.metrics import METRICS
 from nc_hf.report import MetricValue, Report
+from nc_hf.report.trajectory import TrajectoryPoint
 from tests.paths import REFERENCES
 
 SCHEMA_1, SCHEMA_2 = REFERENCES / "report.json", REFERENCES / "report_2.json"
 REFERENCE = REFERENCES / "report_3.json"
+BARE = Report.load(SCHEMA_1)
 
 
 def with_metrics(report: Report, **metrics: MetricValue) -> Report:
@@ -24,3 +26,10 @@ def printed(renderable: RenderableType, width: int) -> str:
     console.print(renderable)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def point(revision: str, loss: float, **metrics: float) -> TrajectoryPoint:
+    model = replace(BARE.model, revision=revision, commit=f"{revision:0<40}")
+    changed = {name: MetricValue(value, value / 10) for name, value in metrics.items()}
+    report = replace(BARE, model=model, loss=loss, metrics={**BARE.metrics, **changed})
+    return TrajectoryPoint(revision, f"{revision:0<40}", report)

@@ -9,8 +9,7 @@ import pytest
 from nc_hf import Trajectory
 from nc_hf.report import Report
 from nc_hf.report.several import TrajectoryFailure
-from tests.courses import point
-from tests.reports import REFERENCE
+from tests.reports import REFERENCE, point
 
 
 @pytest.fixture

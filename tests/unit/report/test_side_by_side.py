@@ -8,8 +8,7 @@ import pytest
 
 from nc_hf import Trajectory
 from nc_hf.report import MetricValue, Report, compare
-from tests.courses import point
-from tests.reports import printed, with_metrics
+from tests.reports import point, printed, with_metrics
 
 
 class TestCompare:

@@ -11,8 +11,8 @@ from nc_hf.errors import InputError
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.figures import trajectory_figure
 from nc_hf.report.figures.parts import shortened
-from tests.courses import point
 from tests.drawn import panel, trajectory, words
+from tests.reports import point
 
 
 class TestTrajectory:
