@@ -70,6 +70,7 @@ class Metric:
         needs: inputs beyond the statistics.
         pairs: the sweep over pairs that it reads, if any.
         changed_by: what changes its value though it changes nothing of the collapse.
+        share_of: of a share of sampled tokens, which count of ``AgreementCounts`` it is a share of.
         diagnostic: whether it qualifies other values rather than being one: every report has it that can.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
@@ -175,19 +176,19 @@ _ALL = (
            needs=("head",), changed_by=("head_shift",)),
     Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",
            "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, "agreement.agreement",
-           needs=("agreement",)),
+           needs=("agreement",), share_of="tokens"),
     Metric("nc4_ncc_accuracy", "NC4", "nearest-centre accuracy", "up", "share of tokens with y = argmin_c |h - mu_c|",
-           _LC, "agreement.ncc_accuracy", needs=("agreement",)),
+           _LC, "agreement.ncc_accuracy", needs=("agreement",), share_of="tokens"),
     Metric("nc4_linear_accuracy", "NC4", "model accuracy", "up", "share of tokens with y = argmax_c logit_c", _LC,
-           "agreement.linear_accuracy", needs=("agreement",)),
+           "agreement.linear_accuracy", needs=("agreement",), share_of="tokens"),
     Metric("nc4_agreement_when_correct", "NC4", "agreement where the model is right", "up",
            "agreement among tokens with y = argmax_c logit_c", "nc_hf", "agreement.agreement_when_correct",
-           needs=("agreement",)),
+           needs=("agreement",), share_of="linear_correct"),
     Metric("nc4_nearest_ties", "NC4", "ties of nearest centres", "none",
            "share of tokens with two equally near centres", "nc_hf", "agreement.nearest_ties", needs=("agreement",),
-           diagnostic=True),
+           share_of="tokens", diagnostic=True),
     Metric("nc4_linear_ties", "NC4", "ties of logits", "none", "share of tokens whose largest logit is attained twice",
-           "nc_hf", "agreement.linear_ties", needs=("agreement",), diagnostic=True),
+           "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens", diagnostic=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
