@@ -85,6 +85,7 @@ class Metric:
     needs: tuple[Need, ...] = ()
     pairs: Pairs | None = None
     changed_by: tuple[Change, ...] = ()
+    share_of: Literal["tokens", "linear_correct"] | None = None
     diagnostic: bool = False
     signed: bool = False
 
