@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
@@ -31,6 +31,8 @@ class Listing:
         commit: what it pointed to when looked up; None for a folder.
         sizes: bytes of each file, as the Hub or the disk says.
         folder: where they are, if they are on this machine.
+        sha256: of each file that the Hub keeps outside of git, as it keeps weights, in hexadecimal.
+        blobs: what git calls the content of each file of the Hub: equal means the same bytes.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Listing:
     commit: str | None
     sizes: dict[str, int]
     folder: Path | None
+    sha256: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
 
     def tokenizer_files(self) -> list[str]:
         """Name the files of which a tokenizer may be made."""
@@ -86,8 +90,16 @@ def look_up(asked: Reference, token: str | bool | None = None) -> Listing:
             return _look_into_cache(asked)
         # Mirrors leave the sizes out of what they say of a model, but not out of its tree.
         tree = api.list_repo_tree(asked.id, revision=info.sha)
-        sizes = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
-    return Listing(asked.id, asked.revision, info.sha, sizes, None)
+        files = [file for file in tree if isinstance(file, RepoFile)]
+    return Listing(
+        asked.id,
+        asked.revision,
+        info.sha,
+        {file.path: file.size for file in files},
+        None,
+        {file.path: file.lfs.sha256 for file in files if file.lfs},
+        {file.path: file.blob_id for file in files},
+    )
 
 
 def _look_into_cache(asked: Reference) -> Listing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from nc_hf.errors import ModelError
 from nc_hf.hub.configuration import MALFORMED, read_config
+from nc_hf.hub.content import hash_of_weights
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
@@ -33,6 +33,8 @@ class ModelSource:
         revision: branch, tag or commit that was asked for; None for the default one and for a folder.
         commit: the commit that the revision pointed to when looked up, 40 hexadecimal digits; None for a folder.
         identity: what tells one set of weights from another: the commit, or the hash of a folder's safetensors files.
+        weights: hash of the hashes of the safetensors files in the order of their names: equal means the same weights,
+            whatever repository, commit or folder they are of; None where the Hub does not give those of the files.
         path: the folder if the files are on this machine; None for a model of the Hub.
         size_bytes: of the weights.
         parameters: number of floating-point weights in the files (tied ones once).
@@ -45,6 +47,7 @@ class ModelSource:
     revision: str | None
     commit: str | None
     identity: str
+    weights: str | None
     path: Path | None
     size_bytes: int
     parameters: int
@@ -99,11 +102,13 @@ def resolve(
         )
     check_memory(listing.name, size)
     check_memory(listing.name, size + check_described(listing.name, config, summary))
+    hashed = hash_of_weights(listing, shards)
     source = ModelSource(
         id=listing.name,
         revision=listing.revision,
         commit=listing.commit,
-        identity=listing.commit or _hash_weights(listing.folder or Path(), shards),
+        identity=listing.commit or str(hashed),
+        weights=hashed,
         path=listing.folder,
         size_bytes=size,
         parameters=summary.parameters,
@@ -153,12 +158,3 @@ def _check_index(listing: Listing, index: Path) -> None:
         raise ModelError(
             f"{index.name} of {listing.name} names {strange[0][:80]!r}, which is not there: save the weights anew."
         )
-
-
-def _hash_weights(folder: Path, shards: list[str]) -> str:
-    """Hash of the hashes of the weight files in the order of their names."""
-    whole = hashlib.sha256()
-    for shard in shards:
-        with (folder / shard).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return f"sha256:{whole.hexdigest()}"

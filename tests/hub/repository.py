@@ -12,6 +12,9 @@ from typing import Any
 Content = bytes | str | Path
 WHEN = datetime(2024, 5, 18, tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
+_LARGE = (".safetensors", ".bin", ".gguf", ".parquet")  # what .gitattributes of the Hub puts outside of git
+_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
+
 
 class NotThereError(Exception):
     """A repository, revision or file that is not there; carries the Hub's name for which."""
@@ -31,7 +34,8 @@ class Commit:
 class Repository:
     """A model, data set or Space.
 
-    ``claimed`` holds sizes that the Hub's lists and headers shall state instead of the true ones, by file name.
+    ``claimed`` holds sizes that the Hub's lists and headers shall state instead of the true ones, by file name;
+    without ``digests`` the lists leave out what they say of files outside of git, as those of some mirrors do.
     """
 
     id: str
@@ -41,6 +45,7 @@ class Repository:
     disabled: bool = False
     readers: set[str] = field(default_factory=set)
     claimed: dict[str, int] = field(default_factory=dict)
+    digests: bool = True
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -142,8 +147,13 @@ class Repository:
         return list(listed.values())
 
     def entry(self, commit: Commit, name: str) -> dict[str, Any]:
-        """Describe one file."""
-        return {"type": "file", "path": name, "oid": oid(commit.files[name]), "size": self.size(commit, name)}
+        """Describe one file; what the Hub keeps outside of git has the sha256 of its content."""
+        content, size = commit.files[name], self.size(commit, name)
+        about = {"type": "file", "path": name, "oid": oid(content), "size": size}
+        if not (self.digests and name.endswith(_LARGE)):
+            return about
+        digest = hashlib.sha256(as_bytes(content)).hexdigest()
+        return about | {"lfs": {"oid": digest, "size": size, "pointerSize": len(_POINTER.format(digest, size))}}
 
     def references(self, *, pulls: bool = False) -> dict[str, Any]:
         """List branches and tags."""

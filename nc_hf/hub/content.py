@@ -1,0 +1,79 @@
+"""Models by their content: which of them have the same weights, and which are the same in all that is measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from nc_hf.hub.configuration import MALFORMED
+from nc_hf.hub.listing import Listing
+from nc_hf.hub.weights import WEIGHTS, WEIGHTS_INDEX
+
+_OF_NO_EFFECT = ("_name_or_path", "transformers_version")  # entries of config.json: by whom it was written
+
+
+def hash_of_weights(listing: Listing, shards: Sequence[str]) -> str | None:
+    """Hash the hashes (sha256) of weight files in the order of their names; the Hub lists them without a download.
+
+    Args:
+        listing: where the files are.
+        shards: their names.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits, the same for the same files on the Hub and on the disk; None where the Hub
+        does not say.
+    """
+    whole = hashlib.sha256()
+    for shard in sorted(shards):
+        digest = _digest(listing, shard)
+        if digest is None:
+            return None
+        whole.update(bytes.fromhex(digest))
+    return f"sha256:{whole.hexdigest()}"
+
+
+def same_content(one: Listing, other: Listing, token: str | bool | None = None) -> bool:
+    """Whether two listings of the Hub are of one model: weights, configuration and files of the tokenizer.
+
+    What the Hub leaves out of its lists counts as different.
+
+    Raises:
+        HubError: a configuration does not come.
+        ModelError: a configuration is of a size that it never has.
+    """
+    weights = _weights(one)
+    if not weights or None in weights.values() or weights != _weights(other) or _tokenizer(one) != _tokenizer(other):
+        return False
+    return _configuration(one, token) == _configuration(other, token)
+
+
+def _weights(listing: Listing) -> dict[str, str | None]:
+    """Return the hash of every file that may hold weights, and of the index, which says what is in which."""
+    files = {file: listing.sha256.get(file) for file in listing.sizes if file.endswith(".safetensors")}
+    return files if WEIGHTS in files else {**files, WEIGHTS_INDEX: listing.blobs.get(WEIGHTS_INDEX)}
+
+
+def _digest(listing: Listing, file: str) -> str | None:
+    if listing.folder is None:
+        return listing.sha256.get(file)
+    with (listing.folder / file).open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _tokenizer(listing: Listing) -> dict[str, str | None]:
+    return {file: listing.sha256.get(file) or listing.blobs.get(file) for file in listing.tokenizer_files()}
+
+
+def _configuration(listing: Listing, token: str | bool | None) -> object:
+    """Return what the configuration says of the model; its text where that is no JSON."""
+    if "config.json" not in listing.sizes:
+        return None
+    text = listing.fetch_small("config.json", token).read_bytes()
+    try:
+        entries = json.loads(text)
+    except MALFORMED:
+        return text
+    if not isinstance(entries, dict):
+        return entries
+    return {name: value for name, value in entries.items() if name not in _OF_NO_EFFECT}
