@@ -41,7 +41,8 @@ class Collection:
         head: the classifier head, once a batch has come.
         head_error: largest relative difference between head(features) and the model's logits on the first batch.
         layers: what was gathered of each layer; whole after ``reduce``.
-        tokens, loss_sum, correct: labelled positions, their summed loss in nats, and how many the argmax gets right.
+        outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
+            many the argmax gets right.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Collection:
         self._head_sample: tuple[Tensor, Tensor] | None = None
         self.head_error = 0.0
         self.layers: dict[str, Layer] = {}
-        self.tokens, self.loss_sum, self.correct = 0, 0.0, 0
+        self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
 
     def add(self, batch: TapBatch, rows: Tensor, batch_number: int) -> None:
         """Take in one batch.
@@ -103,8 +104,8 @@ class Collection:
     def reduce(self, process: Process) -> None:
         """Add up all processes and groups; every rank then holds the whole."""
         self._process = process
-        sums = sum_over_processes([float(self.tokens), self.loss_sum, float(self.correct)], process)
-        self.tokens, self.loss_sum, self.correct = int(sums[0]), sums[1], int(sums[2])
+        sums = sum_over_processes(self.outcomes.flatten().tolist(), process)
+        self.outcomes = torch.tensor(sums, dtype=torch.float64).view_as(self.outcomes)
         if self.tokens == 0:
             return
         self._complete_parts(process)
@@ -113,6 +114,21 @@ class Collection:
         self.layers = {name: self.layers[name] for name in order}
         for layer in self.layers.values():
             layer.reduce(process)
+
+    @property
+    def tokens(self) -> int:
+        """Labelled positions."""
+        return int(self.outcomes[0].sum())
+
+    @property
+    def loss_sum(self) -> float:
+        """Their summed loss, in nats."""
+        return float(self.outcomes[1].sum())
+
+    @property
+    def correct(self) -> int:
+        """How many of them the model's argmax gets right."""
+        return int(self.outcomes[2].sum())
 
     @property
     def final(self) -> Layer:
@@ -125,10 +141,17 @@ class Collection:
         return self.final.statistics
 
     def decisions(
-        self, layer: str = FINAL, *, leave_one_out: bool = True, centres: ClassStatistics | None = None
+        self,
+        layer: str = FINAL,
+        *,
+        leave_one_out: bool = True,
+        centres: ClassStatistics | None = None,
+        without: int | None = None,
     ) -> list[Decisions]:
         """Decide a layer's sample, group by group; against ``centres`` if they come from other text."""
-        return self.layers[layer].decisions(self._process, leave_one_out=leave_one_out, centres=centres)
+        return self.layers[layer].decisions(
+            self._process, leave_one_out=leave_one_out, centres=centres, without=without
+        )
 
     def agreement(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[AgreementCounts]:
         """Count the decisions of each group of the final layer."""
@@ -143,8 +166,7 @@ class Collection:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
-        totals = torch.tensor([self.tokens, self.loss_sum, self.correct], dtype=torch.float64)
-        state = {"totals": totals, "head_error": torch.tensor(self.head_error, dtype=torch.float64)}
+        state = {"outcomes": self.outcomes, "head_error": torch.tensor(self.head_error, dtype=torch.float64)}
         for name, layer in self.layers.items():
             state |= {f"layer/{name}/{part}": tensor for part, tensor in layer.state_dict().items()}
         if self._head_sample is not None:
@@ -153,8 +175,7 @@ class Collection:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned; the head is read off the model again."""
-        tokens, self.loss_sum, correct = state["totals"].tolist()
-        self.tokens, self.correct = int(tokens), int(correct)
+        self.outcomes = state["outcomes"]
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in state.items():
             kind, _, rest = key.partition("/")
@@ -211,11 +232,13 @@ class Collection:
         return TokenBatch(batch.labels, group, places, predictions, tied)
 
     def _add_outcomes(self, batch: TapBatch, tokens: TokenBatch) -> None:
-        self.tokens += len(batch.labels)
-        if batch.nll is not None:
-            self.loss_sum += float(batch.nll.double().sum())
+        rows = [torch.ones_like(batch.labels), batch.nll, None]
         if tokens.predictions is not None:
-            self.correct += int((tokens.predictions == batch.labels).sum())
+            rows[2] = tokens.predictions == batch.labels
+        group = tokens.group.to(self.outcomes.device)
+        for sums, values in zip(self.outcomes, rows, strict=True):
+            if values is not None:
+                sums.index_add_(0, group, values.to(sums.device, torch.float64))
 
     @staticmethod
     def _check_finite(batch: TapBatch, batch_number: int) -> None:

@@ -98,11 +98,23 @@ class Layer:
         return self._whole
 
     def decisions(
-        self, process: Process, *, leave_one_out: bool = True, centres: ClassStatistics | None = None
+        self,
+        process: Process,
+        *,
+        leave_one_out: bool = True,
+        centres: ClassStatistics | None = None,
+        without: int | None = None,
     ) -> list[Decisions]:
-        """Decide the sample of each group, of all processes; against ``centres`` if they come from other text."""
+        """Decide the sample of each group, of all processes.
+
+        Args:
+            process: all of whose ranks call this.
+            leave_one_out: the tokens are among those that made the centres.
+            centres: the statistics to decide by; default: the layer's own.
+            without: a group that is left out.
+        """
         decided = []
-        for sample in self.samples:
+        for sample in (each for number, each in enumerate(self.samples) if number != without):
             rows = sample.decide(centres or self.statistics, leave_one_out=leave_one_out).to_rows()
             if process.num_processes > 1:
                 parts = exchange_tensors({"rows": rows}, process)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
+from nc_hf.metrics.jackknife import jackknife_error, t_quantile
 from nc_hf.report.codec import encode
 from nc_hf.report.comparability import differing_circumstances
 from nc_hf.report.markdown import markdown_comparison
@@ -18,6 +19,10 @@ from nc_hf.report.words import direction
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_GROUPS = 10
+"""Of the errors of reports that do not say it: there were ten before schema 4."""
 
 
 @dataclass(frozen=True)
@@ -64,39 +69,71 @@ def compare(reports: Sequence[ReportRecord]) -> Comparison:
     return Comparison(
         names=_unique([report.name for report in reports]),
         losses=tuple(report.loss for report in reports),
-        metrics=tuple(_compared(name, [report.metrics.get(name) for report in reports]) for name in names),
+        metrics=tuple(_compared(name, reports) for name in names),
         warnings=tuple(differing_circumstances(reports)),
     )
 
 
-def _compared(name: str, values: Sequence[MetricValue | None]) -> ComparedMetric:
-    differences = tuple(_difference(value, values[0]) for value in values)
-    return ComparedMetric(name, tuple(values), differences, *_foremost(name, values))
+def difference(name: str, report: ReportRecord, other: ReportRecord) -> MetricValue | None:
+    """Return what a metric, or the ``loss``, has more in one report than in another, with its standard error.
 
-
-def _difference(value: MetricValue | None, first: MetricValue | None) -> MetricValue | None:
-    if value is None or first is None or value is first:
+    Reports of the same tokens err together: there the error is the jackknife's over the differences of their
+    replicates, group by group. Else the two errors are added in squares, as of independent measurements.
+    """
+    mine, theirs = _value_of(name, report), _value_of(name, other)
+    if mine is None or theirs is None:
         return None
-    errors = (value.stderr, first.stderr)
-    stderr = None if errors[0] is None or errors[1] is None else math.hypot(errors[0], errors[1])
-    return MetricValue(value.value - first.value, stderr)
+    stderr = None
+    if pairs := _pairs(name, report, other):
+        stderr = jackknife_error([a - b for a, b in pairs])
+    elif mine.stderr is not None and theirs.stderr is not None:
+        stderr = math.hypot(mine.stderr, theirs.stderr)
+    return MetricValue(mine.value - theirs.value, stderr)
 
 
-def _foremost(name: str, values: Sequence[MetricValue | None]) -> tuple[int | None, bool | None]:
+def is_clear(lead: MetricValue, report: ReportRecord, other: ReportRecord) -> bool | None:
+    """Whether the 95 % interval of a difference leaves out 0; None where its error is not known."""
+    if lead.stderr is None or math.isnan(lead.stderr):
+        return None
+    groups = min(_GROUPS if each.errors is None else each.errors.groups for each in (report, other))
+    return abs(lead.value) > t_quantile(groups) * lead.stderr
+
+
+def _value_of(name: str, report: ReportRecord) -> MetricValue | None:
+    return report.outcome("loss") if name == "loss" else report.metrics.get(name)
+
+
+def _pairs(name: str, report: ReportRecord, other: ReportRecord) -> list[tuple[float, float]]:
+    """Return the replicates of two reports of the same tokens, side by side; nothing of others."""
+    same = (report.corpus.fingerprint, report.corpus.shard) == (other.corpus.fingerprint, other.corpus.shard)
+    if not same or report.errors is None or other.errors is None:
+        return []
+    mine, theirs = report.errors.replicates.get(name, []), other.errors.replicates.get(name, [])
+    return list(zip(mine, theirs, strict=True)) if len(mine) == len(theirs) else []
+
+
+def _compared(name: str, reports: Sequence[ReportRecord]) -> ComparedMetric:
+    first, *others = reports
+    differences = (None, *(difference(name, other, first) for other in others))
+    values = tuple(report.metrics.get(name) for report in reports)
+    return ComparedMetric(name, values, differences, *_foremost(name, reports))
+
+
+def _foremost(name: str, reports: Sequence[ReportRecord]) -> tuple[int | None, bool | None]:
     """Return the index of the most collapsed report, and whether its lead is clear."""
     sign = {"down": -1.0, "up": 1.0, "none": 0.0}[direction(name)]
     places = [
         (sign * metric.value, index)
-        for index, metric in enumerate(values)
-        if metric is not None and not math.isnan(metric.value)
+        for index, report in enumerate(reports)
+        if (metric := report.metrics.get(name)) is not None and not math.isnan(metric.value)
     ]
     if not sign or len(places) < 2:
         return None, None
     (best, first), (next_best, second) = sorted(places, reverse=True)[:2]
     if math.isclose(best, next_best, rel_tol=1e-9):
         return None, None
-    lead = _difference(values[first], values[second])
-    return first, None if lead is None or lead.stderr is None else abs(lead.value) > 2 * lead.stderr
+    lead = difference(name, reports[first], reports[second])
+    return first, None if lead is None else is_clear(lead, reports[first], reports[second])
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -6,19 +6,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric and its standard error; None where the error was not estimated."""
+    """A value with what is known of its error.
+
+    Attributes:
+        value: of the metric.
+        stderr: its standard error; None where none was estimated.
+        bound: of a share of exactly 0 or 1, in which a spread would not show: three over the number of tokens, which
+            with 95 % confidence the share lies no farther away than (the rule of three); None for all else.
+    """
 
     value: float
     stderr: float | None = None
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """Where standard errors come from.
+
+    Attributes:
+        groups: of neighbouring blocks, each left out once; intervals take Student's t with one less of freedom.
+        classes: ``held``: every replicate speaks of the classes of the whole, so that another sample would lift other
+            classes over ``min_count`` is not in the errors.
+        replicates: of ``loss``, ``accuracy`` and each metric the values without each group, by which two reports of the
+            same text are compared group by group.
+    """
+
+    groups: int
+    classes: str
+    replicates: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +59,8 @@ class ModelRecord:
         parameters: number of parameters, shared ones once.
         dtype: of the weights in the forward pass.
         head: the classifier head, as ``ClassifierHead.describe()`` gives it.
+        weights: hash of the hashes of the safetensors files: equal means the same weights, whatever they are called;
+            None for a model in memory, or where the Hub gives no hashes.
     """
 
     id: str
@@ -42,6 +70,7 @@ class ModelRecord:
     parameters: int
     dtype: str
     head: dict[str, Any]
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +87,8 @@ class CorpusRecord:
         documents: number of documents that the blocks touch.
         tokenizer_hash: hash of the tokenizer.
         shard: ``i/n`` where only that part of the blocks was read, else None.
+        bytes: of the text that the measured tokens spell, in UTF-8; None where that is not known.
+        repeated_share: share, in [0, 1], of runs of 32 tokens that stood before; None where that was not counted.
     """
 
     source: str
@@ -69,6 +100,8 @@ class CorpusRecord:
     documents: int
     tokenizer_hash: str
     shard: str | None = None
+    bytes: int | None = None
+    repeated_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +114,9 @@ class ClassRecord:
         min_count: tokens that a class must have.
         coverage: share of the tokens, in [0, 1], whose class is used.
         vocab_size: rows of the classifier head.
+        unigram_entropy: of the measured tokens, in nats: the loss of who knows only how often each of them occurs.
+        fragment_share: share of the tokens, in [0, 1], that spell no whole character or are unknown to the tokenizer;
+            None where no tokenizer spells them.
     """
 
     seen: int
@@ -88,6 +124,8 @@ class ClassRecord:
     min_count: int
     coverage: float
     vocab_size: int
+    unigram_entropy: float | None = None
+    fragment_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +154,7 @@ class ReportRecord:
         diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
         layers: metrics by layer, where all layers were asked for, ``final`` last.
         agreement: how NC4 was counted; None where it was not.
+        errors: where the standard errors come from; None where there are none.
         strata: the metrics by class frequency, rarest first.
         token_table: the classes one by one.
         head_check: largest relative difference between head(features) and the model's own logits.
@@ -138,6 +177,7 @@ class ReportRecord:
     diagnostics: dict[str, float] = field(default_factory=dict)
     layers: dict[str, dict[str, MetricValue]] = field(default_factory=dict)
     agreement: AgreementRecord | None = None
+    errors: ErrorRecord | None = None
     strata: list[StratumRecord] = field(default_factory=list)
     token_table: TokenTable | None = None
     head_check: float
@@ -150,3 +190,9 @@ class ReportRecord:
     def name(self) -> str:
         """The model, with the revision where one was asked for."""
         return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id
+
+    def outcome(self, name: Literal["loss", "accuracy"]) -> MetricValue:
+        """Return the loss or the accuracy with its standard error."""
+        known = {} if self.errors is None else self.errors.replicates
+        error = jackknife_error(known[name]) if name in known else None
+        return MetricValue(self.loss if name == "loss" else self.accuracy, error)

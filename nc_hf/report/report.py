@@ -13,12 +13,14 @@ from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
 from nc_hf.report.csv import csv_text, report_row
 from nc_hf.report.markdown import markdown_card
 from nc_hf.report.record import SCHEMA_VERSION, ReportRecord
+from nc_hf.report.verdict import verdict
 from nc_hf.runtime.files import read_json, write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _Entries = dict[str, Any]
+_VERDICT = "verdict"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,11 @@ class Report(ReportRecord):
     """The result of ``measure``: the entries of ``ReportRecord`` and the forms in which to keep and show them."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; NaN and infinities become None and are listed under ``undefined``."""
-        return encode(dataclasses.asdict(self))
+        """Return the JSON form; NaN and infinities become None and are listed under ``undefined``.
+
+        The entry ``verdict`` is made of the others, for whoever reads the file without nc_hf, and is not read again.
+        """
+        return {**encode(dataclasses.asdict(self)), _VERDICT: verdict(self).to_dict()}
 
     def to_json(self) -> str:
         """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit."""
@@ -63,7 +68,7 @@ class Report(ReportRecord):
         if version > SCHEMA_VERSION:
             raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
         try:
-            entries = restore(document)
+            entries = restore({name: entry for name, entry in document.items() if name != _VERDICT})
             for later in range(version + 1, SCHEMA_VERSION + 1):
                 entries = {**_UPGRADES[later](entries), "schema_version": later}
             return decode(cls, entries)
@@ -106,5 +111,38 @@ def _with_errors_by_layer(entries: _Entries) -> _Entries:
     return {**entries, "layers": valued}
 
 
-_UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {2: _with_strata_and_tokens, 3: _with_errors_by_layer}
+def _with_replicates(entries: _Entries) -> _Entries:
+    """Upgrade from schema 3, which kept neither replicates nor the bound of a share of 0 or 1."""
+    layers = entries.get("layers")
+    if isinstance(layers, dict):
+        layers = {name: _bounded(values) for name, values in layers.items()}
+    filled = {name: _filled(entries.get(name), absent) for name, absent in _SINCE_4.items()}
+    return {**entries, **filled, "metrics": _bounded(entries.get("metrics")), "layers": layers, "errors": None}
+
+
+_SINCE_4 = {
+    "model": ("weights",),
+    "corpus": ("bytes", "repeated_share"),
+    "classes": ("unigram_entropy", "fragment_share"),
+}
+"""Entries within others that schema 3 did not have."""
+
+
+def _filled(entries: Any, absent: tuple[str, ...]) -> Any:
+    """Add empty entries; what is damaged stays as it is, for the decoder to name."""
+    return {**entries, **dict.fromkeys(absent)} if isinstance(entries, dict) else entries
+
+
+def _bounded(values: Any) -> Any:
+    """Give each value an empty bound; what is damaged stays as it is, for the decoder to name."""
+    if not isinstance(values, dict):
+        return values
+    return {name: {**value, "bound": None} if isinstance(value, dict) else value for name, value in values.items()}
+
+
+_UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {
+    2: _with_strata_and_tokens,
+    3: _with_errors_by_layer,
+    4: _with_replicates,
+}
 """To each schema from the one before."""

@@ -17,11 +17,12 @@ class ComparedMetric:
     Attributes:
         name: of the metric.
         values: one a report, None where a report lacks the metric.
-        differences: to the first report. The standard error is that of independent measurements; on one corpus the
-            errors go together and the true one is smaller. None where either report lacks the metric or its error.
+        differences: to the first report. Reports of the same text are paired group by group, and the standard error is
+            that of the difference; else it is that of independent measurements. None where either report lacks the
+            metric.
         most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
             without direction, or where the foremost values agree to nine digits.
-        clear: whether its lead over the next is more than two standard errors; None where that is not known.
+        clear: whether the 95 % interval of its lead over the next leaves out 0; None where that is not known.
     """
 
     name: str

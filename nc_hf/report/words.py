@@ -13,7 +13,7 @@ from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
 LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"
-COMPARISON_LEGEND = "● most collapsed · ○ the same, but within 2 s.e. of the next · Δ difference to A"
+COMPARISON_LEGEND = "● most collapsed · ○ the same, but not clear of the next (95 %) · Δ difference to A"
 UNDEFINED = "undefined"
 
 TOKEN_HEADER = ("token", "count", "variability ↓", "norm", "duality ↑", "nearest token", "distance")
@@ -72,9 +72,11 @@ def value_and_error(metric: MetricValue) -> tuple[str, str]:
     >>> from nc_hf.report import MetricValue
     >>> value_and_error(MetricValue(0.123456, 0.00321)), value_and_error(MetricValue(0.123456))
     (('0.1235', '0.0032'), ('0.1235', ''))
-    >>> value_and_error(MetricValue(2.107, 138.2))
-    ('2', '140')
+    >>> value_and_error(MetricValue(2.107, 138.2)), value_and_error(MetricValue(1.0, bound=0.00123))
+    (('2', '140'), ('1.000', '< 0.0012'))
     """
+    if metric.bound is not None:
+        return number(metric.value), f"< {number(metric.bound, 2)}"
     if metric.stderr is None:
         return number(metric.value), ""
     if not math.isfinite(metric.value) or not math.isfinite(metric.stderr) or metric.stderr <= 0:
@@ -95,6 +97,8 @@ def with_error(metric: MetricValue, sign: str = "") -> str:
     """
     value, error = value_and_error(metric)
     value = value if value.startswith("-") else f"{sign}{value}"
+    if metric.bound is not None:
+        return f"{value} (off by {error})"
     return f"{value} ± {error}" if error else value
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
-from nc_hf.metrics import AgreementCounts
-from nc_hf.metrics.uncertainty import jackknife
+from nc_hf.metrics.jackknife import jackknife_error
+from nc_hf.metrics.uncertainty import Compute, replicates
 
 NAMES = ["nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio"]
 GROUPS, WIDTH = 10, 16
@@ -33,6 +33,10 @@ def whole_of(parts: list[ClassStatistics]) -> ClassStatistics:
     return whole
 
 
+def errors_of(parts: list[ClassStatistics], compute: Compute) -> dict[str, float]:
+    return {name: jackknife_error(values) for name, values in replicates(parts, compute).items()}
+
+
 def calibration(draw: Draw, group: Tensor, *, min_count: int, hold: bool = True, samples: int = 30) -> dict[str, float]:
     """The mean standard error over the standard deviation of the values of so many samples."""
     values, errors = [], []
@@ -41,11 +45,11 @@ def calibration(draw: Draw, group: Tensor, *, min_count: int, hold: bool = True,
         whole = whole_of(parts)
         classes = whole.class_ids[whole.counts >= min_count] if hold else None
 
-        def compute(stats: ClassStatistics, decided: object, classes: Tensor | None = classes) -> dict[str, float]:
+        def compute(stats: ClassStatistics, group: int, classes: Tensor | None = classes) -> dict[str, float]:
             return compute_metrics(stats, None, NAMES, min_count, classes=classes)
 
         values.append(compute_metrics(whole, None, NAMES, min_count))
-        errors.append(jackknife(parts, [AgreementCounts()] * GROUPS, compute))
+        errors.append(errors_of(parts, compute))
     return {
         name: float(np.mean([error[name] for error in errors]) / np.std([value[name] for value in values], ddof=1))
         for name in NAMES
@@ -56,11 +60,15 @@ def test_the_formula() -> None:
     generator = torch.Generator().manual_seed(0)
     features, labels = torch.randn(200, WIDTH, generator=generator), torch.randint(3, (200,), generator=generator)
     group = torch.arange(200) // 20
-    found = jackknife(
-        parts_of(features.unsqueeze(1), labels.unsqueeze(1), group),
-        [AgreementCounts()] * GROUPS,
-        lambda stats, decided: {"mean": float(stats.means.mean()), "tokens": float(stats.num_tokens)},
-    )
+    parts = parts_of(features.unsqueeze(1), labels.unsqueeze(1), group)
+    seen: list[int] = []
+
+    def compute(stats: ClassStatistics, left_out: int) -> dict[str, float]:
+        seen.append(left_out)
+        return {"mean": float(stats.means.mean()), "tokens": float(stats.num_tokens)}
+
+    found = errors_of(parts, compute)
+    assert seen == list(range(GROUPS))
     means = []
     for number in range(GROUPS):
         kept = group != number
@@ -70,10 +78,10 @@ def test_the_formula() -> None:
 
 
 def test_without_text_to_spare_there_is_none() -> None:
-    def refuse(stats: ClassStatistics, decided: object) -> dict[str, float]:
+    def refuse(stats: ClassStatistics, group: int) -> dict[str, float]:
         raise StatisticsError("too few")
 
-    assert jackknife([ClassStatistics(2)] * GROUPS, [AgreementCounts()] * GROUPS, refuse) == {}
+    assert replicates([ClassStatistics(2)] * GROUPS, refuse) == {}
 
 
 def test_classes_near_the_threshold_do_not_inflate_the_errors() -> None:

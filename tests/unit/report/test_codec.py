@@ -36,8 +36,8 @@ class TestFile:
             layers={"layer.0": {"nc1_cdnv": MetricValue(math.nan, 0.5)}},
         )
         document = json.loads(odd.to_json(), parse_constant=refuse_constant)
-        assert document["metrics"]["nc1_cdnv"] == {"value": None, "stderr": None}
-        assert document["metrics"]["nc2_cos_std"] == {"value": 0.5, "stderr": None}
+        assert document["metrics"]["nc1_cdnv"] == {"value": None, "stderr": None, "bound": None}
+        assert document["metrics"]["nc2_cos_std"] == {"value": 0.5, "stderr": None, "bound": None}
         assert document["undefined"] == {
             "metrics/nc1_cdnv/value": "inf",
             "metrics/nc1_cdnv/stderr": "nan",
@@ -174,7 +174,10 @@ class TestDecoder:
         assert value == 2.0
 
     def test_name_with_a_slash_keeps_its_number(self) -> None:
-        values = {"a/b": {"value": math.inf, "stderr": None}, "a": {"value": 1.0, "stderr": -math.inf}}
+        values = {
+            "a/b": {"value": math.inf, "stderr": None, "bound": None},
+            "a": {"value": 1.0, "stderr": -math.inf, "bound": None},
+        }
         document = encode(sheet(values=values))
         assert document["undefined"] == {"values/a/b/value": "inf", "values/a/stderr": "-inf"}
         assert decode(Sheet, restore(document)).values == {

@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 
 from nc_hf.errors import InputError
+from nc_hf.metrics.jackknife import jackknife_error, t_quantile
 from nc_hf.report import MetricValue, Report, compare
+from nc_hf.report.comparison import difference, is_clear
+from nc_hf.report.record import ErrorRecord
 from nc_hf.report.words import value_and_error
 from tests.reports import printed, with_metrics
 
@@ -80,5 +83,74 @@ class TestCompare:
         other = replace(odd, model=replace(report.model, id="other", revision=None))
         document = compare([odd, other]).to_dict()
         assert json.loads(json.dumps(document, allow_nan=False)) == document
-        assert document["metrics"]["nc1_cdnv"]["values"]["other"] == {"value": None, "stderr": 0.1}
+        assert document["metrics"]["nc1_cdnv"]["values"]["other"] == {"value": None, "stderr": 0.1, "bound": None}
         assert document["undefined"]["metrics/nc1_cdnv/values/other/value"] == "inf"
+
+
+def with_replicates(report: Report, value: float, replicates: list[float], **corpus: str) -> Report:
+    """A report in which one metric, and the loss alike, has this value and these replicates."""
+    error = jackknife_error(replicates)
+    known = {"loss": replicates, "nc2_cos_std": replicates}
+    changed = with_metrics(report, nc2_cos_std=MetricValue(value, error))
+    return replace(
+        changed,
+        loss=value,
+        corpus=replace(report.corpus, **corpus),
+        errors=ErrorRecord(len(replicates), "held", known),
+    )
+
+
+class TestDifference:
+    """Two models whose values move together from group to group: the difference is known better than either."""
+
+    COMMON = (0.3, -0.2, 0.1, 0.4, -0.5, 0.2)
+    OWN = (0.01, -0.01, 0.02, 0.0, -0.02, 0.01)
+
+    def models(self, report: Report, **corpus: str) -> tuple[Report, Report]:
+        first = [1.0 + each for each in self.COMMON]
+        second = [1.1 + each + own for each, own in zip(self.COMMON, self.OWN, strict=True)]
+        other = replace(with_replicates(report, 1.1, second, **corpus), model=replace(report.model, id="other"))
+        return with_replicates(report, 1.0, first), other
+
+    def test_reports_of_one_text_are_paired_group_by_group(self, report: Report) -> None:
+        first, second = self.models(report)
+        for name in ("nc2_cos_std", "loss"):
+            found = difference(name, second, first)
+            assert found is not None
+            assert found.value == pytest.approx(0.1)
+            assert found.stderr == pytest.approx(jackknife_error([0.1 + own for own in self.OWN]))
+        compared = next(each for each in compare([first, second]).metrics if each.name == "nc2_cos_std")
+        assert compared.differences[1] == difference("nc2_cos_std", second, first)
+        assert (compared.most_collapsed, compared.clear) == (0, True)
+
+    @pytest.mark.parametrize("entry", ["fingerprint", "shard"])
+    def test_reports_of_other_text_are_independent(self, report: Report, entry: str) -> None:
+        first, second = self.models(report, **{entry: "1/2"})
+        found = difference("nc2_cos_std", second, first)
+        errors = first.metrics["nc2_cos_std"].stderr, second.metrics["nc2_cos_std"].stderr
+        assert found is not None
+        assert errors[0] is not None
+        assert errors[1] is not None
+        assert found.stderr == pytest.approx(math.hypot(errors[0], errors[1]))
+        compared = next(each for each in compare([first, second]).metrics if each.name == "nc2_cos_std")
+        assert (compared.most_collapsed, compared.clear) == (0, False)
+
+    def test_other_numbers_of_groups_are_not_paired(self, report: Report) -> None:
+        first, second = self.models(report)
+        assert second.errors is not None
+        fewer = replace(second, errors=replace(second.errors, groups=5, replicates={"nc2_cos_std": [1.0] * 5}))
+        found = difference("nc2_cos_std", fewer, first)
+        assert found is not None
+        assert found.stderr is not None
+        assert found.stderr > 0.3
+
+    def test_clear_is_what_student_s_interval_says(self, report: Report) -> None:
+        first, _ = self.models(report)
+        reach = t_quantile(6)
+        assert 2.5 < reach < 2.6
+        assert is_clear(MetricValue(1.01 * reach, 1.0), first, first) is True
+        assert is_clear(MetricValue(0.99 * reach, 1.0), first, first) is False
+        assert is_clear(MetricValue(9.0, None), first, first) is None
+        assert is_clear(MetricValue(9.0, math.nan), first, first) is None
+        older = replace(first, errors=None)  # of ten groups, as all were
+        assert is_clear(MetricValue(1.01 * t_quantile(10), 1.0), older, older) is True

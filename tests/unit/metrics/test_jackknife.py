@@ -1,0 +1,33 @@
+"""Errors and intervals of replicates: against SciPy, and against the law that they are made for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nc_hf.metrics.jackknife import FEWEST_GROUPS, LEVEL, jackknife_error, t_quantile
+
+
+@pytest.mark.parametrize("groups", range(2, 40))
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_quantiles_are_those_of_student_s_law(groups: int, level: float) -> None:
+    wanted = stats.t.ppf((1 + level) / 2, groups - 1)
+    assert t_quantile(groups, level) == pytest.approx(wanted, rel=1e-10)
+
+
+def test_of_a_mean_the_error_is_that_of_the_textbook() -> None:
+    values = np.random.default_rng(0).normal(size=12)
+    replicates = [float(np.delete(values, place).mean()) for place in range(12)]
+    assert jackknife_error(replicates) == pytest.approx(values.std(ddof=1) / np.sqrt(12), rel=1e-12)
+
+
+@pytest.mark.parametrize("groups", [FEWEST_GROUPS, 10])
+def test_intervals_of_means_hold_the_truth_as_often_as_they_say(groups: int) -> None:
+    rng = np.random.default_rng(1)
+    draws = rng.normal(size=(4_000, groups))
+    held = 0
+    for values in draws:
+        replicates = ((values.sum() - values) / (groups - 1)).tolist()
+        held += abs(values.mean()) <= t_quantile(groups) * jackknife_error(replicates)
+    assert held / len(draws) == pytest.approx(LEVEL, abs=4 * np.sqrt(0.95 * 0.05 / len(draws)))
