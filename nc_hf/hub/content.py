@@ -21,8 +21,8 @@ def hash_of_weights(listing: Listing, shards: Sequence[str]) -> str | None:
         shards: their names.
 
     Returns:
-        ``sha256:`` and 64 hexadecimal digits, the same for the same files on the Hub and on the disk; None where the Hub
-        does not say.
+        ``sha256:`` and 64 hexadecimal digits, the same for the same files on the Hub and on the disk; None where the
+        Hub does not say.
     """
     whole = hashlib.sha256()
     for shard in sorted(shards):

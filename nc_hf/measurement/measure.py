@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from nc_hf.corpus.blocks import TokenBlocks, tokenizer_hash
 from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.repetition import repeated_share
 from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.measurement.assemble import report_of
@@ -175,7 +177,8 @@ def _load(
     download(source, token=token, progress=Meter(listener, "downloading", source.size_bytes).advance)
     Meter(listener, "loading")
     network = load_model(source, settings["dtype"], settings["device"] or device, token=token)
-    return network, _model_record(network, source.id, source.revision, source.commit or source.identity), tokenizer
+    record = _model_record(network, source.id, source.revision, source.commit or source.identity)
+    return network, replace(record, weights=source.weights), tokenizer
 
 
 def _model_record(model: Any, name: str, revision: str | None, commit: str | None) -> ModelRecord:
@@ -202,6 +205,7 @@ def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRe
         documents=part.num_documents,
         tokenizer_hash=part.tokenizer_hash,
         shard=None if shard is None else "{}/{}".format(*shard),
+        repeated_share=repeated_share(part.input_ids),
     )
 
 

@@ -9,6 +9,7 @@ from nc_hf.metrics.table import FAMILIES
 from nc_hf.report.detail import TokenTable
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.several import ComparisonRecord, TrajectoryRecord
+from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
     ARROWS,
     COMPARISON_LEGEND,
@@ -42,6 +43,7 @@ def markdown_card(report: ReportRecord, picture: str | None = None) -> str:
         "## Neural collapse",
         f"How far the features that {code(report.name)} forms before each next token have collapsed, after {_PAPER}: "
         f"preset {code(report.preset)}{', ± one standard error' if with_errors else ''}.",
+        *_verdict(verdict(report)),
         _metric_table(report),
         LEGEND,
         *([picture] if picture else []),
@@ -93,6 +95,14 @@ def _metric_table(report: ReportRecord) -> str:
         for name in names:
             rows.append((code(name), ARROWS[direction(name)], with_error(report.metrics[name]), plain(title(name))))
     return markdown_table(["metric", "", "value", "what it is"], rows)
+
+
+def _verdict(said: Verdict) -> Iterable[str]:
+    """Yield the headline, the answers with their reasons, and the cautions."""
+    yield f"**{plain(said.headline)}**"
+    if said.findings:
+        yield "\n".join(f"- {plain(finding.sentence)}" for finding in said.findings)
+    yield from (f"> {plain(warning)}" for warning in said.warnings())
 
 
 def _token_tables(table: TokenTable) -> Iterable[str]:

@@ -11,7 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from nc_hf.report.cautions import COMMAND
 from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
     ARROWS,
     LEGEND,
@@ -86,6 +88,7 @@ def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
 def _sections(report: ReportRecord) -> Iterator[RenderableType]:
     yield Text(f"Neural collapse of {report.name}", style="bold")
     yield Text()
+    yield section("Verdict", _verdict(verdict(report)))
     yield section("Circumstances", pairs(circumstances(report)))
     yield section(f"Metrics ({report.preset})", Group(metric_table(report.metrics), Text(), Text(LEGEND, style="dim")))
     if report.strata:
@@ -100,6 +103,16 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
         yield section("Over the layers", _layer_curves(report.layers))
     if report.diagnostics:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
+
+
+def _verdict(said: Verdict) -> RenderableType:
+    """Return the headline, the answers with their reasons, and the cautions."""
+    findings = (
+        Text.assemble(finding.question, " ", (f"{finding.answer}.", "bold"), " ", finding.reason)
+        for finding in said.findings
+    )
+    warnings = pairs([("!", warning) for warning in said.warnings(COMMAND)])
+    return Group(Text(said.headline, style="bold"), *findings, *([warnings] if said.cautions else []))
 
 
 def _layer_curves(layers: Mapping[str, Mapping[str, MetricValue]]) -> RenderableType:

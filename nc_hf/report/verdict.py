@@ -3,15 +3,20 @@
 Each finding holds one value against a limit that means something by itself: a scatter as large as the spread (1), the
 spread of random directions (1), half and nine tenths of a share. A value within two standard errors of a limit is
 called close to it. The headline takes the two properties that followed the quality of models in *Linguistic Collapse*:
-the scatter within classes (NC1) and the agreement with the nearest mean (NC4).
+the scatter within classes (NC1) and the agreement with the nearest mean (NC4). Where a caution leaves nothing to judge,
+there is no verdict and no finding: features that did not come of reading the text may look collapsed all the same.
+
+Every front end says the same, from here; the remedies of the cautions are worded for each in `nc_hf.report.cautions`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from nc_hf.report.cautions import Caution, Remedy, cautions
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.words import number
 
@@ -29,7 +34,6 @@ TIGHT, GATHERED = 0.1, 1.0  # NC1: scatter of a token's contexts over the spread
 NEARLY_ALWAYS, MOSTLY = 0.9, 0.5  # NC4
 EVEN, NEARLY_EVEN = 1.2, 2.0  # GNC2: over the spread of random directions
 ALIGNED, PARTLY_ALIGNED = 0.9, 0.5  # NC3
-FEW_TOKENS, FEW_CLASSES, LITTLE_COVERAGE = 20_000, 100, 0.9
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,27 @@ class Finding:
     reason: str
     metric: str
 
+    @property
+    def sentence(self) -> str:
+        """Question, answer and reason."""
+        return f"{self.question} {self.answer}. {self.reason}"
+
 
 @dataclass(frozen=True)
 class Verdict:
     """What the values say.
 
     Attributes:
-        level: of collapse as a whole.
+        level: of collapse as a whole; unknown where too little was measured, or a caution leaves no verdict.
         headline: the level in words, with what it rests on.
-        findings: one a family, those that were measured.
+        findings: one a family, those that were measured; none where a caution leaves no verdict.
         cautions: why the values may mislead.
     """
 
     level: Level
     headline: str
     findings: tuple[Finding, ...]
-    cautions: tuple[str, ...]
+    cautions: tuple[Caution, ...]
 
     @property
     def title(self) -> str:
@@ -73,14 +82,27 @@ class Verdict:
     @property
     def basis(self) -> str:
         """What the level rests on, as a sentence."""
-        return self.headline.removeprefix(self.title).lstrip(",: ").capitalize()
+        basis = self.headline.removeprefix(self.title).lstrip(",: ")
+        return basis[:1].upper() + basis[1:]
+
+    def warnings(self, remedies: Mapping[Remedy, str] | None = None) -> list[str]:
+        """Return the cautions as sentences, with the remedies of a front end that has any."""
+        return [caution.sentence(remedies) for caution in self.cautions]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, which offers no remedy: its reader may have measured nothing."""
+        sentences = [self.headline, *(finding.sentence for finding in self.findings)]
+        return {"level": self.level, "sentences": sentences, "cautions": self.warnings()}
 
 
 def verdict(report: ReportRecord) -> Verdict:
     """Read a report aloud."""
+    said = cautions(report)
+    if void := next((caution.voids for caution in said if caution.voids), None):
+        return Verdict("unknown", f"{HEADLINES['unknown']}: {void}.", (), said)
     findings = [found for found in (_nc1(report), _gnc2(report), _nc3(report), _nc4(report)) if found is not None]
     level = _level(_value(report, "nc1_trace_ratio"), _value(report, "nc4_agreement"))
-    return Verdict(level, _headline(level, report), tuple(findings), tuple(_cautions(report)))
+    return Verdict(level, _headline(level, report), tuple(findings), said)
 
 
 def _level(scatter: MetricValue | None, agreement: MetricValue | None) -> Level:
@@ -170,18 +192,6 @@ def _nc4(report: ReportRecord) -> Finding | None:
         f"{_close(metric, NEARLY_ALWAYS, MOSTLY)}.",
         "nc4_agreement",
     )
-
-
-def _cautions(report: ReportRecord) -> list[str]:
-    classes = report.classes
-    said = []
-    if report.tokens < FEW_TOKENS:
-        said.append(f"Only {report.tokens:,} tokens were read: a larger budget gives steadier values.")
-    if classes.used < FEW_CLASSES:
-        said.append(f"Only {classes.used:,} tokens of the vocabulary occurred often enough to be measured.")
-    if classes.coverage < LITTLE_COVERAGE:
-        said.append(f"The tokens that occurred often enough make up {classes.coverage:.0%} of the text, not all of it.")
-    return said
 
 
 def _value(report: ReportRecord, name: str) -> MetricValue | None:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
+from nc_hf.report.cautions import PAGE
 from nc_hf.report.html import Column, html_metrics, html_verdict
 from nc_hf.report.words import number
 from nc_hf.runtime.progress import Progress
@@ -68,7 +69,7 @@ def verdict_card(result: Result) -> str:
     note = "Measured before; the same question is answered at once." if result.kept else ""
     if not result.key:
         note = "Not kept: only you see this result."
-    return html_verdict(result.report.name, result.verdict, note)
+    return html_verdict(result.report.name, result.verdict, note, PAGE)
 
 
 def metric_table(result: Result) -> str:

@@ -47,7 +47,7 @@ class Result:
         return {
             "key": self.key,
             "kept": self.kept,
-            "verdict": asdict(self.verdict),
+            "verdict": self.verdict.to_dict(),
             "places": {name: asdict(rank) for name, rank in self.ranks.items()},
             "report": self.report.to_dict(),
         }
