@@ -145,12 +145,14 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
             f"{classes.used:,} with {classes.min_count:,} tokens or more, {classes.coverage:.2%} of all tokens",
         ),
         ("", f"{classes.seen:,} seen of a vocabulary of {classes.vocab_size:,}"),
-        ("loss", f"{report.loss:.4f} nats a token, perplexity {number(report.perplexity)}"),
-        ("accuracy", f"{report.accuracy:.2%}" if math.isfinite(report.accuracy) else ""),
+        ("loss", f"{_loss_phrase(report)} nats a token, perplexity {number(report.perplexity)}"),
+        ("accuracy", _accuracy_phrase(report)),
     ]
     if report.agreement is not None:
         centres = "own token left out of its centre" if report.agreement.leave_one_out else "centres from other tokens"
         pairs.append(("NC4", f"{report.agreement.tokens:,} tokens, {centres}"))
+    if report.errors is not None:
+        pairs.append(("errors", f"from {report.errors.groups} groups of neighbouring blocks, the classes held"))
     versions = ", ".join(f"{library} {version}" for library, version in report.versions.items())
     pairs += [("versions", versions), ("measured", f"{report.created}, in {report.seconds:,.1f} s")]
     return [(heading, phrase) for heading, phrase in pairs if phrase]
@@ -190,6 +192,18 @@ def token_rows(records: Sequence[TokenRecord]) -> list[list[str]]:
         ]
         for record in records[:SHOWN]
     ]
+
+
+def _loss_phrase(report: ReportRecord) -> str:
+    loss = report.outcome("loss")
+    return with_error(loss) if loss.stderr else f"{loss.value:.4f}"
+
+
+def _accuracy_phrase(report: ReportRecord) -> str:
+    accuracy = report.outcome("accuracy")
+    if not math.isfinite(accuracy.value):
+        return ""
+    return f"{accuracy.value:.2%} ± {accuracy.stderr:.2%}" if accuracy.stderr else f"{accuracy.value:.2%}"
 
 
 def _head_phrase(head: Mapping[str, Any]) -> str:
