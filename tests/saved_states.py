@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from nc_hf.corpus.blocks import pack_texts
 from nc_hf.corpus.files import open_texts
+from nc_hf.corpus.reading import Texts
 from nc_hf.corpus.stories import builtin_tokenizer, stories
 from tests.paths import SHARED_DATA
 
@@ -19,7 +20,7 @@ REAL_STORIES = SHARED_DATA / "tinystories"
 
 def story_texts(limit: int) -> list[str]:
     """The first real stories to train on, or built-in ones where the real ones are not at hand."""
-    texts: Iterable[str] = open_texts(REAL_STORIES, "train")[1]() if REAL_STORIES.is_dir() else stories(0)
+    texts: Iterable[str] = Texts(open_texts(REAL_STORIES, "train")) if REAL_STORIES.is_dir() else stories(0)
     return list(islice(texts, limit))
 
 

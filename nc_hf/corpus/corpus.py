@@ -4,8 +4,11 @@
 ``builtin``                             `nc_hf.corpus.stories`; 50,000 stories to train on and 5,000 others to validate
 ``tinystories``                         ``roneneldan/TinyStories`` on the Hub
 ``hub:ID[:config][:split][:column]``    any data set on the Hub; a part left empty keeps its default
-a path                                  a txt (texts parted by ``<|endoftext|>``), jsonl, json or parquet file with
-                                        a column ``text``, or a folder of such files; ``./builtin`` is a path
+a path                                  a txt (texts parted by ``<|endoftext|>``), jsonl, json, csv, tsv or parquet file
+                                        with a column ``text``, the text ones also compressed (gz, zst, xz, bz2), a
+                                        folder of such files, or a pattern for files of one; ``./builtin`` is a path
+``file:PATH[:split:column]``            a path with another column, such as ``file:a.csv::story``; dots lead into
+                                        objects, as in ``doc.text``
 ======================================  ===========================================================================
 """
 
@@ -13,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from nc_hf.corpus.blocks import TokenBlocks, pack_texts, tokenizer_hash
-from nc_hf.corpus.files import choose_split, open_texts
-from nc_hf.corpus.hub import _open_hub
+from nc_hf.corpus.files import open_texts
+from nc_hf.corpus.folders import choose_split
+from nc_hf.corpus.hub import open_hub
+from nc_hf.corpus.reading import ReadRecord, Source, Texts
+from nc_hf.corpus.settings import check_inside
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, InputError, TokenizerError
@@ -48,6 +53,23 @@ class Corpus:
     name: str
     split: str
     texts: Iterable[str]
+
+    @property
+    def reading(self) -> ReadRecord | None:
+        """What was last read of the texts, as far as that has come; None where they did not come from a source."""
+        return self.texts.record if isinstance(self.texts, Texts) else None
+
+    def check(self) -> None:
+        """Read the first document, so that a text that cannot be read costs nothing else.
+
+        Raises:
+            CorpusError: it cannot, or there is none.
+            HubError: the Hub does not answer.
+        """
+        if not any(text.strip() for text in self.texts):
+            raise CorpusError(
+                f"The corpus {self.name!r} ({self.split}) has no text: name one that does, or another split."
+            )
 
     def pack(
         self,
@@ -165,30 +187,27 @@ def open_corpus(
     if max_documents is not None and max_documents < 1:
         raise InputError(f"max_documents is {max_documents}: pass a positive number, or None for all.")
     parsed = CorpusSpec.parse(spec)
-    read: Callable[[], Iterator[str]]
+    split = parsed.split or split
     if parsed.kind == "builtin":
-        split = choose_split(split, BUILTIN_SEEDS, spec)
-        max_documents = max_documents or BUILTIN_DOCUMENTS[split]
-        read = partial(stories, BUILTIN_SEEDS[split])
+        source = _builtin(choose_split(split, BUILTIN_SEEDS, spec), max_documents)
     elif parsed.path is None:
         if not allow_local:
-            from nc_hf.corpus.hub import check_inside
-
             check_inside(str(parsed.dataset), token)
-        split, read = _open_hub(parsed, parsed.split or split, token)
+        source = open_hub(parsed, split, token)
     elif allow_local:
-        split, read = open_texts(parsed.path, split)
+        source = open_texts(parsed.path, split, parsed.column)
     else:
         raise CorpusError(f"{spec[:80]!r} names no corpus: write builtin, tinystories or hub:OWNER/NAME.")
-    return Corpus(spec, split, _Texts(read, max_documents))
+    return Corpus(spec, source.split, Texts(source, max_documents))
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """The documents of a corpus: each iteration begins anew."""
+def _builtin(split: str, max_documents: int | None) -> Source:
+    count = max_documents or BUILTIN_DOCUMENTS[split]
 
-    read: Callable[[], Iterator[str]]
-    limit: int | None
+    def read(record: ReadRecord) -> Iterator[str]:
+        record.note_unit("story")
+        for story in islice(stories(BUILTIN_SEEDS[split]), count):
+            record.rows += 1
+            yield story
 
-    def __iter__(self) -> Iterator[str]:
-        return islice(self.read(), self.limit)
+    return Source(split, read)

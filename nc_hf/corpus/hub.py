@@ -1,60 +1,24 @@
-"""Data sets that point out of their repository, to files of the machine that reads them or elsewhere.
+"""The texts of data sets on the Hub, streamed by `datasets` and parted as those of local files are.
 
-Their settings may, by the names of files, and so may a cell of an image or a sound, which is opened when it is decoded.
+No cell leads out of the repository: one of an image or a sound may name any file, and is opened when it is decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import yaml
-from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.repocard import REGEX_YAML_BLOCK
-
-from nc_hf.corpus.files import choose_split, column_text
+from nc_hf.corpus.columns import TEXT_COLUMN, check_column, texts_of
+from nc_hf.corpus.compression import checked_lines
+from nc_hf.corpus.folders import check_versions, choose_split, split_of
+from nc_hf.corpus.formats import documents_of
+from nc_hf.corpus.reading import ReadRecord, Source
+from nc_hf.corpus.settings import file_names
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import CorpusError, HubError, NCError
-from nc_hf.hub.faults import hub_faults
-
-MAX_SETTINGS_BYTES = 1_000_000
-_FILES = ("README.md", ".huggingface.yaml")  # where `datasets` looks for ``configs``
-
-
-def check_inside(dataset: str, token: str | bool | None) -> None:
-    """Refuse a data set of the Hub that names files beyond its repository; for readers who do not own the machine.
-
-    Args:
-        dataset: its id.
-        token: the reader's own; False for none.
-
-    Raises:
-        CorpusError: it does, or its settings cannot be read: they are too long, broken, or use aliases.
-        HubError: the Hub does not answer, or the reader has no access.
-    """
-    with hub_faults(dataset, token=token):
-        found = HfApi().get_paths_info(dataset, list(_FILES), repo_type="dataset", token=token)
-    for file, size in ((entry.path, getattr(entry, "size", None)) for entry in found):
-        if size is None:  # a folder
-            continue
-        if size > MAX_SETTINGS_BYTES:  # before it is fetched: `datasets` reads it whole
-            raise CorpusError(
-                f"{file} of the data set {dataset} has {size:,} bytes, of {MAX_SETTINGS_BYTES:,} that are read: name "
-                "another data set."
-            )
-        with hub_faults(dataset, token=token):
-            path = hf_hub_download(dataset, file, repo_type="dataset", token=token)
-        try:
-            settings = _parsed(Path(path).read_text(encoding="utf-8-sig"), file)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise CorpusError(
-                f"The settings in {file} of {dataset} cannot be read, or use YAML aliases: name another data set."
-            ) from None
-        if any(_leads_out(name) for name in _strings(settings)):
-            raise CorpusError(f"The data set {dataset} names files outside its repository: name another data set.")
 
 
 def text_alone(rows: Any, column: str, where: str) -> Any:
@@ -62,85 +26,105 @@ def text_alone(rows: Any, column: str, where: str) -> Any:
 
     Args:
         rows: an ``IterableDataset``.
-        column: its name.
+        column: its name; dots lead into objects.
         where: what an error calls the data set.
 
     Raises:
         CorpusError: there is no such column, or it holds something else than plain values.
     """
-    from datasets import Value
-
     if rows.features is None:  # not known before a row is read; then nothing is decoded
         return rows
-    plain = {name: "" if isinstance(feature, Value) else None for name, feature in rows.features.items()}
-    column_text(plain, column, where)
-    return rows.select_columns([column])
+    check_column(_names(rows.features), column, where)
+    name = column if column in rows.features else column.partition(".")[0]
+    if not _is_plain(rows.features[name]):
+        raise CorpusError(f"{where} has no text in the column {column!r}: choose another column.")
+    return rows.select_columns([name])
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Refuses aliases: a few lines of them unfold to more than any memory holds, here and where `datasets` reads."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias")
-        return super().compose_node(parent, index)
+def _names(features: Any) -> dict[str, Any]:
+    return {name: _names(each) if isinstance(each, dict) else "" for name, each in features.items()}
 
 
-def _parsed(text: str, file: str) -> Any:
-    """Read settings as `datasets` does: of a README the block at its head."""
-    if file.endswith(".md"):
-        block = REGEX_YAML_BLOCK.search(text)
-        text = block[2] if block else ""
-    return yaml.load(text, Loader=_PlainLoader)
+def _is_plain(feature: Any) -> bool:
+    """Whether nothing is opened when it is decoded."""
+    from datasets import List, Value
+
+    if isinstance(feature, dict):
+        return all(map(_is_plain, feature.values()))
+    return isinstance(feature, Value) or (isinstance(feature, List) and _is_plain(feature.feature))
 
 
-def _strings(settings: Any) -> Iterator[str]:
-    """All that the settings of the configurations name as a file or folder."""
-    configs = settings.get("configs") if isinstance(settings, dict) else None
-    for config in configs if isinstance(configs, list) else []:
-        if isinstance(config, dict):
-            yield from _leaves([config.get("data_files"), config.get("data_dir")])
+def open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> Source:
+    """Find the split of a data set on the Hub; it is streamed, so only what is read is fetched.
 
+    Text files are read as local ones are: `datasets` alone would take every line for a text.
 
-def _leaves(value: Any) -> Iterator[str]:
-    """Every string within; without aliases each is met once."""
-    within = [value]
-    while within:
-        each = within.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, dict | list):
-            within.extend(each.values() if isinstance(each, dict) else each)
-
-
-def _leads_out(name: str) -> bool:
-    """Whether a name is absolute, goes upwards, or has a scheme.
-
-    >>> [_leads_out(name) for name in ("data/train-*.parquet", "/etc/passwd", "a/../../b", "file:///x", "~/x")]
-    [False, True, True, True, True]
+    Raises:
+        CorpusError: it has no such configuration, split or column, or two versions of the split.
+        HubError: it is missing, closed to the reader, or out of reach.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or ":" in name or name.startswith("~")
+    from datasets import load_dataset_builder
 
-
-def _open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> tuple[str, Callable[[], Iterator[str]]]:
-    """Find the split of a data set on the Hub; it is streamed, so only what is read is fetched."""
-    from datasets import load_dataset
-
-    dataset = str(spec.dataset)
+    dataset, where = str(spec.dataset), f"hub:{spec.dataset}"
     if Path(dataset).exists():  # datasets would take it for the data set
         raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub: work in another folder.")
     with _hub_faults(dataset, token):
-        splits = load_dataset(dataset, spec.config, streaming=True, token=token)
-    chosen = choose_split(split, splits, f"hub:{dataset}")
-    return chosen, partial(_read_hub, splits[chosen], dataset, spec.column, token)
+        builder = load_dataset_builder(dataset, spec.config, token=token)
+        in_lines = _set_reading(builder.config, spec.column)
+        splits = builder.as_streaming_dataset()
+    chosen = choose_split(split, splits, where)
+    files = [str(file) for file in (builder.config.data_files or {}).get(chosen, [])]
+    try:
+        _check_versions(files, chosen, dataset)
+    except CorpusError:
+        if not any(file_names(dataset, token)):  # else its owner has chosen the files
+            raise
+    if in_lines and spec.column != TEXT_COLUMN:
+        raise CorpusError(f"{where} is plain text and has no column {spec.column!r}: leave the column out.")
+    read = partial(_read_lines if in_lines else _read_rows, splits[chosen], spec, token)
+    return Source(chosen, read, len(files), streamed=True)
 
 
-def _read_hub(rows: Any, dataset: str, column: str, token: str | bool | None) -> Iterator[str]:
+def _set_reading(config: Any, column: str) -> bool:
+    """Let `datasets` read text and tables as we read local ones; return whether it will give lines of text."""
+    kind = type(config).__name__
+    if kind == "CsvConfig" and config.converters is None:  # else 12 is no text, and NA is nothing
+        config.converters, config.na_filter = {column: str}, False
+    if kind != "TextConfig" or config.sample_by != "line":
+        return False
+    config.keep_linebreaks = True
+    return True
 
-    with _hub_faults(dataset, token):
-        for row in text_alone(rows, column, f"hub:{dataset}"):
-            yield column_text(row, column, f"hub:{dataset}")
+
+def _check_versions(files: list[str], split: str, dataset: str) -> None:
+    """Refuse two versions of a split side by side, which `datasets` takes for its parts."""
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        if split_of(name):
+            folders.setdefault(folder, []).append(name)
+    for names in folders.values():
+        check_versions(names, split, f"hub:{dataset}", partial(_advice, dataset))
+
+
+def _advice(dataset: str, name: str, _: str | None) -> str:
+    return f"fetch one, as by `hf download --repo-type dataset {dataset} {name} --local-dir .`, and name its path"
+
+
+def _read_rows(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
+    where = f"hub:{spec.dataset}"
+    with _hub_faults(str(spec.dataset), token):
+        numbered = enumerate(text_alone(rows, spec.column, where), start=1)
+        yield from texts_of(numbered, spec.column, lambda number: f"Row {number} of {where}", record)
+
+
+def _read_lines(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
+    """Read text files one by one: `datasets` makes a shard of each."""
+    with _hub_faults(str(spec.dataset), token):
+        for index in range(rows.num_shards):
+            lines = (str(row[TEXT_COLUMN]) for row in rows.shard(rows.num_shards, index))
+            whole = (line if number else line.removeprefix("\ufeff") for number, line in enumerate(lines))
+            yield from documents_of(checked_lines(whole, f"hub:{spec.dataset}"), record)
 
 
 @contextmanager

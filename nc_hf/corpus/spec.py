@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nc_hf.corpus.files import TEXT_COLUMN
+from nc_hf.corpus.columns import TEXT_COLUMN
 from nc_hf.errors import CorpusError
 
 TINYSTORIES = "roneneldan/TinyStories"
@@ -23,11 +23,11 @@ class CorpusSpec:
 
     Attributes:
         kind: where the text comes from; only "path" reads a file that the name chooses.
-        path: of kind "path".
+        path: of kind "path": a file, a folder, or a pattern for files of a folder.
         dataset: of kind "hub": owner/name.
         config: of kind "hub": the configuration, None for the default.
-        split: of kind "hub": the split, if the name says which; it goes before the caller's.
-        column: of kind "hub": the column with the text.
+        split: the split, if the name says which; it goes before the caller's.
+        column: the one with the text; dots lead into objects, as in ``doc.text``.
     """
 
     kind: Literal["builtin", "hub", "path"]
@@ -45,6 +45,8 @@ class CorpusSpec:
         'test'
         >>> CorpusSpec.parse("stories.txt").kind
         'path'
+        >>> CorpusSpec.parse("file:stories.csv::story").column
+        'story'
 
         Raises:
             CorpusError: if it cannot be the name of a corpus.
@@ -56,12 +58,23 @@ class CorpusSpec:
         if not spec.startswith("hub:"):
             if not spec.strip() or "\0" in spec:
                 raise CorpusError("A corpus needs a name: pass builtin, tinystories, hub:OWNER/NAME or a path.")
-            try:
-                return cls("path", path=Path(spec).expanduser())
-            except RuntimeError:
-                raise CorpusError(f"There is no user's folder {spec!r}: name a file or folder that exists.") from None
+            return cls._of_path(spec)
         dataset, *rest = spec.removeprefix("hub:").split(":")
         if not _DATASET_ID.fullmatch(dataset) or len(dataset) > 96 or ".." in dataset or len(rest) > 3:
             raise CorpusError(f"{spec!r} names no data set of the Hub: write hub:OWNER/NAME[:config][:split][:column].")
         config, split, column = (*rest, *[""] * (3 - len(rest)))
         return cls("hub", None, dataset, config or None, split or None, column or TEXT_COLUMN)
+
+    @classmethod
+    def _of_path(cls, spec: str) -> CorpusSpec:
+        """Read a path, or ``file:PATH[:split:column]``: without the prefix every colon belongs to the path."""
+        name, split, column = spec.removeprefix("file:"), "", ""
+        if name != spec and name.count(":") > 1:  # one colon is a drive's, as in file:C:\\stories.txt
+            name, split, column = name.rsplit(":", 2)
+        if not name.strip():
+            raise CorpusError(f"{spec!r} names no file: write file:PATH[:split:column], where both may be empty.")
+        try:
+            path = Path(name).expanduser()
+        except RuntimeError:
+            raise CorpusError(f"There is no user's folder {spec!r}: name a file or folder that exists.") from None
+        return cls("path", path, split=split or None, column=column or TEXT_COLUMN)

@@ -1,75 +1,22 @@
-"""Documents out of files: every kind, folders with splits, and everything that can be wrong with them."""
+"""The texts of local files and folders: splits, versions, what lies beside them, and what is not there."""
 
 from __future__ import annotations
 
-import json
 import os
-import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from nc_hf.corpus.files import choose_split, open_texts
+from nc_hf.corpus.files import open_texts
+from nc_hf.corpus.reading import Texts
 from nc_hf.errors import CorpusError
+from tests.text_files import write_texts as write
 
 TEXTS = ["One day.\nIt rained.", "Two: “quoted” — Zoë", "Three"]
 
 
-def read(path: Path, split: str = "validation") -> list[str]:
-    return list(open_texts(path, split)[1]())
-
-
-def write(path: Path, texts: list[str], column: str = "text") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"id": number, column: text} for number, text in enumerate(texts)]
-    if path.suffix == ".txt":
-        path.write_text("\n<|endoftext|>\n".join(texts), encoding="utf-8")
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    elif path.suffix == ".json":
-        path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    else:
-        from datasets import Dataset
-
-        Dataset.from_list(rows).to_parquet(str(path))
-    return path
-
-
-@pytest.mark.parametrize("suffix", ["txt", "jsonl", "json", "parquet"])
-def test_each_kind_of_file_gives_its_documents_each_time(tmp_path: Path, suffix: str) -> None:
-    split, begin = open_texts(write(tmp_path / f"stories.{suffix}", TEXTS), "train")
-    assert split == "all"
-    assert list(begin()) == list(begin()) == TEXTS
-
-
-def test_suffixes_may_be_capitals_and_json_may_have_a_row_a_line(tmp_path: Path) -> None:
-    (tmp_path / "a.JSON").write_text('\n{"text": "a"}\n\n{"text": "b"}\n')
-    assert read(tmp_path / "a.JSON") == ["a", "b"]
-
-
-def test_a_txt_file_without_marks_is_one_document(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("\ufeffOnce\r\nupon a time.\n\n".encode())
-    assert read(tmp_path / "a.txt") == ["Once\nupon a time."]
-
-
-def test_marks_may_stand_anywhere_and_empty_stories_are_none(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("<|endoftext|>a<|endoftext|><|endoftext|> b\nc <|endoftext|>\n \n<|endoftext|>d")
-    assert read(tmp_path / "a.txt") == ["a", "b\nc", "d"]
-
-
-def test_rows_without_words_are_kept_for_they_count_in_a_group_of_the_paper(tmp_path: Path) -> None:
-    assert read(write(tmp_path / "a.jsonl", ["a", "", "b"])) == ["a", "", "b"]
-
-
-def test_a_large_txt_file_is_never_held_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text(("word " * 200 + "\n<|endoftext|>\n") * 20_000)
-    assert path.stat().st_size > 20_000_000
-    tracemalloc.start()
-    assert sum(1 for _ in open_texts(path, "train")[1]()) == 20_000
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 2_000_000
+def read(path: Path, split: str = "validation", column: str = "text") -> list[str]:
+    return list(Texts(open_texts(path, split, column)))
 
 
 @pytest.mark.parametrize("name", ["validation", "valid", "val"])
@@ -79,7 +26,7 @@ def test_a_folder_gives_the_files_of_the_split_in_order(tmp_path: Path, name: st
     write(tmp_path / f"{name}-00000.txt", ["v0"])
     write(tmp_path / "extra.txt", ["x"])
     (tmp_path / "README.md").write_text("no corpus")
-    assert open_texts(tmp_path, "valid")[0] == "validation"
+    assert open_texts(tmp_path, "valid").split == "validation"
     for asked in ("validation", "valid", "val"):
         assert read(tmp_path, asked) == ["v0", "v1"]
     assert read(tmp_path, "train") == ["t"]
@@ -100,12 +47,11 @@ def test_the_split_may_stand_anywhere_in_a_name_but_only_as_a_word(tmp_path: Pat
     write(tmp_path / "TinyStoriesV2-GPT4-train.txt", ["t"])
     write(tmp_path / "TinyStoriesV2-GPT4-valid.txt", ["v"])
     assert read(tmp_path, "validation") == ["v"]
-    assert open_texts(tmp_path / "TinyStoriesV2-GPT4-train.txt", "validation")[0] == "train"
+    assert open_texts(tmp_path / "TinyStoriesV2-GPT4-train.txt", "validation").split == "train"
     for name in ("valentine.txt", "contest.txt", "training_notes.txt", "latest.txt"):
         write(tmp_path / "plain" / name, [name])
-    split, begin = open_texts(tmp_path / "plain", "validation")
-    assert split == "all"
-    assert list(begin()) == ["contest.txt", "latest.txt", "training_notes.txt", "valentine.txt"]
+    assert open_texts(tmp_path / "plain", "validation").split == "all"
+    assert read(tmp_path / "plain") == ["contest.txt", "latest.txt", "training_notes.txt", "valentine.txt"]
 
 
 @pytest.mark.parametrize("divided", [True, False])
@@ -115,9 +61,10 @@ def test_a_folder_that_datasets_saved_is_understood(tmp_path: Path, divided: boo
     validation = Dataset.from_dict({"text": TEXTS, "n": [1, 2, 3]})
     saved = DatasetDict(train=Dataset.from_dict({"text": ["t"]}), validation=validation) if divided else validation
     saved.save_to_disk(tmp_path / "saved")
-    split, begin = open_texts(tmp_path / "saved", "val")
-    assert split == ("validation" if divided else "all")
-    assert list(begin()) == list(begin()) == TEXTS
+    texts = Texts(open_texts(tmp_path / "saved", "val"))
+    assert texts.source.split == ("validation" if divided else "all")
+    assert list(texts) == list(texts) == TEXTS
+    assert (texts.record.files, texts.record.rows, texts.record.unit) == (1, 3, "row")
     if divided:
         with pytest.raises(CorpusError, match="no split 'test'"):
             open_texts(tmp_path / "saved", "test")
@@ -129,13 +76,6 @@ def test_a_broken_saved_folder_is_refused(tmp_path: Path) -> None:
         open_texts(tmp_path, "train")
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])
-def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, suffix: str) -> None:
-    path = write(tmp_path / f"a.{suffix}", TEXTS, column="story")
-    with pytest.raises(CorpusError, match=r"no column 'text' \(its columns: id, story\): .* renaming it to 'text'\.$"):
-        read(path)
-
-
 def test_a_missing_column_of_a_saved_folder_is_named_at_once(tmp_path: Path) -> None:
     from datasets import Dataset
 
@@ -144,46 +84,35 @@ def test_a_missing_column_of_a_saved_folder_is_named_at_once(tmp_path: Path) -> 
         open_texts(tmp_path, "train")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "Line 2 of .* is not JSON"),
-        ("a.jsonl", b'{"text": "a"}\n["b"]\n', "Line 2 of .* is not an object"),
-        ("a.jsonl", b'{"text": 3}\n', "Line 1 of .* has no text in the column 'text'"),
-        ("a.jsonl", b'{"text": null}\n', "has no text in the column"),
-        ("a.jsonl", b"[" * 100_000, "is not JSON"),
-        ("a.json", b'[{"text": "a"}, "b"]', "Row 2 of .* is not an object"),
-        ("a.json", b'[{"text": "a"}', "is not JSON"),
-        ("a.json", b"[" * 100_000, "is not JSON"),
-        ("a.txt", b"\x89PNG\r\n\x1a\n\xff\xd8", "not text in UTF-8"),
-        ("a.txt", b"text\x00more", "is a binary file"),
-        ("a.jsonl", bytes(range(256)), "binary|UTF-8"),
-        ("a.parquet", b"PAR1 and nothing more", "not a whole parquet file"),
-        ("a.parquet", b"", "not a whole parquet file"),
-    ],
-)
-def test_a_file_that_is_not_what_it_says_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(CorpusError, match=message) as refused:
-        read(tmp_path / name)
-    assert ": " in str(refused.value), "what to do stands after a colon"
+def test_an_entry_of_a_saved_folder_s_objects_is_read_alone(tmp_path: Path) -> None:
+    from datasets import Dataset
 
-
-def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.parquet", TEXTS)
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(CorpusError, match="write or fetch it again"):
-        read(path)
+    Dataset.from_dict({"doc": [{"text": "a", "n": 1}, {"text": "b", "n": 2}], "n": [1, 2]}).save_to_disk(tmp_path)
+    assert read(tmp_path, "train", "doc.text") == ["a", "b"]
+    with pytest.raises(CorpusError, match=r"no column 'doc\.title' \(its columns: doc\.text, doc\.n, n\)"):
+        open_texts(tmp_path, "train", "doc.title")
 
 
 def test_what_is_not_there_or_no_text_file_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no file or folder .*builtin, tinystories or hub:"):
         open_texts(tmp_path / "nowhere.txt", "train")
-    (tmp_path / "a.csv").write_text("text\na\n")
-    with pytest.raises(CorpusError, match=r"no \.txt or \.jsonl or \.json or \.parquet file: convert"):
-        open_texts(tmp_path / "a.csv", "train")
-    with pytest.raises(CorpusError, match=r"The folder .* has no \.txt or"):
+    with pytest.raises(CorpusError, match=r"no file or folder .*nowhere"):
+        open_texts(tmp_path / "nowhere" / "*.txt", "train")
+    for name in ("a.docx", "all.tar.gz", "a.parquet.gz", "gz"):
+        (tmp_path / name).write_text("text\na\n")
+        with pytest.raises(CorpusError, match=r"is none of \.txt, .*\.parquet \(the text ones .*\.bz2\): convert"):
+            open_texts(tmp_path / name, "train")
+    with pytest.raises(CorpusError, match=r"The folder .* has no file of text .*: name one that has"):
         open_texts(tmp_path, "train")
+    with pytest.raises(CorpusError, match=r"a\.txt' has no split 'dev': leave the split out"):
+        open_texts(write(tmp_path / "a.txt", TEXTS), "dev")
+
+
+def test_plain_text_has_no_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt.gz", TEXTS)
+    assert read(path, column="text") == TEXTS
+    with pytest.raises(CorpusError, match=r"is plain text and has no column 'story': leave the column out"):
+        open_texts(path, "train", "story")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -194,7 +123,78 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_splits_are_chosen_by_meaning() -> None:
-    assert choose_split("valid", ["train", "validation"], "x") == "validation"
-    assert choose_split("validation", ["train", "val"], "x") == "val"
-    assert choose_split("odd", ["train", "odd"], "x") == "odd"
+def test_the_files_of_tinystories_are_two_versions_and_a_pattern_chooses_one(tmp_path: Path) -> None:
+    for version in ("TinyStories", "TinyStoriesV2-GPT4"):
+        for split in ("train", "valid"):
+            write(tmp_path / f"{version}-{split}.txt", [f"{version} {split}"])
+    (tmp_path / "all_data.tar.gz").write_bytes(b"archive")
+    with pytest.raises(CorpusError) as refused:
+        open_texts(tmp_path, "validation")
+    assert str(refused.value) == (
+        f"'{tmp_path}' has two versions of the split 'validation', TinyStories-valid.txt and "
+        f"TinyStoriesV2-GPT4-valid.txt: name one, as in {tmp_path}/TinyStories-valid.txt, or one with its splits by a "
+        f"pattern, as in {tmp_path}/TinyStories-*.txt."
+    )
+    assert read(tmp_path / "TinyStories-valid.txt") == ["TinyStories valid"]
+    for version in ("TinyStories", "TinyStoriesV2-GPT4"):
+        for split, name in {"train": "train", "validation": "valid"}.items():
+            assert read(tmp_path / f"{version}-*.txt", split) == [f"{version} {name}"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("train.jsonl", "train.jsonl.gz"),
+        ("train-v1.txt", "train-v2.txt"),
+        ("train.jsonl", "train.txt"),
+        ("train-00000-of-00002.jsonl", "train-00000-of-00003.jsonl"),
+        ("train-00000.jsonl", "train-00000.txt"),
+        ("old-train.txt", "train.txt"),
+    ],
+)
+def test_two_versions_of_a_split_are_refused_but_not_where_another_is_read(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    for name in (first, second, "validation.jsonl"):
+        write(tmp_path / name, [name])
+    with pytest.raises(CorpusError, match=rf"two versions of the split 'train', {first} and {second}: name one"):
+        open_texts(tmp_path, "train")
+    assert read(tmp_path, "validation") == ["validation.jsonl"]
+
+
+def test_two_kinds_of_one_file_are_versions_where_nothing_is_divided(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt", "b.txt.gz"):
+        write(tmp_path / name, [name])
+    with pytest.raises(
+        CorpusError, match=rf"two versions, b\.txt and b\.txt\.gz: name one, as in {tmp_path}/b\.txt\.$"
+    ):
+        open_texts(tmp_path, "train")
+    assert read(tmp_path / "*.txt") == ["a.txt", "b.txt"]
+
+
+def test_what_lies_beside_the_text_is_left_out_and_said(tmp_path: Path) -> None:
+    stories = ["dragon.txt", "readmes of old.txt", "the licence.txt"]
+    beside = ["LICENSE.txt", "NOTICE.txt", "README_en.txt", "requirements-dev.txt", "requirements.txt"]
+    for name in stories + beside:
+        write(tmp_path / name, [name])
+    source = open_texts(tmp_path, "train")
+    assert read(tmp_path) == stories
+    assert (source.files, sorted(source.left_out)) == (3, beside)
+    assert read(tmp_path / "LICENSE.txt") == ["LICENSE.txt"], "who names it means it"
+    for name in stories:
+        (tmp_path / name).unlink()
+    with pytest.raises(CorpusError, match=r"no file of text .* but LICENSE\.txt, NOTICE\.txt"):
+        open_texts(tmp_path, "train")
+
+
+def test_files_of_no_split_beside_some_of_one_are_left_out_and_said(tmp_path: Path) -> None:
+    for name in ("train.txt", "validation.txt", "extra.txt", "LICENSE.txt"):
+        write(tmp_path / name, [name])
+    source = open_texts(tmp_path, "train")
+    assert (source.files, source.left_out) == (1, ("LICENSE.txt", "extra.txt"))
+
+
+def test_a_folder_reads_each_file_with_the_column(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv.gz", ["1"], column="story")
+    write(tmp_path / "b.jsonl", ["2"], column="story")
+    assert read(tmp_path, column="story") == ["1", "2"]

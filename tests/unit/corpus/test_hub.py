@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nc_hf.corpus.corpus import open_corpus
+from nc_hf.corpus.reading import ReadRecord
 from nc_hf.errors import CorpusError, HubError
 from tests.hub.server import Fault, StandIn
+from tests.text_files import KINDS, write_texts
 
 
 def jsonl(*texts: str, column: str = "text") -> str:
@@ -52,55 +54,86 @@ def test_configuration_split_and_column_can_be_named(hub: StandIn) -> None:
             open_corpus(spec)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.endswith("zst")])
+def test_a_file_gives_the_same_texts_by_path_and_by_repository(hub: StandIn, tmp_path: Path, kind: str) -> None:
+    texts = ["One day.\nIt rained.", "Two: “quoted” — Zoë, and so on", "NA", "12"]
+    path = write_texts(tmp_path / f"validation.{kind}", texts)
+    hub.add("a/b", {path.name: path}, kind="dataset")
+    local, remote = open_corpus(str(path)), open_corpus("hub:a/b")
+    assert list(remote.texts) == list(local.texts) == texts
+    assert remote.reading == local.reading
+
+
 @pytest.mark.parametrize(
-    "path", ["/etc/hostname", "/tmp/**/*.txt", "../*.txt", "file:///etc/hostname", "https://127.0.0.1/x.txt", "~/x.txt"]
-)
-@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
-@pytest.mark.parametrize("form", ["[{{split: validation, path: '{}'}}]", "'{}'", "{{validation: ['{}']}}"])
-def test_a_data_set_leads_no_stranger_out_of_its_repository(hub: StandIn, path: str, file: str, form: str) -> None:
-    settings = f"note: 'a --- b'\nconfigs:\n- config_name: default\n  data_files: {form.format(path)}\n"
-    text = f"---\n{settings}---\n" if file == "README.md" else settings
-    hub.add("a/b", {file: text, "validation.jsonl": jsonl("x")}, kind="dataset")
-    with pytest.raises(CorpusError, match=r"^The data set a/b names files outside its repository: "):
-        open_corpus("hub:a/b", allow_local=False)
-
-
-def test_a_data_set_that_keeps_to_itself_is_open_to_strangers(hub: StandIn) -> None:
-    readme = "---\nconfigs:\n- config_name: default\n  data_files: [{split: validation, path: 'data/v*.jsonl'}]\n---\n"
-    hub.add("a/b", {"README.md": readme, "data/v.jsonl": jsonl("x")}, kind="dataset")
-    assert list(open_corpus("hub:a/b", allow_local=False).texts) == ["x"]
-
-
-def _unfolding(lines: int) -> str:
-    """Settings of few bytes that unfold to nine to the power of so many names."""
-    return "x0: &a0 [a]\n" + "".join(f"x{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, lines))
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "settings",
+    "content",
     [
-        _unfolding(12) + "configs:\n- data_files: *a11\n",
-        _unfolding(12).replace("[a]", "{b: c}").replace("[", "{<<: [").replace("]", "]}"),
-        "configs:\n- data_files: &a [*a]\n",
-        f"configs: {50_000 * '['}",
+        "\ufeffOnce\r\nupon a time.\n\n",
+        "<|endoftext|>a<|endoftext|><|endoftext|> b\nc <|endoftext|>\n \n<|endoftext|>d",
+        "one\n\ntwo\x0cthree\u2028four\n",
+        "",
     ],
-    ids=["aliases", "merged", "recursive", "deep"],
 )
-@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
-def test_settings_that_unfold_without_end_are_refused(hub: StandIn, settings: str, file: str) -> None:
-    text = f"---\n{settings}\n---\n" if file == "README.md" else settings
-    hub.add("a/b", {file: text, "validation.jsonl": jsonl("x")}, kind="dataset")
-    with pytest.raises(CorpusError, match=rf"^The settings in {file} of a/b cannot be read.*: name another data set"):
-        open_corpus("hub:a/b", allow_local=False)
+def test_text_files_are_parted_at_marks_wherever_they_lie(hub: StandIn, tmp_path: Path, content: str) -> None:
+    parts = {"train-0.txt": content, "train-1.txt": "another file"}
+    for name, text in parts.items():
+        (tmp_path / name).write_bytes(text.encode())
+    hub.add("a/b", {name: text.encode() for name, text in parts.items()}, kind="dataset")
+    local, remote = open_corpus(str(tmp_path), "train"), open_corpus("hub:a/b", "train")
+    assert list(remote.texts) == list(local.texts)
+    assert list(remote.texts)[-1] == "another file"
+    assert remote.reading == local.reading
+    assert remote.reading.files == 2
 
 
-@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
-def test_settings_that_are_too_long_are_not_even_fetched(hub: StandIn, file: str) -> None:
-    hub.add("a/b", {file: "x" * 1_000_001, "validation.jsonl": jsonl("x")}, kind="dataset")
-    with pytest.raises(CorpusError, match=rf"^{file} of the data set a/b has 1,000,001 bytes, of 1,000,000 .* name"):
-        open_corpus("hub:a/b", allow_local=False)
-    assert not hub.asked(r"GET .*/resolve/")
+def test_a_text_file_of_the_hub_that_is_none_is_refused(hub: StandIn) -> None:
+    hub.add("a/null", {"train.txt": b"text\x00more"}, kind="dataset")
+    with pytest.raises(CorpusError, match=r"hub:a/null is a binary file: name"):
+        list(open_corpus("hub:a/null", "train").texts)
+    hub.add("a/b", {"train.txt": "a"}, kind="dataset")
+    with pytest.raises(CorpusError, match=r"hub:a/b is plain text and has no column 'story': leave"):
+        open_corpus("hub:a/b:::story", "train")
+
+
+def test_an_owner_may_say_that_text_is_read_by_paragraphs(hub: StandIn) -> None:
+    readme = "---\nconfigs:\n- config_name: default\n  data_files: train.txt\n  sample_by: paragraph\n---\n"
+    hub.add("a/b", {"README.md": readme, "train.txt": "a\nb\n\nc"}, kind="dataset")
+    assert list(open_corpus("hub:a/b", "train").texts) == ["a\nb", "c"]
+
+
+def test_entries_of_objects_nulls_and_rows_without_text(hub: StandIn) -> None:
+    rows = [
+        {"doc": {"text": "a"}},
+        {"doc": {"text": None}},
+        {"doc": None},
+        {"doc": {"text": ""}},
+        {"doc": {"text": "b"}},
+    ]
+    hub.add("a/json", {"train.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}, kind="dataset")
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    hub.add("a/parquet", {"train.parquet": file.getvalue()}, kind="dataset")
+    for name in ("a/json", "a/parquet"):
+        corpus = open_corpus(f"hub:{name}:::doc.text", "train", allow_local=False)
+        assert list(corpus.texts) == ["a", "", "b"]
+        assert corpus.reading == ReadRecord(1, 5, 2, "row", empty=3, complete=True)
+        with pytest.raises(CorpusError, match=r"no column 'doc.title' \(its columns: doc.text\)"):
+            list(open_corpus(f"hub:{name}:::doc.title", "train").texts)
+
+
+def test_two_versions_of_a_split_are_refused_unless_their_owner_has_chosen(hub: StandIn) -> None:
+    files = {f"{name}-{split}.txt": f"{name} {split}" for name in ("TinyStories", "V2") for split in ("train", "valid")}
+    hub.add("a/stories", files, kind="dataset")
+    with pytest.raises(
+        CorpusError,
+        match=r"'hub:a/stories' has two versions of the split 'validation', TinyStories-valid\.txt and V2-valid\.txt: "
+        r"fetch one, as by `hf download --repo-type dataset a/stories TinyStories-valid\.txt",
+    ):
+        open_corpus("hub:a/stories")
+    readme = "---\nconfigs:\n- config_name: default\n  data_files: [{split: validation, path: '*-valid.txt'}]\n---\n"
+    hub.add("a/chosen", {**files, "README.md": readme}, kind="dataset")
+    assert list(open_corpus("hub:a/chosen").texts) == ["TinyStories valid", "V2 valid"]
+    hub.add("a/folders", {"train/a.txt": "a", "train/b.txt": "b", "other/train.txt": "c"}, kind="dataset")
+    assert list(open_corpus("hub:a/folders", "train").texts) == ["a", "b"]
 
 
 def pictures(image: str, column: str = "picture") -> bytes:
@@ -115,6 +148,15 @@ def pictures(image: str, column: str = "picture") -> bytes:
     return file.getvalue()
 
 
+def within(image: str) -> bytes:
+    """A row with a text in an object beside a cell that only names where an image lies."""
+    features = datasets.Features({"doc": {"text": datasets.Value("string"), "picture": datasets.Image()}})
+    file = io.BytesIO()
+    row = {"doc": {"text": "a", "picture": {"bytes": None, "path": image}}}
+    pq.write_table(pa.Table.from_pylist([row], schema=features.arrow_schema), file)
+    return file.getvalue()
+
+
 def test_a_cell_leads_no_stranger_to_another_server_or_a_file(hub: StandIn, tmp_path: Path) -> None:
     inner = hub.add("inner/service", {"image.png": b"secret"}, kind="dataset")
     address = f"{hub.url}/datasets/{inner.id}/resolve/main/image.png"
@@ -125,6 +167,9 @@ def test_a_cell_leads_no_stranger_to_another_server_or_a_file(hub: StandIn, tmp_
     hub.add("a/text", {"validation.parquet": pictures(address, "text")}, kind="dataset")
     with pytest.raises(CorpusError, match=r"^hub:a/text has no text in the column 'text': "):
         list(open_corpus("hub:a/text", allow_local=False).texts)
+    hub.add("a/doc", {"validation.parquet": within(address)}, kind="dataset")
+    with pytest.raises(CorpusError, match=r"^hub:a/doc has no text in the column 'doc\.text': "):
+        list(open_corpus("hub:a/doc:::doc.text", allow_local=False).texts)
     with pytest.raises(CorpusError, match=r"^hub:a/file has no column 'story' \(its columns: text, picture\): name"):
         list(open_corpus("hub:a/file:::story", allow_local=False).texts)
     assert not hub.asked("inner/service"), "the reader asked another server for a stranger"

@@ -26,6 +26,18 @@ TINYSTORIES = CorpusSpec("hub", dataset="roneneldan/TinyStories")
         ("data/a.jsonl", CorpusSpec("path", path=Path("data/a.jsonl"))),
         ("~/a.txt", CorpusSpec("path", path=Path.home() / "a.txt")),
         ("someone/dataset", CorpusSpec("path", path=Path("someone/dataset"))),
+        ("a::b:c.txt", CorpusSpec("path", path=Path("a::b:c.txt"))),
+        ("C:\\a.csv", CorpusSpec("path", path=Path("C:\\a.csv"))),
+        ("./file:a.csv", CorpusSpec("path", path=Path("file:a.csv"))),
+        ("file:a.csv", CorpusSpec("path", path=Path("a.csv"))),
+        ("file:a.csv::story", CorpusSpec("path", path=Path("a.csv"), column="story")),
+        ("file:~/a.jsonl::doc.text", CorpusSpec("path", path=Path.home() / "a.jsonl", column="doc.text")),
+        ("file:data:test:", CorpusSpec("path", path=Path("data"), split="test")),
+        ("file:data/*-v2.csv:test:story", CorpusSpec("path", Path("data/*-v2.csv"), split="test", column="story")),
+        ("file:C:\\a.csv", CorpusSpec("path", path=Path("C:\\a.csv"))),
+        ("file:C:\\a.csv::story", CorpusSpec("path", path=Path("C:\\a.csv"), column="story")),
+        ("file:10:30.csv::story", CorpusSpec("path", path=Path("10:30.csv"), column="story")),
+        ("hub:a/b:::doc.text", CorpusSpec("hub", dataset="a/b", column="doc.text")),
     ],
 )
 def test_what_a_name_means(name: str, spec: CorpusSpec) -> None:
@@ -56,4 +68,10 @@ def test_only_ids_of_the_hub_are_taken_for_one(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "  ", "a\0b"])
 def test_no_name_is_refused(name: str) -> None:
     with pytest.raises(CorpusError, match="pass builtin, tinystories"):
+        CorpusSpec.parse(name)
+
+
+@pytest.mark.parametrize("name", ["file:", "file: ", "file:::text"])
+def test_a_prefix_without_a_path_is_refused(name: str) -> None:
+    with pytest.raises(CorpusError, match=r"names no file: write file:PATH\[:split:column\]"):
         CorpusSpec.parse(name)
