@@ -10,12 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nc_hf.corpus.spec import TINYSTORIES, CorpusSpec
+from nc_hf.report.cautions import cautions
 from nc_hf.report.words import direction
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "reference.json").read_text(encoding="utf-8"))
+
+
+VOCABULARY = range(50_257, 50_433)
+"""Rows of a head that has their tokens: those of GPT-2, with none to 175 more that fill it up to a round number."""
+WIDTHS = range(64, 1_025)
+"""Features of the narrowest to the widest of them; geometry in other dimensions is another."""
+CLASSES = 2.0
+"""How many times fewer classes may be read: NC4 comes easier among few, and GNC2 and NC3 move with the rare ones."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +45,17 @@ class Rank:
 
 
 def ranks(report: Report, like: Iterable[Report]) -> dict[str, Rank]:
-    """Rank every metric that has a direction.
+    """Rank every metric that has a direction; none of a report that leaves no verdict.
+
+    A place among the published models is given where text, classes and width are comparable with theirs.
 
     Args:
         report: whose values.
         like: other models' results on the same text with the same options.
     """
-    others = list(like)
+    if _void(report):
+        return {}
+    others, placed = [other for other in like if not _void(other)], is_comparable(report)
     found = {}
     for name, metric in report.metrics.items():
         sign = {"down": -1.0, "up": 1.0}.get(direction(name))
@@ -49,8 +63,24 @@ def ranks(report: Report, like: Iterable[Report]) -> dict[str, Rank]:
             continue
         rivals = [sign * other.metrics[name].value for other in others if name in other.metrics]
         below = sum(rival < sign * metric.value for rival in rivals)
-        found[name] = Rank(published_share(name, metric.value), below, len(rivals))
+        found[name] = Rank(published_share(name, metric.value) if placed else None, below, len(rivals))
     return found
+
+
+def is_comparable(report: Report) -> bool:
+    """Whether a report may be held against the published ones: their text, their tokens, a width among theirs."""
+    width, classes = report.model.head.get("dim"), report.classes
+    return (
+        width in WIDTHS
+        and classes.vocab_size in VOCABULARY
+        and classes.used >= REFERENCE["classes"] / CLASSES
+        and CorpusSpec.parse(report.corpus.source).dataset == TINYSTORIES
+    )
+
+
+def _void(report: Report) -> bool:
+    """Whether a report leaves no verdict, so that its values are of no collapse."""
+    return any(caution.voids for caution in cautions(report))
 
 
 def published_share(name: str, value: float) -> float | None:
@@ -73,12 +103,10 @@ def published_share(name: str, value: float) -> float | None:
 
 
 def caveat(report: Report) -> str:
-    """Say in one sentence in what this measurement differs from the published ones."""
-    classes, tokens = REFERENCE["classes"], REFERENCE["tokens"]
-    fewer = report.classes.used < classes / 3
+    """Say in one sentence in what this measurement differs from the published ones, though comparable with them."""
     return (
         f"The {REFERENCE['models']} published models are small GPT-Neos trained on TinyStories and measured on "
-        f"{tokens / 1e6:,.0f} million tokens of it with {classes:,} classes; here {report.tokens:,} tokens of "
-        f"{report.corpus.source} and {report.classes.used:,} classes were read. Take the place for an orientation, "
-        f"not for a rank{': with fewer classes, agreement (NC4) comes easier' if fewer else ''}."
+        f"{REFERENCE['tokens'] / 1e6:,.0f} million tokens of it with {REFERENCE['classes']:,} classes; here "
+        f"{report.tokens:,} tokens and {report.classes.used:,} classes were read. Take the place for an orientation, "
+        "not for a rank."
     )

@@ -58,7 +58,7 @@ def test_a_page_adds_a_column_of_its_own(report: Report) -> None:
 def test_the_verdict_is_a_card(report: Report) -> None:
     said = verdict(with_values(report, nc1_trace_ratio=0.05, nc4_agreement=0.95))
     card = html_verdict("a/b@main", said, "A remark")
-    for part in ("a/b@main", said.title, said.basis, "A remark", *said.cautions):
+    for part in ("a/b@main", said.title, said.basis, "A remark", *said.warnings()):
         assert part in text_of(card)
     for finding in said.findings:
         assert f"{finding.question}{finding.answer}. {finding.reason}" in text_of(card)

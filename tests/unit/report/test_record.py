@@ -27,7 +27,7 @@ def test_a_report_survives_pickling(report: Report) -> None:
 def test_a_report_has_the_entries_of_its_record_and_no_other(report: Report) -> None:
     names = [field.name for field in dataclasses.fields(ReportRecord)]
     assert [field.name for field in dataclasses.fields(Report)] == names
-    assert list(report.to_dict()) == [*names, "undefined"]
+    assert list(report.to_dict()) == [*names, "undefined", "verdict"]
 
 
 def test_a_record_does_not_change(report: Report) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from nc_hf.errors import FileError
 from nc_hf.report import SCHEMA_VERSION, MetricValue, Report
+from nc_hf.report.verdict import verdict
 from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, with_metrics
 
 
@@ -35,10 +36,18 @@ class TestFile:
         written, report = json.loads(path.read_text(encoding="utf-8")), Report.load(path)
         assert written["schema_version"] == schema < SCHEMA_VERSION
         later = added(report.to_dict(), {**written, "schema_version": SCHEMA_VERSION})
+        assert later.pop("verdict") == verdict(report).to_dict()
         assert {"errors": None, "metrics/nc1_cdnv/bound": None}.items() <= later.items()
         assert not any(later.values()), later
         assert report.to_dict() == Report.from_dict(report.to_dict()).to_dict()
         assert set(report.metrics) == set(written["metrics"])
+
+    def test_the_verdict_is_made_of_the_values_and_not_read(self, report: Report) -> None:
+        document = report.to_dict()
+        other = {**document, "loss": 99.0, "verdict": {"level": "strong", "sentences": ["Praise."], "cautions": []}}
+        assert document["verdict"]["level"] == "partial"
+        assert Report.from_dict(other).to_dict()["verdict"]["level"] == "unknown"
+        assert Report.from_dict({name: entry for name, entry in document.items() if name != "verdict"}) == report
 
     @pytest.mark.parametrize("schema", [1, 2])
     def test_values_by_layer_of_older_schemas_have_no_error(self, schema: int) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from nc_hf.report import Report
+from nc_hf.report.cautions import COMMAND
 from nc_hf.report.verdict import HEADLINES, verdict
 from tests.varied_reports import with_values
 
@@ -34,12 +35,10 @@ def test_the_headline_follows_its_rules(report: Report, values: dict[str, float]
     assert words in said.headline
 
 
-def test_a_value_close_to_a_limit_and_a_small_sample_are_said(report: Report) -> None:
+def test_a_value_close_to_a_limit_is_said(report: Report) -> None:
     said = verdict(with_values(report, nc1_trace_ratio=0.9985, nc4_agreement=0.6))
     assert "so close to the limit of 1 " in said.findings[0].reason
     assert "so close" not in verdict(with_values(report, nc1_trace_ratio=0.99)).findings[0].reason
-    few = dataclasses.replace(report, tokens=500, classes=dataclasses.replace(report.classes, used=12, coverage=0.4))
-    assert len(verdict(few).cautions) == 3
 
 
 @pytest.mark.parametrize(
@@ -69,6 +68,40 @@ def test_the_headline_is_its_title_and_its_basis(report: Report) -> None:
     neither = verdict(with_values(report, nc2_cos_std=0.2))
     assert neither.headline.startswith(f"{neither.title}: ")
     assert neither.basis.startswith("Neither the scatter of contexts nor the nearest mean was measured")
+
+
+@pytest.mark.parametrize(
+    ("void", "reason"),
+    [({"loss": 6.3}, "the model does not read this text"), ({"repeated": 0.9}, "the text repeats itself")],
+)
+def test_where_a_caution_leaves_no_verdict_nothing_is_judged(
+    report: Report, void: dict[str, float], reason: str
+) -> None:
+    praised = with_values(report, nc1_trace_ratio=0.05, nc4_agreement=0.95, gnc2_log_std_ratio=1.0)
+    changed = dataclasses.replace(
+        praised,
+        loss=void.get("loss", praised.loss),
+        corpus=dataclasses.replace(praised.corpus, repeated_share=void.get("repeated")),
+    )
+    said = verdict(changed)
+    assert (verdict(praised).level, len(verdict(praised).findings)) == ("strong", 3)
+    assert (said.level, said.findings) == ("unknown", ())
+    assert said.headline == f"No verdict: {reason}."
+    assert said.basis == f"{reason[0].upper()}{reason[1:]}."
+    assert said.cautions[0].voids == reason
+
+
+def test_the_json_form_holds_the_sentences_and_no_remedy(report: Report) -> None:
+    few = dataclasses.replace(report, tokens=500)
+    said = verdict(few)
+    assert said.to_dict() == {
+        "level": said.level,
+        "sentences": [said.headline, *(f"{each.question} {each.answer}. {each.reason}" for each in said.findings)],
+        "cautions": ["Only 500 tokens were read, by which values are not steady."],
+    }
+    assert said.warnings(COMMAND) == [
+        "Only 500 tokens were read, by which values are not steady: raise max_tokens, or name a longer corpus."
+    ]
 
 
 def test_every_front_end_can_load_it() -> None:

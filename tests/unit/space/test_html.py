@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Progress
@@ -11,8 +13,8 @@ from nc_hf.space.reference import ranks
 from nc_hf.space.request import Request
 from nc_hf.space.service import Result
 from nc_hf.space.store import StoredResult
+from tests.varied_reports import like_the_published, with_markup, with_values
 from tests.varied_reports import report as report
-from tests.varied_reports import with_markup, with_values
 
 
 def result_of(report: Report, *like: Report, key: str = "k", kept: bool = False) -> Result:
@@ -41,13 +43,19 @@ def test_the_card_says_whether_a_result_is_kept(report: Report) -> None:
 
 
 def test_a_value_is_ranked_among_published_and_kept_models(report: Report) -> None:
-    mine = with_values(report, nc4_agreement=0.9, nc1_trace_ratio=0.5)
+    mine = like_the_published(with_values(report, nc4_agreement=0.9, nc1_trace_ratio=0.5))
     others = [with_values(report, nc1_trace_ratio=value) for value in (0.4, 0.6)]
     html = metric_table(result_of(mine, *others))
     assert "more collapsed than all published models" in html
     assert "more collapsed than 1 of 2 kept here" in html
     assert "published models are small GPT-Neos" in html
     assert "GPT-Neos" not in metric_table(result_of(with_values(report, nc1_trace_ratio=0.5)))
+
+
+def test_the_page_offers_its_own_remedies_only(report: Report) -> None:
+    card = verdict_card(result_of(replace(report, tokens=500)))
+    assert "Only 500 tokens were read, by which values are not steady: raise the tokens to read" in card
+    assert "max_tokens" not in card
 
 
 def test_earlier_results_lead_to_their_requests(report: Report) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nc_hf.report import Report
-from nc_hf.space.reference import REFERENCE, published_share, ranks
+from nc_hf.space.reference import CLASSES, REFERENCE, VOCABULARY, WIDTHS, is_comparable, published_share, ranks
 from tests.paths import ROOT
+from tests.varied_reports import like_the_published, with_values
 from tests.varied_reports import report as report
-from tests.varied_reports import with_values
 
 
 def test_the_reference_is_what_the_command_makes_of_the_published_files(shared_data: Path) -> None:
@@ -34,3 +35,32 @@ def test_a_value_is_ranked_by_the_quantiles_in_the_metric_s_direction(report: Re
     assert (found["nc1_trace_ratio"].kept, found["nc1_trace_ratio"].among) == (2, 3)
     assert found["nc4_agreement"].among == 0
     assert "nc2_cos_mean" not in found, "it has no direction"
+
+
+def test_a_place_takes_the_text_the_tokens_and_a_width_of_the_published_models(report: Report) -> None:
+    mine = like_the_published(with_values(report, nc4_agreement=0.3, nc1_trace_ratio=0.5))
+    least = REFERENCE["classes"] / CLASSES
+
+    def wide(width: int) -> Report:
+        return replace(mine, model=replace(mine.model, head={**mine.model.head, "dim": width}))
+
+    def of(**changes: int) -> Report:
+        return replace(mine, classes=replace(mine.classes, **changes))
+
+    def reading(source: str) -> Report:
+        return replace(mine, corpus=replace(mine.corpus, source=source))
+
+    alike = [mine, wide(WIDTHS[0]), wide(WIDTHS[-1]), of(used=int(least) + 1), of(vocab_size=VOCABULARY[-1])]
+    others = [wide(WIDTHS[0] - 1), wide(WIDTHS[-1] + 1), of(used=int(least)), of(vocab_size=512), reading("builtin")]
+    assert all(map(is_comparable, [*alike, reading("hub:roneneldan/TinyStories::train")]))
+    assert not any(map(is_comparable, [*others, reading("hub:someone/TinyStories"), reading("./tinystories.txt")]))
+    assert ranks(mine, [])["nc4_agreement"].published == published_share("nc4_agreement", 0.3)
+    assert [ranks(other, [])["nc4_agreement"].published for other in others] == [None] * len(others)
+
+
+def test_what_leaves_no_verdict_has_no_place_and_gives_none(report: Report) -> None:
+    mine = like_the_published(with_values(report, nc4_agreement=0.9))
+    unread = replace(with_values(mine, nc4_agreement=0.1), loss=11.0)
+    assert ranks(unread, [mine]) == {}
+    assert ranks(mine, [unread])["nc4_agreement"].among == 0
+    assert ranks(mine, [with_values(mine, nc4_agreement=0.1)])["nc4_agreement"].kept == 1
