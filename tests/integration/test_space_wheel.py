@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -60,6 +61,14 @@ def test_nothing_of_the_checkout_is_used(program: Path) -> None:
     python = program.with_name("python")
     done = subprocess.run([python, "-c", code], cwd=program.parent, capture_output=True, text=True, check=True)
     assert [Path(path).is_relative_to(program.parents[1]) for path in done.stdout.split()] == [True, True]
+
+
+def test_a_type_checker_takes_the_package_for_typed(program: Path, tmp_path: Path) -> None:
+    """The marker lies lower in the checkout; mypy says ``missing library stubs`` of an installed package without it."""
+    (tmp_path / "user.py").write_text("import nc_hf\nreveal_type(nc_hf.ClassStatistics(3).num_tokens)\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", program.with_name("python"), "user.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert re.search(r'Revealed type is "(builtins\.)?int"', done.stdout), done.stdout
 
 
 def test_the_page_has_its_style_and_its_texts_and_measures(space: Space, hub: StandIn) -> None:
