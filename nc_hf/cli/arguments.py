@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
@@ -22,7 +23,8 @@ CorpusOption = Annotated[
     str,
     typer.Option(
         "--corpus",
-        help="builtin, tinystories, a txt, jsonl or parquet file, a folder, or hub:ID\\[:config]\\[:split]\\[:column].",
+        help="builtin, tinystories, a file (txt, jsonl, json, csv, tsv, parquet) or folder, "
+        "file:PATH\\[:split:column], or hub:ID\\[:config]\\[:split]\\[:column].",
         rich_help_panel=WHAT,
     ),
 ]
@@ -143,7 +145,7 @@ def check_writable(*paths: Path | None) -> None:
 
 
 def start_process(options: MeasureOptions) -> PartialState:
-    """Find the other processes of this run, if there are any, and turn the bars of loading weights off if asked."""
+    """Find the other processes of this run, and say on stderr what is read; if asked, say no more and show no bars."""
     import torch
     from accelerate.state import PartialState
     from transformers.utils.logging import disable_progress_bar
@@ -151,4 +153,22 @@ def start_process(options: MeasureOptions) -> PartialState:
     if not options["progress"]:
         disable_progress_bar()
     # Under torchrun on a machine without an accelerator each process would else take itself for the only one.
-    return PartialState(cpu=options["device"] == "cpu" or not torch.accelerator.is_available())
+    process = PartialState(cpu=options["device"] == "cpu" or not torch.accelerator.is_available())
+    _tell("nc_hf.corpus", logging.INFO if options["progress"] and process.is_main_process else logging.WARNING)
+    return process
+
+
+class _Stderr(logging.Handler):
+    """Says what is logged, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record to what stderr is by now."""
+        typer.echo(self.format(record), err=True)
+
+
+def _tell(part: str, level: int) -> None:
+    """Say what a part of nc_hf logs from this level on."""
+    log = logging.getLogger(part)
+    log.setLevel(level)
+    if not any(isinstance(each, _Stderr) for each in log.handlers):
+        log.addHandler(_Stderr())

@@ -14,7 +14,9 @@ a path                                  a txt (texts parted by ``<|endoftext|>``
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -33,6 +35,8 @@ from nc_hf.model.anatomy import causal_lm
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
+
+_LOG = logging.getLogger("nc_hf.corpus")
 
 DEFAULT_BLOCK = 1024
 BUILTIN_SEEDS = {"train": 0, "validation": 1}
@@ -56,8 +60,8 @@ class Corpus:
 
     @property
     def reading(self) -> ReadRecord | None:
-        """What was last read of the texts, as far as that has come; None where they did not come from a source."""
-        return self.texts.record if isinstance(self.texts, Texts) else None
+        """What was last read of the texts, as far as that had come; None where they did not come from a source."""
+        return deepcopy(self.texts.record) if isinstance(self.texts, Texts) else None
 
     def check(self) -> None:
         """Read the first document, so that a text that cannot be read costs nothing else.
@@ -66,6 +70,8 @@ class Corpus:
             CorpusError: it cannot, or there is none.
             HubError: the Hub does not answer.
         """
+        if isinstance(self.texts, Iterator):  # which can be read but once
+            return
         if not any(text.strip() for text in self.texts):
             raise CorpusError(
                 f"The corpus {self.name!r} ({self.split}) has no text: name one that does, or another split."
@@ -80,8 +86,11 @@ class Corpus:
         max_tokens: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
-        """Tokenise the documents and cut them into blocks: as `pack_texts` does, with its errors."""
-        return pack_texts(
+        """Tokenise the documents and cut them into blocks: as `pack_texts` does, with its errors.
+
+        What was read is logged to ``nc_hf.corpus``, as a warning where it is notable.
+        """
+        blocks = pack_texts(
             self.texts,
             tokenizer,
             block_size,
@@ -91,6 +100,10 @@ class Corpus:
             split=self.split,
             progress=progress,
         )
+        if reading := self.reading:
+            level = logging.WARNING if reading.notable else logging.INFO
+            _LOG.log(level, "read %s (%s): %s", self.name, self.split, reading)
+        return blocks
 
     def pack_for(
         self,
@@ -135,6 +148,11 @@ class PackedOnce(Corpus):
     def of(cls, corpus: Corpus) -> PackedOnce:
         """Make any corpus remember."""
         return cls(corpus.name, corpus.split, corpus.texts)
+
+    def check(self) -> None:
+        """Check as `Corpus.check` does, if nothing was packed before."""
+        if not self.packed:
+            super().check()
 
     def pack(
         self,

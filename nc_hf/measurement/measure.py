@@ -62,6 +62,7 @@ def measure(
     _check_given(model, corpus, options)
     process = _start_process(settings["device"])
     listener = settings["progress"] if callable(settings["progress"]) else None
+    text = _opened(corpus, settings)  # before any weight is fetched for it
     if isinstance(model, nn.Module):
         name = str(getattr(model.config, "name_or_path", "") or type(model).__name__)
         network, record, own_tokenizer = model, _model_record(model, name, revision, None), None
@@ -71,7 +72,7 @@ def measure(
     if isinstance(tokenizer, str | Path):
         tokenizer = open_tokenizer(str(tokenizer), allow_local=settings["allow_local"], token=settings["token"])
     tokenizer = tokenizer or own_tokenizer
-    blocks = _blocks_for(network, corpus, tokenizer, settings, listener)
+    blocks = _blocks_for(network, text, tokenizer, settings, listener)
     if blocks is corpus and tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
         tokenizer = None  # it would spell other tokens
     part = blocks if shard is None else blocks.shard(*shard)
@@ -95,7 +96,7 @@ def measure(
     return report_of(
         collection,
         record,
-        _corpus_record(part, shard),
+        replace(_corpus_record(part, shard), reading=None if isinstance(text, TokenBlocks) else text.reading),
         settings["preset"],
         settings["min_count"],
         tokenizer,
@@ -120,19 +121,26 @@ def _check_given(model: object, corpus: object, given: MeasureOptions) -> None:
         )
 
 
+def _opened(corpus: str | Corpus | TokenBlocks, settings: MeasureOptions) -> Corpus | TokenBlocks:
+    """Open the corpus, if it is a name, and make sure that it can be read."""
+    if isinstance(corpus, str):
+        corpus = open_corpus(corpus, settings["split"], allow_local=settings["allow_local"], token=settings["token"])
+    if isinstance(corpus, Corpus):
+        corpus.check()
+    return corpus
+
+
 def _blocks_for(
     network: nn.Module,
-    corpus: str | Corpus | TokenBlocks,
+    corpus: Corpus | TokenBlocks,
     tokenizer: Any,
     settings: MeasureOptions,
     listener: Listener | None,
 ) -> TokenBlocks:
-    """Open the corpus, if it is a name, and cut it into blocks for a model, if that is not done."""
+    """Cut the corpus into blocks for a model, if that is not done."""
     if isinstance(corpus, TokenBlocks):
         return corpus
     meter = Meter(listener, "packing", settings["max_tokens"] or 0)
-    if isinstance(corpus, str):
-        corpus = open_corpus(corpus, settings["split"], allow_local=settings["allow_local"], token=settings["token"])
     return corpus.pack_for(
         network,
         tokenizer,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nc_hf.corpus.reading import ReadRecord
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 
@@ -89,6 +90,7 @@ class CorpusRecord:
         shard: ``i/n`` where only that part of the blocks was read, else None.
         bytes: of the text that the measured tokens spell, in UTF-8; None where that is not known.
         repeated_share: share, in [0, 1], of runs of 32 tokens that stood before; None where that was not counted.
+        reading: what was read of the corpus; None where that is not known.
     """
 
     source: str
@@ -102,6 +104,7 @@ class CorpusRecord:
     shard: str | None = None
     bytes: int | None = None
     repeated_share: float | None = None
+    reading: ReadRecord | None = None
 
 
 @dataclass(frozen=True)

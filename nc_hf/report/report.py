@@ -122,7 +122,7 @@ def _with_replicates(entries: _Entries) -> _Entries:
 
 _SINCE_4 = {
     "model": ("weights",),
-    "corpus": ("bytes", "repeated_share"),
+    "corpus": ("bytes", "repeated_share", "reading"),
     "classes": ("unigram_entropy", "fragment_share"),
 }
 """Entries within others that schema 3 did not have."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from nc_hf.cli.arguments import takes_measure_options
+from nc_hf.cli.arguments import start_process, takes_measure_options
 from nc_hf.measurement.options import OPTIONS, MeasureOptions, complete
 from tests.command import refusal, run
 
@@ -67,3 +68,12 @@ class TestMeasureArguments:
     )
     def test_option_outside_its_range_is_a_usage_error(self, arguments: list[str]) -> None:
         assert "Usage: nc-hf measure" in run("measure", *["gpt2"] * bool(arguments), *arguments, code=2)
+
+
+def test_what_is_read_is_said_on_stderr_unless_all_is_to_be_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("nc_hf.corpus")
+    for progress, said in {True: "read it\nread less\n", False: "read less\n"}.items():
+        start_process(complete({"progress": progress, "device": "cpu"}))
+        log.info("read it")
+        log.warning("read less")
+        assert capsys.readouterr().err == said

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, open_corpus
+from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, PackedOnce, open_corpus
+from nc_hf.corpus.reading import ReadRecord
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import CorpusError, InputError
 
@@ -114,3 +115,51 @@ def test_naming_a_corpus_needs_no_data_set_library() -> None:
         "assert not {'datasets', 'transformers', 'pyarrow', 'pandas', 'accelerate'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_is_read_is_counted_and_logged_once_it_is_packed(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.txt").write_text("One bear and a mouse.<|endoftext|>Two bears and no mouse.")
+    corpus = open_corpus(str(tmp_path))
+    with caplog.at_level("INFO", "nc_hf.corpus"):
+        corpus.pack(tokenizer, 8)
+    assert corpus.reading == ReadRecord(1, 2, 2, "part", complete=True)
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("INFO", f"read {tmp_path} (all): 2 documents (part) in 1 file")
+    ]
+    caplog.clear()
+    (tmp_path / "LICENSE.txt").write_text("Free.")
+    once = PackedOnce.of(open_corpus(str(tmp_path)))
+    assert once.pack(tokenizer, 8) is once.pack(tokenizer, 8)
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("WARNING", f"read {tmp_path} (all): 2 documents (part) in 1 file: left out LICENSE.txt")
+    ]
+    assert Corpus("mine", "all", ["a"]).reading is None
+
+
+def test_a_text_without_words_is_refused_before_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": ""}\n{"text": null}\n{"text": " "}\n')
+    with pytest.raises(CorpusError, match=r"a\.jsonl' \(all\) has no text: name one that does"):
+        open_corpus(str(tmp_path / "a.jsonl")).check()
+    (tmp_path / "b.jsonl").write_text('{"text": ""}\n{"text": "a"}\nno JSON, which is not read yet')
+    open_corpus(str(tmp_path / "b.jsonl")).check()
+    once = Corpus("mine", "all", iter(["a", "b"]))
+    once.check()
+    assert list(once.texts) == ["a", "b"], "a document was taken from what can be read but once"
+
+
+def test_a_path_may_name_the_split_and_the_column(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps({"doc": {"story": split}}))
+    corpus = open_corpus(f"file:{tmp_path}:test:doc.story", "train")
+    assert (corpus.split, list(corpus.texts)) == ("test", ["test"])
+    assert list(open_corpus(f"file:{tmp_path}/train.jsonl::doc.story").texts) == ["train"]
+    with pytest.raises(CorpusError, match="names no corpus: write builtin"):
+        open_corpus(f"file:{tmp_path}::doc.story", allow_local=False)
+
+
+def test_the_builtin_stories_are_read_to_their_end(tmp_path: Path) -> None:
+    corpus = open_corpus("builtin", max_documents=20)
+    assert len(list(corpus.texts)) == 20
+    assert corpus.reading == ReadRecord(0, 20, 20, "story", complete=False)

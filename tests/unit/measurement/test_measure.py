@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import torch
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics, measure
 from nc_hf.corpus.corpus import Corpus
-from nc_hf.errors import CancelledError, CorpusError, InputError, MergeError
+from nc_hf.corpus.reading import ReadRecord
+from nc_hf.errors import CancelledError, CorpusError, HubError, InputError, MergeError
+from nc_hf.report import Report
 from nc_hf.runtime.progress import Progress
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
@@ -51,6 +54,40 @@ def test_a_watcher_can_end_the_work(model: str, stage: str) -> None:
     with pytest.raises(CancelledError):
         measure(model, STORIES, progress=cancel, **OPTIONS)
     assert measure(model, STORIES, progress=False, **OPTIONS).tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nowhere.jsonl", None),
+        ("a.jsonl", b""),
+        ("a.jsonl", b'{"story": "no text"}'),
+        ("a.txt.gz", b"no gz"),
+        ("a.csv", b"text\n\n"),
+        ("train.txt/", b"no validation"),
+    ],
+)
+def test_a_corpus_that_cannot_be_read_costs_no_download(
+    hub: StandIn, model: str, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    for corpus in (tmp_path if name.endswith("/") else path, "hub:owner/missing"):
+        with pytest.raises((CorpusError, HubError)):
+            measure(model, str(corpus), progress=False, **OPTIONS)
+    assert not hub.asked(r"safetensors|pytorch_model"), "weights were looked at"
+
+
+def test_what_was_read_stands_in_the_report(model: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"text": STORIES.texts[0]}, {"text": STORIES.texts[1]}, {"text": ""}, {"story": "x"}]  # type: ignore[index]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 3))
+    report = measure(model, str(tmp_path / "a.jsonl"), progress=False, **{**OPTIONS, "max_tokens": None})
+    assert report.corpus.reading == ReadRecord(1, 12, 6, "row", skipped=3, empty=3, repeated=5, complete=True)
+    told = "6 documents (row) of 12 rows in 1 file: 3 without text, skipped, 3 empty, 5 repeated"
+    assert caplog.messages == [f"read {tmp_path}/a.jsonl (all): {told}"]
+    assert Report.from_dict(report.to_dict()) == report
+    assert measure(model, STORIES, progress=False, **OPTIONS).corpus.reading is None
 
 
 def test_what_came_over_a_network_opens_no_path(model: str, tmp_path: Path) -> None:
