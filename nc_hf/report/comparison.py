@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.jackknife import jackknife_error, t_quantile
+from nc_hf.report.cautions import cautions
 from nc_hf.report.codec import encode
-from nc_hf.report.comparability import differing_circumstances
+from nc_hf.report.comparability import differing_circumstances, one_model
 from nc_hf.report.markdown import markdown_comparison
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
@@ -42,9 +43,9 @@ class Comparison(ComparisonRecord):
             for compared in self.metrics
         }
         losses = dict(zip(self.names, self.losses, strict=True))
-        return encode(
-            {"names": list(self.names), "warnings": list(self.warnings), "losses": losses, "metrics": metrics}
-        )
+        said = {"names": list(self.names), "warnings": list(self.warnings), "notes": list(self.notes)}
+        bits = dict(zip(self.names, self.bits_per_byte, strict=True))
+        return encode({**said, "losses": losses, "bits_per_byte": bits, "metrics": metrics})
 
     def to_markdown(self) -> str:
         """Return a table for a model card or an issue."""
@@ -60,17 +61,25 @@ class Comparison(ComparisonRecord):
 def compare(reports: Sequence[ReportRecord]) -> Comparison:
     """Lay reports side by side and say what stands in the way of comparing them.
 
+    Where something does, no report is marked as the most collapsed; one that leaves no verdict never is.
+
     Raises:
         InputError: fewer than two reports.
     """
     if len(reports) < 2:
         raise InputError(f"a comparison takes two reports or more, not {len(reports)}: name another report.")
     names = dict.fromkeys(name for report in reports for name in report.metrics)
+    unique, warnings = _unique([report.name for report in reports]), tuple(differing_circumstances(reports))
+    voids = [next((caution.voids for caution in cautions(report) if caution.voids), "") for report in reports]
+    rivals = [] if warnings else [index for index, void in enumerate(voids) if not void]
+    no_verdict = [f"{name} has no verdict: {void}." for name, void in zip(unique, voids, strict=True) if void]
     return Comparison(
-        names=_unique([report.name for report in reports]),
+        names=unique,
         losses=tuple(report.loss for report in reports),
-        metrics=tuple(_compared(name, reports) for name in names),
-        warnings=tuple(differing_circumstances(reports)),
+        metrics=tuple(_compared(name, reports, rivals) for name in names),
+        warnings=warnings,
+        notes=(*one_model(reports, unique), *no_verdict),
+        bits_per_byte=tuple(report.bits_per_byte for report in reports),
     )
 
 
@@ -112,20 +121,20 @@ def _pairs(name: str, report: ReportRecord, other: ReportRecord) -> list[tuple[f
     return list(zip(mine, theirs, strict=True)) if len(mine) == len(theirs) else []
 
 
-def _compared(name: str, reports: Sequence[ReportRecord]) -> ComparedMetric:
+def _compared(name: str, reports: Sequence[ReportRecord], rivals: Sequence[int]) -> ComparedMetric:
     first, *others = reports
     differences = (None, *(difference(name, other, first) for other in others))
     values = tuple(report.metrics.get(name) for report in reports)
-    return ComparedMetric(name, values, differences, *_foremost(name, reports))
+    return ComparedMetric(name, values, differences, *_foremost(name, reports, rivals))
 
 
-def _foremost(name: str, reports: Sequence[ReportRecord]) -> tuple[int | None, bool | None]:
-    """Return the index of the most collapsed report, and whether its lead is clear."""
+def _foremost(name: str, reports: Sequence[ReportRecord], rivals: Sequence[int]) -> tuple[int | None, bool | None]:
+    """Return the index of the most collapsed of the reports that may be it, and whether its lead is clear."""
     sign = {"down": -1.0, "up": 1.0, "none": 0.0}[direction(name)]
     places = [
         (sign * metric.value, index)
-        for index, report in enumerate(reports)
-        if (metric := report.metrics.get(name)) is not None and not math.isnan(metric.value)
+        for index in rivals
+        if (metric := reports[index].metrics.get(name)) is not None and not math.isnan(metric.value)
     ]
     if not sign or len(places) < 2:
         return None, None

@@ -17,6 +17,7 @@ from nc_hf.report.words import (
     LEGEND,
     by_family,
     circumstances,
+    comparison_legend,
     direction,
     family_title,
     number,
@@ -112,14 +113,16 @@ def html_comparison(comparison: ComparisonRecord) -> str:
     """Return the values side by side, the most collapsed marked, with what stands in the way of comparing them."""
     warnings = "".join(f"<p class='caution'>Not comparable as they are: {escape(w)}</p>" for w in comparison.warnings)
     head = "".join(f"<th scope='col' class='number'>{escape(name)}</th>" for name in comparison.names)
-    losses = "".join(f"<td class='number'>{loss:.4f}</td>" for loss in comparison.losses)
+    warnings += "".join(f"<p class='caution'>{escape(note)}</p>" for note in comparison.notes)
+    outcomes = ""
+    for what, values in comparison.outcomes:
+        cells = "".join(f"<td class='number'>{each}</td>" for each in values)
+        outcomes += f"<tr><th scope='row'>{escape(what)}</th>{cells}</tr>"
     return (
         f"{warnings}<div class='scroll' tabindex='0' role='region' aria-label='Comparison'><table class='compared'>"
         f"<thead><tr><th scope='col'>Metric</th>{head}</tr></thead>"
-        f"<tbody><tr><th scope='row'>loss <span class='what'>nats a token</span></th>{losses}</tr>"
-        f"{''.join(map(_compared_row, comparison.metrics))}</tbody></table></div>"
-        "<p class='legend'>● most collapsed · ○ the same, but within two standard errors of the next</p>"
-        f"<p class='legend'>{escape(LEGEND)}</p>"
+        f"<tbody>{outcomes}{''.join(map(_compared_row, comparison.metrics))}</tbody></table></div>"
+        f"{''.join(f'<p class=legend>{escape(line)}</p>' for line in (comparison_legend(comparison), LEGEND) if line)}"
     )
 
 

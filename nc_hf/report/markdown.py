@@ -12,13 +12,14 @@ from nc_hf.report.several import ComparisonRecord, TrajectoryRecord
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
     ARROWS,
-    COMPARISON_LEGEND,
+    DIFFERENCE,
     LEGEND,
     TOKEN_HEADER,
     TOKEN_NOTE,
     by_family,
     circumstances,
     compared_by_family,
+    comparison_legend,
     direction,
     family_title,
     letter,
@@ -134,9 +135,10 @@ def _layer_table(report: ReportRecord) -> str:
 def markdown_comparison(comparison: ComparisonRecord) -> str:
     """Return the comparison as Markdown."""
     letters = [letter(index) for index in range(len(comparison.names))]
+    outcomes = comparison.outcomes
     reports = [
-        (letter, code(name), f"{loss:.4f}")
-        for letter, name, loss in zip(letters, comparison.names, comparison.losses, strict=True)
+        (letters[index], code(name), *(values[index] for _, values in outcomes))
+        for index, name in enumerate(comparison.names)
     ]
     rows = []
     for compared in compared_by_family(comparison):
@@ -147,10 +149,11 @@ def markdown_comparison(comparison: ComparisonRecord) -> str:
         rows.append([code(compared.name), ARROWS[direction(compared.name)], *cells])
     parts = ["## Neural collapse compared"]
     parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in comparison.warnings]
+    parts += [f"> {plain(note)}" for note in comparison.notes]
     parts += [
-        markdown_table(["", "report", "loss"], reports),
+        markdown_table(["", "report", *(what for what, _ in outcomes)], reports),
         markdown_table(["metric", "", *letters], rows),
-        f"{LEGEND} · {COMPARISON_LEGEND}",
+        " · ".join(filter(None, (LEGEND, comparison_legend(comparison), DIFFERENCE))),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -193,6 +194,11 @@ class ReportRecord:
     def name(self) -> str:
         """The model, with the revision where one was asked for."""
         return f"{self.model.id}@{self.model.revision}" if self.model.revision else self.model.id
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        """The loss by the bytes of the text instead of its tokens, so that tokenizers agree; None where unknown."""
+        return self.loss * self.tokens / (self.corpus.bytes * math.log(2)) if self.corpus.bytes else None
 
     def outcome(self, name: Literal["loss", "accuracy"]) -> MetricValue:
         """Return the loss or the accuracy with its standard error."""

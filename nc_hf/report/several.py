@@ -21,7 +21,8 @@ class ComparedMetric:
             that of the difference; else it is that of independent measurements. None where either report lacks the
             metric.
         most_collapsed: index of the report whose value lies farthest in the metric's direction; None for a metric
-            without direction, or where the foremost values agree to nine digits.
+            without direction, where the foremost values agree to nine digits, or where the reports are not comparable.
+            A report that leaves no verdict is never it.
         clear: whether the 95 % interval of its lead over the next leaves out 0; None where that is not known.
     """
 
@@ -40,13 +41,27 @@ class ComparisonRecord:
         names: one a report, all different.
         losses: nats a token, one a report.
         metrics: in the order of the first report, then those that only others have.
-        warnings: sentences that say why the numbers are not comparable; empty when they are.
+        warnings: sentences that say why the numbers are not comparable; empty when they are. Else no report is the most
+            collapsed of any metric.
+        notes: sentences on what else to know: which reports are of one model, and which leave no verdict.
+        bits_per_byte: the losses by bytes of text; None where a report does not know them.
     """
 
     names: tuple[str, ...]
     losses: tuple[float, ...]
     metrics: tuple[ComparedMetric, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    bits_per_byte: tuple[float | None, ...] = ()
+
+    @property
+    def outcomes(self) -> list[tuple[str, list[str]]]:
+        """The loss of each report, and the bits a byte where all know them: what it is, and the values as text."""
+        found = [("loss, nats a token", [f"{loss:.4f}" for loss in self.losses])]
+        known = [bits for bits in self.bits_per_byte if bits is not None]
+        if len(known) == len(self.names):
+            found.append(("bits a byte", [f"{bits:.4f}" for bits in known]))
+        return found
 
 
 @dataclass(frozen=True)

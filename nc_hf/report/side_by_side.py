@@ -13,10 +13,11 @@ from nc_hf.report.several import ComparedMetric, ComparisonRecord, TrajectoryRec
 from nc_hf.report.terminal import arrow, curves, pairs, ruled_table, section
 from nc_hf.report.words import (
     ARROWS,
-    COMPARISON_LEGEND,
+    DIFFERENCE,
     LEGEND,
     by_family,
     compared_by_family,
+    comparison_legend,
     direction,
     family_title,
     letter,
@@ -44,10 +45,12 @@ class ComparisonTable:
         comparison = self.comparison
         if comparison.warnings:
             yield section("Not comparable as they are", pairs([("!", warning) for warning in comparison.warnings]))
-        reports = [
-            (letter(index), f"{name} (loss {loss:.4f})")
-            for index, (name, loss) in enumerate(zip(comparison.names, comparison.losses, strict=True))
-        ]
+        if comparison.notes:
+            yield section("To know", pairs([("!", note) for note in comparison.notes]))
+        reports = []
+        for index, name in enumerate(comparison.names):
+            outcomes = "; ".join(f"{what} {values[index]}" for what, values in comparison.outcomes)
+            reports.append((letter(index), f"{name} ({outcomes})"))
         yield section("Reports", pairs(reports))
         abreast = max(1, (options.max_width - _NAME_WIDTH) // _COLUMN_WIDTH)
         for start in range(0, len(comparison.names), abreast):
@@ -55,7 +58,7 @@ class ComparisonTable:
             letters = ", ".join(letter(index) for index in shown)
             heading = "Metrics" if len(shown) == len(comparison.names) else f"Metrics of {letters}"
             yield section(heading, _compared_table(comparison, shown))
-        yield Text(f"{LEGEND}\n{COMPARISON_LEGEND}", style="dim")
+        yield Text(f"{LEGEND}\n{' · '.join(filter(None, (comparison_legend(comparison), DIFFERENCE)))}", style="dim")
 
 
 class CourseTable:

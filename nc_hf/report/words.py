@@ -13,7 +13,8 @@ from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
 LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"
-COMPARISON_LEGEND = "● most collapsed · ○ the same, but not clear of the next (95 %) · Δ difference to A"
+DIFFERENCE = "Δ difference to A"
+_MARKS = "● most collapsed · ○ the same, but not clear of the next (95 %)"
 UNDEFINED = "undefined"
 
 TOKEN_HEADER = ("token", "count", "variability ↓", "norm", "duality ↑", "nearest token", "distance")
@@ -109,6 +110,11 @@ def phrases(compared: ComparedMetric, index: int) -> tuple[str, str]:
     if index == compared.most_collapsed:
         value = f"{'○' if compared.clear is False else '●'} {value}"
     return value, f"Δ {with_error(difference, '+')}" if difference else ""
+
+
+def comparison_legend(comparison: ComparisonRecord) -> str:
+    """Explain the marks of a comparison; nothing where none is set, as where the reports are not comparable."""
+    return _MARKS if any(compared.most_collapsed is not None for compared in comparison.metrics) else ""
 
 
 def compared_by_family(comparison: ComparisonRecord) -> Iterator[ComparedMetric]:

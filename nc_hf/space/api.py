@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from nc_hf.errors import InputError
-from nc_hf.report import Report
+from nc_hf.report import Report, compare
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.exports import Figure, Form, as_png, as_text
 from nc_hf.space.html import sentence
@@ -147,10 +147,9 @@ class Api:
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
-            First progress; at the end names, losses, warnings and metrics with values, differences and a foremost one.
+            First progress; at the end names, losses, bits_per_byte, metrics with values, differences and a foremost
+            one, warnings of what makes them not comparable, and notes: which are of one model or leave no verdict.
         """
-        from nc_hf.space.service import side_by_side
-
         with _told_to_visitors(job=job), self._jobs.running(job) as running:
             reports = []
             service = self._service.get()
@@ -161,7 +160,7 @@ class Api:
                         yield {"model": request.name, **_step(step)}
                     else:
                         reports.append(step.report)
-            yield side_by_side(reports).to_dict()
+            yield compare(reports).to_dict()
 
     def results(self, model: str = "") -> list[dict[str, Any]]:
         """List the results that are kept.

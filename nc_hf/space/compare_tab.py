@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from nc_hf.report import compare
 from nc_hf.report.html import html_comparison
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
@@ -99,9 +100,7 @@ class CompareTab:
             yield self.job.failed(sentence(fault))
 
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
-        from nc_hf.space.service import side_by_side
-
-        comparison = side_by_side(reports)
+        comparison = compare(reports)
         first = comparison.metrics[0].name
         strata = overlay_frame(reports, comparison.names)
         bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))

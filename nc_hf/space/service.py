@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from nc_hf.errors import FileError, InputError, NCError
-from nc_hf.report import Comparison, Report, compare
+from nc_hf.report import Report
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.queue import Queue, Waiting
@@ -145,21 +145,6 @@ class Service:
         report = found.report
         ranked = ranks(report, self.store.like(found))
         return Result(found.key, found.request, report, verdict(report), ranked, kept)
-
-
-def side_by_side(reports: Sequence[Report]) -> Comparison:
-    """Compare reports, and say which of them are of one commit under several names."""
-    comparison = compare(reports)
-    by_commit: dict[tuple[str, str | None], list[str]] = {}
-    for name, report in zip(comparison.names, reports, strict=True):
-        by_commit.setdefault((report.model.id, report.model.commit), []).append(name)
-    same = [
-        f"{', '.join(names[:-1])} and {names[-1]} are one commit ({(commit or '')[:7]}), so their values agree; "
-        "name another revision."
-        for (_, commit), names in by_commit.items()
-        if len(names) > 1
-    ]
-    return replace(comparison, warnings=(*comparison.warnings, *same))
 
 
 def _as_asked(report: Report, request: Request) -> Report:

@@ -21,6 +21,7 @@ from nc_hf.errors import FileError, NCError
 from nc_hf.hub.faults import hub_faults
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
+from nc_hf.report.comparability import same_model
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.version import VERSION
 from nc_hf.space.request import Request
@@ -156,7 +157,7 @@ class Store:
         """Other models' results by the same version of nc_hf, on the same commit of the text, with the same options."""
         for other in self.all() if mine.circumstances is not None else []:
             same = other.circumstances == mine.circumstances
-            if same and other.report.model.commit != mine.report.model.commit:
+            if same and not same_model(other.report, mine.report):
                 yield other.report
 
     def _read(self, path: Path) -> None:

@@ -39,7 +39,9 @@ def comparison_figure(reports: Sequence[ReportRecord], *, dark: bool = False) ->
     for axes in figure.axes[len(metrics) :]:
         axes.set_visible(False)
     warning = "not comparable as they are: see nc-hf compare" if comparison.warnings else ""
-    heading(figure, "Neural collapse compared, ± one standard error; filled: the most collapsed", warning)
+    marked = any(metric.most_collapsed is not None for metric in metrics)
+    filled = "; filled: the most collapsed" if marked else ""
+    heading(figure, f"Neural collapse compared, ± one standard error{filled}", warning)
     return figure
 
 

@@ -1,14 +1,24 @@
-"""What makes the numbers of reports not comparable."""
+"""What makes the numbers of reports not comparable, and which reports are of one model."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from nc_hf.report import AgreementRecord, Report, compare
-from tests.reports import printed
+from nc_hf.report.comparability import differing_circumstances, one_model
+from tests.reports import REFERENCE, printed
+
+
+def of_text(report: Report, **changes: Any) -> Report:
+    return replace(report, corpus=replace(report.corpus, **{"fingerprint": "f" * 64, **changes}))
+
+
+def of_model(report: Report, **changes: Any) -> Report:
+    return replace(report, model=replace(report.model, **changes))
 
 
 class TestCompare:
@@ -16,24 +26,100 @@ class TestCompare:
         assert compare([report, replace(report, loss=1.0)]).warnings == ()
 
     @pytest.mark.parametrize(
-        ("what", "change"),
+        ("said", "change"),
         [
-            ("corpus", lambda r: replace(r, corpus=replace(r.corpus, fingerprint="other"))),
-            ("number of tokens", lambda r: replace(r, tokens=1)),
-            ("min_count", lambda r: replace(r, classes=replace(r.classes, min_count=1))),
-            ("packing", lambda r: replace(r, corpus=replace(r.corpus, packing="paper"))),
-            ("shard", lambda r: replace(r, corpus=replace(r.corpus, shard="0/4"))),
-            ("preset", lambda r: replace(r, preset="paper")),
-            ("dtype", lambda r: replace(r, model=replace(r.model, dtype="bfloat16"))),
-            ("the definition of nc1_cdnv", lambda r: replace(r, definitions={**r.definitions, "nc1_cdnv": "x"})),
-            ("NC4", lambda r: replace(r, agreement=AgreementRecord(10, leave_one_out=False))),
+            (
+                "the text differs though it is called the same (fingerprints 0f358f7223d5fdcf / ffffffffffffffff)",
+                of_text,
+            ),
+            ("the text differs (../shared/data/tinystories/validation.jsonl, validation / builtin, validation)",
+             lambda r: of_text(r, source="builtin")),
+            ("the text differs", lambda r: of_text(r, split="train")),
+            ("the tokenizer differs (of 512 tokens)", lambda r: of_text(r, tokenizer_hash="other")),
+            ("the block size differs (512 tokens / 128 tokens)", lambda r: of_text(r, block_size=128)),
+            ("the packing differs (documents / paper)", lambda r: of_text(r, packing="paper")),
+            ("the budget differs (59,787 tokens / 1,000 tokens)", lambda r: replace(of_text(r), tokens=1000)),
+            ("the part of the text differs (all of it / shard 1/4)", lambda r: of_text(r, shard="1/4")),
+            ("min_count differs (10 tokens a class / 1 tokens a class)",
+             lambda r: replace(r, classes=replace(r.classes, min_count=1))),
+            ("the kind of preset differs (corrected / as published)", lambda r: replace(r, preset="paper")),
+            ("the dtype differs (float32 / bfloat16)", lambda r: of_model(r, dtype="bfloat16")),
+            ("the definition of nc1_cdnv differs",
+             lambda r: replace(r, definitions={**r.definitions, "nc1_cdnv": "x"})),
+            ("NC4 differs in kind", lambda r: replace(r, agreement=AgreementRecord(10, leave_one_out=False))),
+        ],
+    )  # fmt: skip
+    def test_what_differs_is_named_and_no_report_is_marked(self, report: Report, said: str, change: Any) -> None:
+        other = of_model(change(report), id="other", weights="w")
+        other = replace(other, metrics={name: replace(each, value=0.01) for name, each in other.metrics.items()})
+        comparison = compare([report, report, other])
+        (warning,) = comparison.warnings
+        assert warning.startswith(said)
+        text, card = re.sub(r"\s+", " ", printed(comparison.to_table(), 300)), comparison.to_markdown()
+        assert warning in text
+        assert f"Not comparable as they are**: {said[:12]}" in card
+        assert comparison.to_dict()["warnings"] == [warning]
+        assert all(metric.most_collapsed is None is metric.clear for metric in comparison.metrics)
+        assert not re.search("[●○]|most collapsed", text + card)
+        assert any(
+            metric.most_collapsed == 1 for metric in compare([report, replace(other, **unchanged(report))]).metrics
+        )
+
+    def test_two_differences_are_named_apart(self, report: Report) -> None:
+        other = of_text(report, source="builtin", block_size=64, tokenizer_hash="other")
+        other = replace(other, classes=replace(other.classes, vocab_size=50_257))
+        found = list(differing_circumstances([report, other]))
+        assert [sentence.partition(" differs")[0] for sentence in found] == [
+            "the tokenizer",
+            "the text",
+            "the block size",
+        ]
+        assert "(of 512 tokens / of 50,257 tokens)" in found[0]
+
+    def test_the_same_tokens_are_one_text_whatever_it_is_called(self, report: Report) -> None:
+        called = replace(report, corpus=replace(report.corpus, source="a/copy.jsonl", split="all"))
+        assert list(differing_circumstances([report, called])) == []
+
+    def test_presets_of_one_kind_may_be_compared(self, report: Report) -> None:
+        assert list(differing_circumstances([report, replace(report, preset="full")])) == []
+
+
+def unchanged(report: Report) -> dict[str, Any]:
+    """The circumstances as they were, for a report with other values."""
+    names = ("corpus", "tokens", "classes", "preset", "definitions", "agreement")
+    circumstances = {name: getattr(report, name) for name in names}
+    return {**circumstances, "model": replace(report.model, id="other", weights="w")}
+
+
+class TestOneModel:
+    REPORT = Report.load(REFERENCE)
+
+    def model(self, name: str, commit: str | None, weights: str | None) -> Report:
+        return of_model(self.REPORT, id=name, commit=commit, weights=weights)
+
+    @pytest.mark.parametrize(
+        ("first", "second", "same"),
+        [
+            (("a/old", "1", "w"), ("a/new", "2", "w"), True),
+            (("a/old", "1", "w"), ("a/old", "1", "v"), False),
+            (("a/b", "1", None), ("a/b", "1", None), True),
+            (("a/b", "1", None), ("a/b", "2", None), False),
+            (("a/b", "1", None), ("a/b", "1", "w"), True),
+            (("GPT2", None, None), ("GPT2", None, None), False),
         ],
     )
-    def test_warns_of_what_makes_numbers_not_comparable(self, report: Report, what: str, change) -> None:
-        comparison = compare([report, report, change(report)])
-        (warning,) = comparison.warnings
-        assert warning.startswith(f"{what} differs")
-        shown = re.sub(r"\s+", " ", printed(comparison.to_table(), 80))
-        assert warning in shown
-        assert f"{what} differs" in comparison.to_markdown()
-        assert comparison.to_dict()["warnings"] == [warning]
+    def test_one_model_is_known_by_its_weights_else_by_its_commit(
+        self, first: tuple[str, str | None, str | None], second: tuple[str, str | None, str | None], same: bool
+    ) -> None:
+        found = list(one_model([self.model(*first), self.model(*second)], ["A", "B"]))
+        assert found == (["A and B have the same weights: they are one model."] if same else [])
+
+    def test_every_form_says_so_and_stays_comparable(self) -> None:
+        old, new, copy = (self.model(name, name, "w") for name in ("a/old", "a/new", "a/copy"))
+        comparison = compare([old, self.model("a/other", "3", "v"), new, copy])
+        (note,) = comparison.notes
+        assert note == "a/old, a/new and a/copy have the same weights: they are one model."
+        assert comparison.warnings == ()
+        assert note in comparison.to_markdown()
+        assert note in re.sub(r"\s+", " ", printed(comparison.to_table(), 300))
+        assert comparison.to_dict()["notes"] == [note]

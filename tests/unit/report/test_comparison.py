@@ -12,6 +12,7 @@ from nc_hf.errors import InputError
 from nc_hf.metrics.jackknife import jackknife_error, t_quantile
 from nc_hf.report import MetricValue, Report, compare
 from nc_hf.report.comparison import difference, is_clear
+from nc_hf.report.html import html_comparison
 from nc_hf.report.record import ErrorRecord
 from nc_hf.report.words import value_and_error
 from tests.reports import printed, with_metrics
@@ -100,6 +101,42 @@ def with_replicates(report: Report, value: float, replicates: list[float], **cor
     )
 
 
+class TestBytes:
+    """The loss by bytes of text: of any tokenizer, where every report knows them."""
+
+    def of_bytes(self, report: Report, loss: float, count: int | None) -> Report:
+        return replace(report, loss=loss, tokens=1000, corpus=replace(report.corpus, bytes=count))
+
+    def test_bits_per_byte_are_the_loss_in_another_unit(self, report: Report) -> None:
+        assert self.of_bytes(report, 2 * math.log(2), 4000).bits_per_byte == pytest.approx(0.5)
+        assert self.of_bytes(report, 2.0, None).bits_per_byte is self.of_bytes(report, 2.0, 0).bits_per_byte is None
+
+    def test_they_stand_beside_the_loss_where_all_know_them(self, report: Report) -> None:
+        known, other = self.of_bytes(report, 2 * math.log(2), 4000), self.of_bytes(report, 3 * math.log(2), 3000)
+        both, one = compare([known, other]), compare([known, self.of_bytes(report, 2.0, None)])
+        assert both.outcomes[1] == ("bits a byte", ["0.5000", "1.0000"])
+        for text in (both.to_markdown(), printed(both.to_table(), 200), html_comparison(both)):
+            assert "bits a byte" in text
+            assert "0.5000" in text
+        for text in (one.to_markdown(), printed(one.to_table(), 200), html_comparison(one)):
+            assert "bits a byte" not in text
+        assert list(one.to_dict()["bits_per_byte"].values()) == [known.bits_per_byte, None]
+
+
+class TestNoVerdict:
+    def test_a_report_that_leaves_no_verdict_is_never_the_most_collapsed(self, report: Report) -> None:
+        first, second = (with_metrics(report, nc4_agreement=MetricValue(value, 0.01)) for value in (0.3, 0.5))
+        unread = replace(
+            with_metrics(report, nc4_agreement=MetricValue(1.0, 0.0)),
+            loss=9.0,
+            model=replace(report.model, id="random", weights=None, commit=None),
+        )
+        comparison = compare([first, second, unread])
+        assert comparison.metrics[0].most_collapsed == 1
+        assert "random has no verdict: the model does not read this text." in comparison.notes
+        assert compare([first, unread]).metrics[0].most_collapsed is None
+
+
 class TestDifference:
     """Two models whose values move together from group to group: the difference is known better than either."""
 
@@ -132,8 +169,10 @@ class TestDifference:
         assert errors[0] is not None
         assert errors[1] is not None
         assert found.stderr == pytest.approx(math.hypot(errors[0], errors[1]))
+        assert is_clear(found, second, first) is False
         compared = next(each for each in compare([first, second]).metrics if each.name == "nc2_cos_std")
-        assert (compared.most_collapsed, compared.clear) == (0, False)
+        assert compared.differences[1] == found
+        assert (compared.most_collapsed, compared.clear) == (None, None), "they are not comparable"
 
     def test_other_numbers_of_groups_are_not_paired(self, report: Report) -> None:
         first, second = self.models(report)

@@ -39,6 +39,19 @@ def test_a_result_is_ranked_among_those_on_its_very_text_alone(tmp_path: Path, r
         assert [like.model.commit for like in each.like(mine)] == ["other"]
 
 
+def test_a_renamed_model_is_no_other_one(tmp_path: Path, report: Report) -> None:
+    store, asked = Store(tmp_path), request_for(corpus="builtin")
+
+    def weighing(commit: str, weights: str | None) -> Report:
+        found = of(report, commit)
+        return dataclasses.replace(found, model=dataclasses.replace(found.model, weights=weights))
+
+    for number, (commit, weights) in enumerate((("new", "sha256:a"), ("other", "sha256:b"), ("unknown", None))):
+        store.keep(StoredResult(f"{number:032}", asked, weighing(commit, weights)))
+    alike = store.like(StoredResult("", asked, weighing("old", "sha256:a")))
+    assert sorted(str(like.model.commit) for like in alike) == ["other", "unknown"]
+
+
 def test_a_result_on_an_unknown_commit_of_its_text_is_ranked_among_none(tmp_path: Path, report: Report) -> None:
     store, asked = Store(tmp_path), request_for(corpus="hub:c/d")
     store.keep(StoredResult("0" * 32, asked, of(report, "old")))
