@@ -99,20 +99,6 @@ def _meant(option: Option, said: Any) -> Any:
     return None if option.choices and said == _AUTO else said
 
 
-def parse_shard(shard: str | None) -> tuple[int, int] | None:
-    """Return i and n of ``i/n``, part i of n counted from 1.
-
-    >>> parse_shard("1/4")
-    (1, 4)
-    """
-    if shard is None:
-        return None
-    part, _, parts = shard.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise InputError(f"{shard!r} is no shard: write i/n with i from 1 to n, such as 1/4.")
-    return int(part), int(parts)
-
-
 def parse_names(metrics: str | None) -> tuple[str, ...]:
     """Return the names in ``a,b``."""
     names = tuple(name.strip() for name in (metrics or "").split(",") if name.strip())

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nc_hf.cli.arguments import CorpusOption, check_writable, parse_shard, start_process, takes_measure_options
+from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.measurement.options import HOW, OUT, MeasureOptions
+from nc_hf.runtime.shards import parse_shard
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
@@ -40,7 +41,7 @@ def measure_command(
 
     One pass over the corpus gives the metrics with their standard errors, the loss, and everything that they depend on.
     """
-    part = parse_shard(shard)
+    part = None if shard is None else parse_shard(shard)
     check_writable(output, markdown, save_statistics)
 
     from nc_hf.hub import parse_reference

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from rich.console import Console
 
 from nc_hf.errors import NCError, StudyError
+from nc_hf.runtime.shards import parse_shard
 from nc_hf.study.cost import shard
 from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Cell, Study
@@ -57,14 +58,9 @@ def cells_of(study: Study, part: str | None) -> list[Cell]:
     """Return the cells of shard i/n, counted from 1, or all.
 
     Raises:
-        StudyError: the text is not i/n with 1 <= i <= n.
+        InputError: the text is not i/n with 1 <= i <= n.
     """
-    if part is None:
-        return study.cells
-    index, _, count = part.partition("/")
-    if not (index.isdecimal() and count.isdecimal()):
-        raise StudyError(f"--shard is {part!r}: write it as i/n, such as 1/4.")
-    return shard(study, int(index), int(count))
+    return study.cells if part is None else shard(study, *parse_shard(part))
 
 
 def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launcher, console: Console) -> None:
