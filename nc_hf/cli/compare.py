@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,13 +67,26 @@ def compare_command(
 
 
 def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:
-    """Measure each model once, on a text that is read once."""
+    """Measure each model once, whatever it is called, on a text that is read once."""
     from nc_hf.corpus.corpus import PackedOnce, open_corpus
     from nc_hf.hub import parse_reference, resolve
+    from nc_hf.hub.content import same_content
+    from nc_hf.hub.listing import look_up
     from nc_hf.measurement.measure import measure
 
     asked = {name: parse_reference(name, allow_local=True) for name in models}
-    for each in asked.values():  # what is not there is said before anything is measured
-        resolve(each.id, each.revision, allow_local=True)
+    # What is not there is said before anything is measured.
+    sources = {name: resolve(each.id, each.revision, allow_local=True) for name, each in asked.items()}
+    listed = {name: look_up(each) for name, each in asked.items()}
     text = PackedOnce.of(open_corpus(corpus, options["split"]))
-    return {name: measure(each.id, text, revision=each.revision, **options) for name, each in asked.items()}
+    reports: dict[str, Report] = {}
+    for name, each in asked.items():
+        twin = next((other for other in reports if same_content(listed[other], listed[name])), None)
+        if twin is None:
+            reports[name] = measure(each.id, text, revision=each.revision, **options)
+        else:
+            found, source = reports[twin], sources[name]
+            commit = source.commit or source.identity
+            called = replace(found.model, id=source.id, revision=source.revision, commit=commit)
+            reports[name] = replace(found, model=called)
+    return reports

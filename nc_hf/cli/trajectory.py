@@ -81,7 +81,8 @@ def trajectory_command(
 
 def _announce(turn: Turn) -> None:
     name = f"{turn.revision.name} ({turn.revision.commit[:7]})"
-    typer.echo(f"revision {turn.number} of {turn.total}: {name}{', measured before' if turn.kept else ''}", err=True)
+    known = f", same weights as {turn.same_as}" if turn.same_as else ", measured before" if turn.kept else ""
+    typer.echo(f"revision {turn.number} of {turn.total}: {name}{known}", err=True)
 
 
 def _give(measured: Trajectory, output: Path | None, as_json: bool) -> None:

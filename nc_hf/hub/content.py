@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from nc_hf.hub.configuration import MALFORMED
 from nc_hf.hub.listing import Listing
@@ -13,7 +13,7 @@ from nc_hf.hub.weights import WEIGHTS, WEIGHTS_INDEX
 _OF_NO_EFFECT = ("_name_or_path", "transformers_version")  # entries of config.json: by whom it was written
 
 
-def hash_of_weights(listing: Listing, shards: Sequence[str]) -> str | None:
+def hash_of_weights(listing: Listing, shards: Iterable[str]) -> str | None:
     """Hash the hashes (sha256) of weight files in the order of their names; the Hub lists them without a download.
 
     Args:
@@ -33,25 +33,41 @@ def hash_of_weights(listing: Listing, shards: Sequence[str]) -> str | None:
     return f"sha256:{whole.hexdigest()}"
 
 
+def weights_of(listing: Listing, token: str | bool | None = None) -> str | None:
+    """Hash the weights of a listing as `hash_of_weights` does; of several files, those that the index names.
+
+    Returns:
+        None where the Hub does not say, or there are no weights that could be read.
+
+    Raises:
+        HubError: the index does not come.
+        ModelError: it is of a size that it never has.
+    """
+    if WEIGHTS in listing.sizes:
+        return hash_of_weights(listing, [WEIGHTS])
+    if WEIGHTS_INDEX not in listing.sizes:
+        return None
+    try:
+        index = json.loads(listing.fetch_small(WEIGHTS_INDEX, token).read_bytes())
+        shards = {str(shard) for shard in index["weight_map"].values()}
+    except MALFORMED:
+        return None
+    return hash_of_weights(listing, shards) if shards and shards <= listing.sizes.keys() else None
+
+
 def same_content(one: Listing, other: Listing, token: str | bool | None = None) -> bool:
-    """Whether two listings of the Hub are of one model: weights, configuration and files of the tokenizer.
+    """Whether two listings are of one model: weights, configuration and files of the tokenizer.
 
     What the Hub leaves out of its lists counts as different.
 
     Raises:
-        HubError: a configuration does not come.
-        ModelError: a configuration is of a size that it never has.
+        HubError: a configuration or an index does not come.
+        ModelError: one is of a size that it never has.
     """
-    weights = _weights(one)
-    if not weights or None in weights.values() or weights != _weights(other) or _tokenizer(one) != _tokenizer(other):
+    weights = weights_of(one, token)
+    if weights is None or weights != weights_of(other, token) or _tokenizer(one) != _tokenizer(other):
         return False
     return _configuration(one, token) == _configuration(other, token)
-
-
-def _weights(listing: Listing) -> dict[str, str | None]:
-    """Return the hash of every file that may hold weights, and of the index, which says what is in which."""
-    files = {file: listing.sha256.get(file) for file in listing.sizes if file.endswith(".safetensors")}
-    return files if WEIGHTS in files else {**files, WEIGHTS_INDEX: listing.blobs.get(WEIGHTS_INDEX)}
 
 
 def _digest(listing: Listing, file: str) -> str | None:
@@ -62,7 +78,11 @@ def _digest(listing: Listing, file: str) -> str | None:
 
 
 def _tokenizer(listing: Listing) -> dict[str, str | None]:
-    return {file: listing.sha256.get(file) or listing.blobs.get(file) for file in listing.tokenizer_files()}
+    """Return what tells each file of the tokenizer from another."""
+    files = listing.tokenizer_files()
+    if listing.folder is not None:
+        return {file: _digest(listing, file) for file in files}
+    return {file: listing.sha256.get(file) or listing.blobs.get(file) for file in files}
 
 
 def _configuration(listing: Listing, token: str | bool | None) -> object:

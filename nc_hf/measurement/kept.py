@@ -67,12 +67,17 @@ class KeptReports:
             raise MergeError(f"{path} was measured on another text or tokenizer: remove it, or name another folder.")
         return report
 
+    def keep(self, commit: str, report: Report) -> None:
+        """Keep the report of a commit."""
+        if PartialState().is_main_process:
+            report.save(self._path(commit))
+
     def measured(self, commit: str, run: Callable[[Path], Report]) -> Report:
         """Let ``run`` measure a commit, with a folder for what is unfinished, and keep the report."""
         unfinished = self._folder / "unfinished" / commit
         report = run(unfinished)
+        self.keep(commit, report)
         if PartialState().is_main_process:
-            report.save(self._path(commit))
             shutil.rmtree(unfinished, ignore_errors=True)
         return report
 

@@ -14,11 +14,14 @@ from huggingface_hub.errors import CacheNotFound
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import Corpus, PackedOnce, open_corpus
 from nc_hf.errors import FeatureError, HubError, InputError, LabelError, ModelError, NCError, StatisticsError
-from nc_hf.hub import Revision, list_revisions, open_tokenizer, parse_reference
+from nc_hf.hub import Reference, Revision, list_revisions, open_tokenizer, parse_reference
+from nc_hf.hub.content import same_content, weights_of
+from nc_hf.hub.listing import look_up
 from nc_hf.measurement.kept import KeptReports
 from nc_hf.measurement.measure import measure
 from nc_hf.measurement.options import MeasureOptions, complete, deciding, takes_options
 from nc_hf.report import Report
+from nc_hf.report.comparability import same_model
 from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
 from nc_hf.runtime.version import VERSION
@@ -36,12 +39,14 @@ class Turn:
         total: number of revisions.
         revision: its name and commit.
         kept: whether it was measured before, so that its report is only read.
+        same_as: an earlier revision with the same weights, whose report it shares.
     """
 
     number: int
     total: int
     revision: Revision
     kept: bool
+    same_as: str | None = None
 
 
 @takes_options()
@@ -58,9 +63,10 @@ def trajectory(
 ) -> Trajectory:
     """Measure a model at every selected branch and tag of its repository.
 
-    Each commit is measured once, however many names point to it, and as the list of revisions gave it. The text is
-    packed once for all revisions with the same tokenizer. A revision that cannot be measured is listed under
-    ``failures``, and the others go on.
+    Each commit is measured once, however many names point to it, and as the list of revisions gave it; and so are
+    commits with the same weights, configuration and tokenizer, which is known without a download: the later points say
+    whose weights they have. The text is packed once for all revisions with the same tokenizer. A revision that cannot
+    be measured is listed under ``failures``, and the others go on.
 
     Args:
         model: id on the Hub, or the address of its page.
@@ -95,8 +101,14 @@ def trajectory(
         commit = revision.commit
         if commit not in reports and kept and (found := kept.find(commit, partial(_fingerprint, text, options))):
             reports[commit] = found
+        if commit not in reports and commit not in failures:
+            try:
+                _share(asked.id, commit, reports, kept, options.get("token"))
+            except _OF_ONE_REVISION as failure:
+                failures[commit] = failure
+        same_as = None if commit not in reports else _first_like(reports[commit], points)
         if on_turn is not None:
-            on_turn(Turn(number, len(chosen), revision, kept=commit in reports))
+            on_turn(Turn(number, len(chosen), revision, kept=commit in reports, same_as=same_as))
         if commit not in reports and commit not in failures:
             try:
                 reports[commit] = _measure(asked.id, commit, text, kept, keep_downloads, options)
@@ -106,7 +118,7 @@ def trajectory(
             report = reports[commit]
             # The table of single tokens would make a long trajectory large; the kept reports have it.
             named = replace(report, model=replace(report.model, revision=revision.name), token_table=None)
-            points.append(TrajectoryPoint(revision.name, commit, named))
+            points.append(TrajectoryPoint(revision.name, commit, named, same_as))
     if not points:
         raise next(iter(failures.values()))
     failed = [each for each in chosen if each.commit in failures]
@@ -127,6 +139,34 @@ def _opened(
         tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
     text = corpus if isinstance(corpus, TokenBlocks) else PackedOnce.of(corpus)
     return text, {**options, "tokenizer": tokenizer, "allow_local": False}
+
+
+def _share(
+    model: str, commit: str, reports: dict[str, Report], kept: KeptReports | None, token: str | bool | None
+) -> None:
+    """Give a commit the report of another one that has its content, if there is one."""
+    if not any(report.model.weights for report in reports.values()):
+        return
+    listing = look_up(Reference(model, commit), token)
+    weights = weights_of(listing, token)
+    for other, report in reports.items():
+        if weights is None or report.model.weights != weights:
+            continue
+        if same_content(listing, look_up(Reference(model, other), token), token):
+            shared = replace(report, model=replace(report.model, revision=commit, commit=commit))
+            if kept is not None:
+                kept.keep(commit, shared)
+            reports[commit] = shared
+            return
+
+
+def _first_like(report: Report, points: Sequence[TrajectoryPoint]) -> str | None:
+    """Name the first revision whose report is this very measurement."""
+    for point in points:
+        once = (point.report.created, point.report.seconds) == (report.created, report.seconds)
+        if once and same_model(point.report, report):
+            return point.revision
+    return None
 
 
 def _measure(

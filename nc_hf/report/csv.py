@@ -45,13 +45,14 @@ def report_row(report: ReportRecord) -> Row:
 
 
 def revision_rows(trajectory: TrajectoryRecord) -> list[Row]:
-    """Return one row a revision: its name, commit and step, tokens, loss, every metric and its standard error."""
+    """Return one row a revision: which it is, whose weights it has, tokens, loss, every metric and its standard error."""
     rows = []
     for point in trajectory.points:
         row: Row = {
             "revision": point.revision,
             "commit": point.commit,
             "step": point.step,
+            "same_as": point.same_as,
             "tokens": point.report.tokens,
             "loss": point.report.loss,
         }

@@ -171,6 +171,8 @@ def markdown_course(trajectory: TrajectoryRecord) -> str:
     parts = [f"## Neural collapse of {code(trajectory.model)} by revision"]
     parts += [f"> **Not comparable as they are**: {plain(warning)}" for warning in trajectory.warnings]
     parts += [markdown_table(["revision", "commit", "tokens", "loss", *headings], rows), LEGEND]
+    if trajectory.repeats:
+        parts.append("\n".join(f"- {plain(repeat)}" for repeat in trajectory.repeats))
     if trajectory.failures:
         parts += [
             "### Not measured",

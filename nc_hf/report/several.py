@@ -66,11 +66,19 @@ class ComparisonRecord:
 
 @dataclass(frozen=True)
 class PointRecord:
-    """One revision: its name, its commit, and what was measured of that, without the table of single tokens."""
+    """One revision: its name, its commit, and what was measured of that, without the table of single tokens.
+
+    Attributes:
+        revision: branch or tag.
+        commit: that it points to.
+        report: of that commit.
+        same_as: the first revision of the trajectory that has the same weights, measured once for both; None for it.
+    """
 
     revision: str
     commit: str
     report: ReportRecord
+    same_as: str | None = None
 
     @property
     def step(self) -> int | None:
@@ -110,6 +118,11 @@ class TrajectoryRecord:
     def warnings(self) -> tuple[str, ...]:
         """Sentences that say why the points are not comparable; empty when they are."""
         return tuple(differing_circumstances([point.report for point in self.points]))
+
+    @property
+    def repeats(self) -> list[str]:
+        """A sentence for each revision that has the weights of an earlier one."""
+        return [f"{point.revision}: same weights as {point.same_as}." for point in self.points if point.same_as]
 
     @property
     def values(self) -> dict[str, dict[str, float]]:

@@ -80,6 +80,8 @@ class CourseTable:
             yield section("Course", Group(body, Text(), *(Text(note, style="dim") for note in (LEGEND, *notes))))
         if trajectory.warnings:
             yield section("Not comparable as they are", pairs([("!", warning) for warning in trajectory.warnings]))
+        if trajectory.repeats:
+            yield section("Measured once", Group(*map(Text, trajectory.repeats)))
         if trajectory.failures:
             reasons = [(failure.revision, failure.reason) for failure in trajectory.failures]
             yield section("Not measured", pairs(reasons))

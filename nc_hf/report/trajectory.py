@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,12 @@ class Trajectory(TrajectoryRecord):
             "trajectory_version": SCHEMA_VERSION,
             "model": self.model,
             "points": [
-                {"revision": point.revision, "commit": point.commit, "report": point.report.to_dict()}
+                {
+                    "revision": point.revision,
+                    "commit": point.commit,
+                    "same_as": point.same_as,
+                    "report": point.report.to_dict(),
+                }
                 for point in self.points
             ],
             "failures": [vars(failure) for failure in self.failures],
@@ -98,9 +103,10 @@ class Trajectory(TrajectoryRecord):
         if version > SCHEMA_VERSION:
             raise FileError(f"{path} has version {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
         try:
-            kept = decode(_Kept, document)
+            kept = decode(_Kept, document if version > 1 else _with_same_weights(document))
             points = [
-                TrajectoryPoint(point.revision, point.commit, Report.from_dict(point.report)) for point in kept.points
+                TrajectoryPoint(point.revision, point.commit, Report.from_dict(point.report), point.same_as)
+                for point in kept.points
             ]
         except FileError as error:
             raise FileError(f"{path}: {error}") from None
@@ -115,6 +121,7 @@ class _KeptPoint:
 
     revision: str
     commit: str
+    same_as: str | None
     report: dict[str, Any]
 
 
@@ -126,3 +133,11 @@ class _Kept:
     model: str
     points: list[_KeptPoint]
     failures: list[TrajectoryFailure]
+
+
+def _with_same_weights(document: object) -> object:
+    """Upgrade from version 1, which did not say which revisions have the same weights."""
+    if not isinstance(document, dict) or not isinstance(document.get("points"), list):
+        return document  # damaged, as the decoder will say
+    points = [{**point, "same_as": None} if isinstance(point, dict) else point for point in document["points"]]
+    return {**document, "points": points}

@@ -11,6 +11,8 @@ import pytest
 from nc_hf import measure
 from nc_hf.report import Report, compare
 from tests.command import refusal, run
+from tests.hub.fixtures import HOME
+from tests.hub.helpers import write
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
 from tests.reports import SCHEMA_1
@@ -79,6 +81,20 @@ class TestOfModels:
             assert result["losses"][name] == alone.loss
             for metric, value in alone.metrics.items():
                 assert result["metrics"][metric]["values"][name]["value"] == value.value
+
+    def test_a_renamed_model_is_measured_once(self, stories: Path, hub: StandIn, tmp_path: Path) -> None:
+        hub.add("someone/renamed", {**gpt2_files(seed=0), "README.md": "once someone/one"})
+        folder = write(tmp_path / "copy", gpt2_files(seed=0))
+        names = ["someone/one", "someone/renamed", str(folder), "someone/two@step7"]
+        result = json.loads(run("compare", *names, "--corpus", stories, *self.OPTIONS, "--json"))
+        fetched = {path.parts[-4] for path in HOME.rglob("model.safetensors")}
+        assert fetched == {"models--someone--one", "models--someone--two"}
+        assert result["names"] == names
+        assert (
+            result["notes"][0]
+            == f"someone/one, someone/renamed and {folder} have the same weights: they are one model."
+        )
+        assert len(set(result["losses"].values())) == 2
 
     def test_a_file_and_a_model_go_together(self, stories: Path, tmp_path: Path) -> None:
         kept = tmp_path / "one.json"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nc_hf.hub import parse_reference, resolve
-from nc_hf.hub.content import hash_of_weights, same_content
+from nc_hf.hub.content import hash_of_weights, same_content, weights_of
 from nc_hf.hub.listing import Listing, look_up
 from tests.hub.helpers import write
 from tests.hub.models import gpt2_files
@@ -55,7 +55,7 @@ def test_a_renamed_repository_is_one_model(hub: StandIn, files: dict[str, Conten
     one, other = listing(hub, "someone/old", files), listing(hub, "someone/new", {**files, "README.md": "renamed"})
     hub.requests.clear()
     assert same_content(one, other)
-    assert not hub.asked("GET .*safetensors"), "two configurations are all that is fetched"
+    assert not hub.asked(r"GET .*\.safetensors$"), "configurations and indices are all that is fetched"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,22 @@ def test_a_model_is_weights_configuration_and_tokenizer(hub: StandIn, changed: d
     assert same_content(listing(hub, "someone/one", gpt2_files()), listing(hub, "someone/two", changed)) is same
 
 
-def test_another_index_gives_the_same_files_another_meaning(hub: StandIn) -> None:
-    index = "model.safetensors.index.json"
-    other = {**SHARDED, index: as_bytes(SHARDED[index]).replace(b"total_size", b"another")}
-    assert not same_content(listing(hub, "someone/one", SHARDED), listing(hub, "someone/two", other))
+def test_files_that_the_index_does_not_name_are_no_weights(hub: StandIn) -> None:
+    one = listing(hub, "someone/one", SHARDED)
+    two = listing(hub, "someone/two", {**SHARDED, "consolidated.safetensors": b"the same in another format"})
+    assert same_content(one, two)
+    assert weights_of(two) == resolve("someone/two").weights
+
+
+@pytest.mark.parametrize("index", ["[", "[]", '{"weight_map": {}}', '{"weight_map": {"a": "absent.safetensors"}}'])
+def test_an_index_of_another_form_names_no_weights(hub: StandIn, index: str) -> None:
+    assert weights_of(listing(hub, "someone/odd", {**SHARDED, "model.safetensors.index.json": index})) is None
+    assert weights_of(listing(hub, "someone/none", {"config.json": "{}"})) is None
+
+
+def test_copies_in_folders_are_one_model(tmp_path: Path) -> None:
+    one, copy, other = (write(tmp_path / name, gpt2_files()) for name in ("one", "copy", "other"))
+    (other / "tokenizer_config.json").write_text("{}")
+    listed = [look_up(parse_reference(str(folder), allow_local=True)) for folder in (one, copy, other)]
+    assert same_content(listed[0], listed[1])
+    assert not same_content(listed[0], listed[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.measurement.trajectory import Turn
-from tests.hub.repository import Repository
+from tests.hub.repository import Content, Repository, as_bytes
 from tests.hub.server import StandIn
 from tests.trained import (
     HELD_OUT,
@@ -84,6 +85,53 @@ def test_the_text_is_read_once_and_a_commit_measured_once(hub: StandIn, reposito
     assert [point.report.model.revision for point in course.points] == chosen
     assert values(course.points[1].report) == values(course.points[2].report)
     assert weights_fetched(hub) == 2
+
+
+def again(repository: Repository, branch: str, of: str, **changed: Content) -> None:
+    """Push the files of a branch anew on another one, some of them changed."""
+    files = {**repository.at(of).files, "README.md": f"pushed as {branch}"}
+    repository.commit(files | {name.replace("_json", ".json"): text for name, text in changed.items()}, branch=branch)
+
+
+def test_revisions_of_the_same_weights_are_measured_once_and_say_so(
+    hub: StandIn, repository: Repository, tmp_path: Path
+) -> None:
+    again(repository, "final", "step40")
+    again(repository, "step40-fixed", "step40", config_json=_otherwise(repository))
+    turns, chosen = list[Turn](), ["step20", "step40", "final", "step40-fixed"]
+    hub.requests.clear()
+    course = trajectory(NAME, HELD_OUT, revisions=chosen, folder=tmp_path, on_turn=turns.append, **OPTIONS)
+    assert weights_fetched(hub) == 3
+    assert [point.same_as for point in course.points] == [None, None, "step40", None]
+    assert [turn.same_as for turn in turns] == [None, None, "step40", None]
+    assert [turn.kept for turn in turns] == [False, False, True, False]
+    second, third, fixed = (point.report for point in course.points[1:])
+    assert values(second) == values(third) != values(fixed)
+    assert second.model.weights == third.model.weights == fixed.model.weights is not None
+    commit = repository.branches["final"]
+    assert (third.model.revision, third.model.commit, course.points[2].commit) == ("final", commit, commit)
+    assert course.repeats == ["final: same weights as step40."]
+
+    hub.requests.clear()
+    resumed = trajectory(NAME, HELD_OUT, revisions=chosen, folder=tmp_path, **OPTIONS)
+    assert resumed.points == course.points
+    assert weights_fetched(hub) == 0
+
+
+def test_what_a_mirror_does_not_tell_is_measured(hub: StandIn, repository: Repository) -> None:
+    again(repository, "final", "step40")
+    repository.digests = False
+    quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
+    course = trajectory(NAME, HELD_OUT, revisions="step40,final", **quick)
+    assert weights_fetched(hub) == 2
+    assert [point.same_as for point in course.points] == [None, None]
+    assert values(course.points[0].report) == values(course.points[1].report)
+
+
+def _otherwise(repository: Repository) -> str:
+    """The configuration of the last state with another constant, so that it is another model of the same weights."""
+    config = json.loads(as_bytes(repository.at("step40").files["config.json"]))
+    return json.dumps(config | {"rms_norm_eps": 1.0})
 
 
 def test_every_nth_and_a_list_in_its_own_order(repository: Repository) -> None:

@@ -31,7 +31,7 @@ def test_rows_frame_and_csv_say_the_same(course: Trajectory) -> None:
     assert rows[1]["nc1_cdnv_stderr"] == (0.1 + 0.2) / 10
     frame = course.to_frame()
     assert frame["nc1_cdnv"].tolist() == [math.inf, 0.1 + 0.2]
-    assert list(frame.columns[:5]) == ["revision", "commit", "step", "tokens", "loss"]
+    assert list(frame.columns[:6]) == ["revision", "commit", "step", "same_as", "tokens", "loss"]
     read = list(csv.DictReader(io.StringIO(course.to_csv())))
     assert [float(row["nc1_cdnv"]) for row in read] == frame["nc1_cdnv"].tolist()
     assert [float(row["loss"]) for row in read] == frame["loss"].tolist()

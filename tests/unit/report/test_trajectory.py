@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nc_hf import Trajectory
 from nc_hf.errors import FileError
+from tests.reports import printed
 
 
 def test_json_gives_back_what_was_saved(course: Trajectory, tmp_path: Path) -> None:
@@ -24,7 +26,7 @@ def test_json_gives_back_what_was_saved(course: Trajectory, tmp_path: Path) -> N
         ("{", "is truncated or not JSON"),
         ("[]", "is not a trajectory"),
         ("{}", "is not a trajectory"),
-        ('{"trajectory_version": 99}', "newer than 1: upgrade"),
+        ('{"trajectory_version": 99}', "newer than 2: upgrade"),
         ('{"trajectory_version": 1, "model": "a"}', "is damaged"),
         ('{"trajectory_version": 1, "model": "a", "points": [1], "failures": []}', "is damaged"),
         ('{"trajectory_version": 1, "model": "a", "points": [], "failures": [{"no": 1}]}', "is damaged"),
@@ -37,6 +39,27 @@ def test_a_file_that_is_no_trajectory_is_refused(tmp_path: Path, text: str | Non
     with pytest.raises(FileError, match=said) as caught:
         Trajectory.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_file_of_the_first_version_loads_without_what_it_lacks(course: Trajectory, tmp_path: Path) -> None:
+    document = json.loads(course.to_json())
+    document["trajectory_version"] = 1
+    for point in document["points"]:
+        del point["same_as"]
+    (tmp_path / "course.json").write_text(json.dumps(document), encoding="utf-8")
+    assert Trajectory.load(tmp_path / "course.json") == course
+
+
+def test_every_form_says_which_revisions_have_the_same_weights(course: Trajectory, tmp_path: Path) -> None:
+    first, second = course.points
+    repeated = replace(course, points=[first, replace(second, same_as="step0")])
+    repeated.save(tmp_path / "course.json")
+    assert Trajectory.load(tmp_path / "course.json") == repeated
+    said = "step1000: same weights as step0."
+    assert said in repeated.to_markdown()
+    assert said in printed(repeated.to_table(), 80)
+    assert [row["same_as"] for row in repeated.rows()] == [None, "step0"]
+    assert "same weights" not in course.to_markdown() + printed(course.to_table(), 80)
 
 
 def test_a_damaged_report_within_is_named(course: Trajectory, tmp_path: Path) -> None:
