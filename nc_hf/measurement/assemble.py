@@ -19,7 +19,7 @@ from nc_hf.measurement.detail import stratify, token_table
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
-from nc_hf.metrics.table import DIAGNOSTICS, METRICS, needs_of
+from nc_hf.metrics.table import METRICS, diagnostics_of
 from nc_hf.metrics.uncertainty import replicates
 from nc_hf.report import Report
 from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, ErrorRecord, MetricValue, ModelRecord
@@ -56,8 +56,6 @@ def report_of(
     total = decisions.counts()
     agreement = total if total.tokens else None
     values, errors = layer_values(collection, FINAL, preset, min_count)
-    needed = needs_of(values) | {"head"}
-    diagnosed = [name for name in DIAGNOSTICS if name not in values and needed.issuperset(METRICS[name].needs)]
     counts = stats.counts
     counted = list(zip(stats.class_ids.tolist(), counts.tolist(), strict=True))
     used = counts[counts >= min_count]
@@ -81,7 +79,7 @@ def report_of(
         preset=preset if isinstance(preset, str) else ",".join(preset),
         metrics=values,
         definitions={name: METRICS[name].formula for name in values},
-        diagnostics=compute_metrics(stats, head, diagnosed, min_count, agreement),
+        diagnostics=compute_metrics(stats, head, diagnostics_of(values), min_count, agreement),
         layers=_every_layer(collection, values, min_count),
         agreement=None if agreement is None else AgreementRecord(agreement.tokens, leave_one_out=True),
         errors=_error_record(collection, errors),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import torch
@@ -10,8 +11,11 @@ from torch import Tensor
 from nc_hf.errors import StatisticsError
 from nc_hf.statistics.class_statistics import ClassStatistics
 
-# Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding.
+# Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding, and so
+# is scatter below this share of what its class's tokens sum up to.
 _ROUNDING = 1e-14
+# A difference of squares keeps no digit below this share of them.
+_LEFT_OVER = 1e-12
 
 
 class ClassView:
@@ -38,17 +42,26 @@ class ClassView:
         self.class_ids = stats.class_ids[used]
         self.counts = counts[used].double()
         self.means = stats.means[used]
-        self.scatter = stats.scatter[used]
+        self._scatter = stats.scatter[used]
+
+    @cached_property
+    def rounding(self) -> float:
+        """What a mean may be off by: two that are no further apart coincide, and one no longer than this is zero."""
+        return _ROUNDING * _longest(self.means)
 
     @cached_property
     def centred(self) -> Tensor:
         """(K, D): m_c = mu_c - mu, with mu the unweighted mean over classes."""
-        return self._without_rounding(self.means - self.means.mean(dim=0))
+        return self.about(self.means.mean(dim=0))
 
     @cached_property
     def uncentred(self) -> Tensor:
         """(K, D): mu_c, exactly zero where it is zero but for rounding."""
-        return self._without_rounding(self.means)
+        return without_rounding(self.means, self.rounding)
+
+    def about(self, centre: Tensor) -> Tensor:
+        """(K, D): mu_c less the centre (D,), exactly zero where the class lies there but for rounding."""
+        return without_rounding(self.means - centre, self.rounding)
 
     @cached_property
     def norms(self) -> Tensor:
@@ -64,6 +77,19 @@ class ClassView:
         return units
 
     @cached_property
+    def undirected(self) -> int:
+        """How many m_c are zero, and so without a direction."""
+        return int((self.norms == 0).sum())
+
+    @cached_property
+    def scatter(self) -> Tensor:
+        """(K,): M2_c, exactly zero where the tokens of the class are one but for rounding."""
+        # It is the difference of two sums over tokens about a point among the means.
+        squares = _ROUNDING * float(self.norms.square().max()) + self.rounding**2
+        scatter: Tensor = self._scatter.where(self._scatter > squares * self.counts, 0.0)
+        return scatter
+
+    @cached_property
     def variance_biased(self) -> Tensor:
         """(K,): var_c = M2_c / n_c."""
         variance: Tensor = self.scatter / self.counts
@@ -75,16 +101,24 @@ class ClassView:
         variance: Tensor = self.scatter / (self.counts - 1)
         return variance
 
-    def _without_rounding(self, vectors: Tensor) -> Tensor:
-        """Put to zero the rows that are nothing but the rounding of the means: they have no direction."""
-        scale = torch.linalg.vector_norm(self.means, dim=1).max()
-        nothing = torch.linalg.vector_norm(vectors, dim=1, keepdim=True) <= _ROUNDING * scale
-        return vectors.masked_fill(nothing, 0.0)
-
     @cached_property
     def gram_norm(self) -> Tensor:
         """Scalar: ||M M^T||_F, from the smaller of the two Gram matrices."""
         return small_gram_norm(self.centred, self.centred)
+
+
+def about_their_mean(rows: Tensor) -> Tensor:
+    """Return (K, D) rows less their mean, exactly zero where one is the mean but for rounding."""
+    return without_rounding(rows - rows.mean(dim=0), _ROUNDING * _longest(rows))
+
+
+def without_rounding(rows: Tensor, rounding: float) -> Tensor:
+    """Put to zero the rows that are no longer than ``rounding``: they have no direction."""
+    return rows.masked_fill(torch.linalg.vector_norm(rows, dim=1, keepdim=True) <= rounding, 0.0)
+
+
+def _longest(rows: Tensor) -> float:
+    return float(torch.linalg.vector_norm(rows, dim=1).max())
 
 
 def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
@@ -98,11 +132,25 @@ def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
 
 
 def moments(values: Tensor) -> tuple[float, float]:
-    """Return mean and population standard deviation."""
+    """Return mean and population standard deviation: NaN of no value; an infinite one leaves no spread."""
+    if values.numel() == 0:
+        return math.nan, math.nan
     return float(values.mean()), float(values.std(correction=0))
 
 
-def coefficient_of_variation(values: Tensor) -> float:
-    """Return std / mean, in the population form."""
-    mean, std = moments(values)
-    return std / mean if mean else float("nan")
+def beyond_noise(squared: Tensor, noise: Tensor) -> Tensor:
+    """Return squared distances less their noise: 0 where that covers them, or all of them but for rounding."""
+    rest = squared - noise
+    return rest.where(rest > _LEFT_OVER * squared, 0.0)
+
+
+def quotient(part: float, whole: float) -> float:
+    """Return part / whole, neither negative, with its limit: infinite by nothing, NaN where both are nothing."""
+    if whole:
+        return part / whole
+    return math.inf if part > 0 else math.nan
+
+
+def coefficient_of_variation(mean: float, std: float) -> float:
+    """Return std / mean of logarithms or cosines; NaN by a mean that is zero but for rounding: it has no sign."""
+    return std / mean if abs(mean) > _ROUNDING * max(1.0, std) else math.nan

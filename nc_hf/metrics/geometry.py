@@ -1,6 +1,7 @@
 """NC2, equinorm and equiangular class means: how close the class means are to a simplex ETF.
 
-Cosine moments and errors against the ETF come from closed forms in O(K D^2); none looks at a K x K matrix.
+Cosine moments and errors against the ETF come from closed forms in O(K D^2); a K x K matrix is made only where it is no
+larger than D x D. A class mean at the centre has no direction: it is in no cosine, and its logarithm is no number.
 """
 
 from __future__ import annotations
@@ -8,26 +9,26 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
-from nc_hf.metrics.classes import ClassView, coefficient_of_variation, moments, small_gram_norm
+from nc_hf.metrics.classes import ClassView, coefficient_of_variation, moments, quotient, small_gram_norm
 from nc_hf.metrics.inputs import MetricInputs
 
 
 def norm_cov(inputs: MetricInputs) -> float:
     """CoV of |m_c|: equinormness (Papyan 2020)."""
-    return coefficient_of_variation(inputs.used.norms)
+    mean, std = moments(inputs.used.norms)
+    return quotient(std, mean)
 
 
 def log_norm_std(inputs: MetricInputs) -> float:
     """Population std of log|m_c|: equinormness that does not see the scale of the features."""
-    norms = inputs.used.norms
-    return moments(norms[norms > 0].log())[1]
+    return moments(inputs.used.norms.log())[1]
 
 
 def log_norm_cov_paper(inputs: MetricInputs) -> float:
     """CoV of log|m_c| over every class: Table 1 "equinormness" (arXiv 2405.17767); depends on the features' scale."""
-    norms = inputs.every.norms
-    return coefficient_of_variation(norms[norms > 0].log())
+    return coefficient_of_variation(*moments(inputs.every.norms.log()))
 
 
 def cos_mean(inputs: MetricInputs) -> float:
@@ -42,20 +43,29 @@ def cos_std(inputs: MetricInputs) -> float:
 
 def cos_cov_paper(inputs: MetricInputs) -> float:
     """Std over mean of that cosine, every class: Table 1 "equiangularity"; its mean is about zero."""
-    mean, std = cosine_moments(inputs.every)
-    return std / mean if mean else math.nan
+    return coefficient_of_variation(*cosine_moments(inputs.every))
 
 
 def etf_error(inputs: MetricInputs) -> float:
-    """|| G/||G|| - E/||E|| ||_F from the participation ratio (Kothapalli 2206.04041); 0 is a simplex ETF."""
-    view = inputs.used
-    share = participation_ratio(inputs) / (view.num_classes - 1)
-    return unit_distance(math.sqrt(share))
+    """|| G/||G|| - E/||E|| ||_F (Kothapalli 2206.04041); 0 is a simplex ETF."""
+    return simplex_distance(inputs.used.centred, inputs.used.centred)
 
 
-def unit_distance(cosine: float) -> float:
-    """Distance of two vectors of length 1 by their cosine, which rounding may lift above 1; NaN stays NaN."""
-    return math.sqrt(max(2 - 2 * cosine, 0.0))  # max keeps a NaN only in the first place
+def simplex_distance(left: Tensor, right: Tensor) -> float:
+    """Return || A/||A|| - E/||E|| ||_F, A = L R^T of (K, D) each, R centred, E = I - 1 1^T / K; NaN where A is zero.
+
+    More than D + 1 classes are no simplex, and the closed form 2 - 2 <A, E> / (||A|| ||E||) of the square has all its
+    digits; fewer can be one, and then it would have half of them at best, but the matrix itself is small.
+    """
+    classes, dim = left.shape
+    if classes <= dim + 1:
+        product = left @ right.T
+        simplex = torch.eye(classes, dtype=left.dtype, device=left.device) - 1 / classes
+        return float((product / product.norm() - simplex / math.sqrt(classes - 1)).norm())
+    norm = float(small_gram_norm(left, right))
+    if norm == 0:
+        return math.nan
+    return math.sqrt(max(2 - 2 * float((left * right).sum()) / (norm * math.sqrt(classes - 1)), 0.0))
 
 
 def participation_ratio(inputs: MetricInputs) -> float:
@@ -71,7 +81,7 @@ def participation_ratio_per_dim(inputs: MetricInputs) -> float:
 
 def max_cos(inputs: MetricInputs) -> float:
     """Largest cos(m_c, m_c') over pairs: the coherence of the class means."""
-    return inputs.directions.max_cos if math.isfinite(inputs.directions.max_cos) else math.nan
+    return inputs.directions.max_cos
 
 
 def max_cos_gap(inputs: MetricInputs) -> float:
@@ -83,17 +93,28 @@ def max_cos_gap(inputs: MetricInputs) -> float:
     return max_cos(inputs) - bound
 
 
+def undirected_classes(inputs: MetricInputs) -> float:
+    """Number of classes whose mean is the centre: they have no direction, and are in no cosine."""
+    return float(inputs.used.undirected)
+
+
+def undirected_classes_paper(inputs: MetricInputs) -> float:
+    """The same number of every class seen."""
+    return float(inputs.every.undirected)
+
+
 def cosine_moments(view: ClassView) -> tuple[float, float]:
     """Return mean and population std of the cosine over pairs.
 
-    Up to K = D the Gram matrix is the smaller one and gives them directly, exact also where all cosines are equal;
-    beyond it, sum u_c and U^T U give them: mean cos = (|sum u|^2 - K) / (K (K-1)), likewise for the squares.
+    Up to K = D + 1 the Gram matrix is small and gives them directly, exact also where all cosines are equal, as those
+    of a simplex are; beyond it, sum u_c and U^T U give them: mean cos = (|sum u|^2 - K) / (K (K-1)), likewise for the
+    squares.
     """
     units = view.units
     classes = len(units)
     if classes < 2:
         return math.nan, math.nan
-    if classes <= view.dim:
+    if classes <= view.dim + 1:
         i, j = torch.triu_indices(classes, classes, offset=1, device=units.device).unbind(0)
         return moments((units @ units.T)[i, j])
     pairs = classes * (classes - 1)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
-from nc_hf.metrics.classes import ClassView
+from nc_hf.metrics.classes import ClassView, about_their_mean
 from nc_hf.metrics.decisions import AgreementCounts
-from nc_hf.metrics.pairwise import DirectionKernel, PairKernel, VariabilityKernel, sample_bracket, sweep
+from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
+from nc_hf.metrics.pairwise import PairKernel, sweep
 from nc_hf.metrics.table import Pairs
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -86,24 +87,19 @@ class MetricInputs:
         return self._weight_of(self.used)
 
     @cached_property
-    def duality_cosines(self) -> Tensor:
-        """(K',): cos(w_c, m_c), of the used classes where neither is zero."""
-        return _defined(_row_cosines(self.weight, self.used.centred))
+    def duality_raw(self) -> Tensor:
+        """(K,): cos(w_c, m_c) of the used classes; NaN where either is zero."""
+        return _row_cosines(self.weight, self.used.centred)
 
     @cached_property
-    def duality_cosines_every(self) -> Tensor:
-        """(K',): the same of every class seen."""
-        return _defined(_row_cosines(self._weight_of(self.every), self.every.centred))
+    def duality_every(self) -> Tensor:
+        """(C,): the same of every class seen."""
+        return _row_cosines(self._weight_of(self.every), self.every.centred)
 
     @cached_property
     def duality_by_class(self) -> Tensor:
         """(K,): cos(w~_c, m_c), with the mean row of W over the used classes taken away; NaN where either is zero."""
-        return _row_cosines(self.weight - self.weight.mean(dim=0), self.used.centred)
-
-    @property
-    def duality_cosines_centred(self) -> Tensor:
-        """(K',): the same, of the classes where neither is zero."""
-        return _defined(self.duality_by_class)
+        return _row_cosines(about_their_mean(self.weight), self.used.centred)
 
     @property
     def cdnv(self) -> VariabilityKernel:
@@ -165,7 +161,7 @@ class MetricInputs:
             kinds.discard("cdnv")
         for widen in (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
-            sweep(view.centred, list(kernels.values()))
+            sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding)
             quantiles = kernels.get("cdnv_quantiles")
             if not isinstance(quantiles, VariabilityKernel) or quantiles.median() is not None:
                 break
@@ -174,9 +170,10 @@ class MetricInputs:
     @staticmethod
     def _make(kind: Pairs, view: ClassView, widen: float) -> PairKernel:
         if kind in ("directions", "directions_paper"):
-            return DirectionKernel(view.centred if kind == "directions" else view.uncentred, view.norms.square())
+            vectors = view.centred if kind == "directions" else view.uncentred
+            return DirectionKernel(vectors, view.norms.square(), view.means, view.rounding)
         if kind == "cdnv_paper":
-            return VariabilityKernel(view.variance_biased, torch.zeros_like(view.counts), power=2)
+            return VariabilityKernel(view.variance_biased, None, power=2)
         bias = view.variance / view.counts
         bracket = sample_bracket(view.centred, view.variance, bias, widen) if kind == "cdnv_quantiles" else None
         return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
@@ -186,7 +183,3 @@ def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(left, dim=1) * torch.linalg.vector_norm(right, dim=1)
     cosines: Tensor = (left * right).sum(dim=1) / norms.where(norms > 0, torch.nan)
     return cosines
-
-
-def _defined(cosines: Tensor) -> Tensor:
-    return cosines[~cosines.isnan()]

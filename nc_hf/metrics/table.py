@@ -5,7 +5,7 @@ Nothing here is computed and nothing heavy is imported, so that a report can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -71,7 +71,8 @@ class Metric:
         pairs: the sweep over pairs that it reads, if any.
         changed_by: what changes its value though it changes nothing of the collapse.
         share_of: of a share of sampled tokens, which count of ``AgreementCounts`` it is a share of.
-        diagnostic: whether it qualifies other values rather than being one: every report has it that can.
+        qualifies: the values beside which it stands in every report, since it says how far they can be trusted, or why
+            one is infinite or undefined.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
 
@@ -86,8 +87,13 @@ class Metric:
     pairs: Pairs | None = None
     changed_by: tuple[Change, ...] = ()
     share_of: Literal["tokens", "linear_correct"] | None = None
-    diagnostic: bool = False
+    qualifies: tuple[str, ...] = ()
     signed: bool = False
+
+    @property
+    def diagnostic(self) -> bool:
+        """Whether it qualifies other values rather than being one."""
+        return bool(self.qualifies)
 
     @property
     def invariances(self) -> tuple[Change, ...]:
@@ -105,21 +111,32 @@ _ALL = (
            "mean over pairs of (s2_c + s2_c') / (2 d2), d2 = |mu_c - mu_c'|^2 - s2_c/n_c - s2_c'/n_c'",
            "Galanti, arXiv 2112.15121, with bias correction", "variability.cdnv", pairs="cdnv",
            changed_by=("duplication",)),
-    Metric("nc1_cdnv_log_mean", "NC1", "CDNV, mean of log", "down", "mean over pairs of log CDNV",
+    Metric("nc1_cdnv_log_mean", "NC1", "CDNV, mean of log", "down", "mean over pairs of log CDNV, +inf with d2 <= 0",
            "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
            changed_by=("duplication",), signed=True),
-    Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV", "Galanti, arXiv 2112.15121",
-           "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",)),
-    Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs left out", "none", "share of pairs with d2 <= 0", "nc_hf",
-           "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",), diagnostic=True),
+    Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV, those with d2 <= 0 above all",
+           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",)),
+    Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs not told apart", "none", "share of pairs with d2 <= 0",
+           "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",),
+           qualifies=("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median")),
+    Metric("nc1_cdnv_top_share", "NC1", "CDNV, share of ten pairs", "none",
+           "share of the sum over pairs of CDNV that the ten largest make", "nc_hf", "variability.cdnv_top_share",
+           pairs="cdnv", changed_by=("duplication",), qualifies=("nc1_cdnv",)),
     Metric("nc1_cdnv_paper", "NC1", "CDNV as published", "down",
            "mean over pairs of (var_c + var_c') / (2 |mu_c - mu_c'|^4)", _LC1, "variability.cdnv_paper",
            pairs="cdnv_paper", changed_by=("scale",)),
     Metric("nc1_cdnv_scale_free", "NC1", "CDNV as published, scale-free", "down", "nc1_cdnv_paper x mean_c |m_c|^2",
            "nc_hf", "variability.cdnv_scale_free", pairs="cdnv_paper"),
+    Metric("nc1_coincident_pairs_paper", "NC1", "coincident means, as published", "none",
+           "number of pairs with mu_c = mu_c'", "nc_hf", "variability.coincident_pairs_paper", pairs="cdnv_paper",
+           qualifies=("nc1_cdnv_paper", "nc1_cdnv_scale_free")),
     Metric("nc1_trace_ratio", "NC1", "within/between trace ratio", "down",
            "mean_c s2_c / (mean_c |m_c|^2 - (1 - 1/K) mean_c s2_c/n_c)", "Tirer 2023, bias-corrected",
            "variability.trace_ratio", changed_by=("duplication",)),
+    Metric("nc1_trace_ratio_token_weighted", "NC1", "within/between trace ratio of tokens", "down",
+           "sum_c n_c s2_c / (sum_c n_c |mu_c - g|^2 - sum_c (1 - n_c/N) s2_c)",
+           "Papyan 2020, Tr(Sigma_W) / Tr(Sigma_B), bias-corrected", "variability.trace_ratio_token_weighted",
+           changed_by=("duplication",)),
     Metric("nc1_pinv", "NC1", "Tr(S_W S_B^+)/K", "down", "Tr(Sigma_W Sigma_B^+) / K", "Papyan 2020", "variability.pinv",
            needs=("covariance",)),
     Metric("nc1_context_share", "NC1", "variance within classes", "down", "share of token variance within classes",
@@ -134,6 +151,13 @@ _ALL = (
     Metric("nc2_log_norm_std", "NC2", "log-norm spread", "down", "std of log|m_c|", "nc_hf", "geometry.log_norm_std"),
     Metric("nc2_log_norm_cov_paper", "NC2", "equinormness as published", "down", "CoV of log|m_c|", _LC1,
            "geometry.log_norm_cov_paper", changed_by=("scale",), signed=True),
+    Metric("nc2_undirected_classes", "NC2", "means at the centre", "none", "number of classes with m_c = 0", "nc_hf",
+           "geometry.undirected_classes",
+           qualifies=("nc2_log_norm_std", "nc2_cos_std", "nc2_cos_mean", "nc2_max_cos", "nc2_max_cos_gap",
+                      "gnc2_log_mean", "gnc2_log_std", "gnc2_log_std_ratio", "gnc2_riesz_mean")),
+    Metric("nc2_undirected_classes_paper", "NC2", "means at the centre, as published", "none",
+           "number of classes with m_c = 0", "nc_hf", "geometry.undirected_classes_paper",
+           qualifies=("nc2_log_norm_cov_paper", "nc2_cos_cov_paper")),
     Metric("nc2_cos_std", "NC2", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
            "geometry.cos_std"),
     Metric("nc2_cos_cov_paper", "NC2", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
@@ -165,31 +189,56 @@ _ALL = (
     Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
            "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
            pairs="directions", signed=True),
+    Metric("gnc2_coincident_pairs", "GNC2", "coincident directions", "none", "number of pairs with u_c = u_c'", "nc_hf",
+           "uniformity.coincident_pairs", pairs="directions",
+           qualifies=("gnc2_log_mean", "gnc2_log_std", "gnc2_log_std_ratio", "gnc2_riesz_mean", "nc2_max_cos")),
+    Metric("gnc2_coincident_pairs_paper", "GNC2", "coincident directions, as published", "none",
+           "number of pairs with v_c = v_c'", "nc_hf", "uniformity.coincident_pairs_paper", pairs="directions_paper",
+           changed_by=("shift",), qualifies=("gnc2_log_cov_paper",)),
+    Metric("gnc2_undirected_classes_paper", "GNC2", "means of zero, as published", "none",
+           "number of classes with mu_c = 0", "nc_hf", "uniformity.undirected_classes_paper", pairs="directions_paper",
+           changed_by=("shift",), qualifies=("gnc2_log_cov_paper",)),
     Metric("nc3_cos_mean", "NC3", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, "duality.cosine_mean",
            needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("nc3_cos_mean_centred", "NC3", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
            "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True),
+    Metric("nc3_cos_mean_centred_token_weighted", "NC3", "self-duality of tokens, centred", "up",
+           "sum_c n_c cos(w~_c, m_c) / sum_c n_c", "nc_hf", "duality.cosine_mean_token_weighted", needs=("head",),
+           signed=True),
+    Metric("nc3_undirected_classes", "NC3", "rows or means of zero", "none",
+           "number of classes with w_c = 0 or m_c = 0", "nc_hf", "duality.undirected_classes", needs=("head",),
+           changed_by=("head_shift",), qualifies=("nc3_cos_mean", "unc3_cos_std")),
+    Metric("nc3_undirected_classes_centred", "NC3", "rows or means at the centre", "none",
+           "number of classes with w~_c = 0 or m_c = 0", "nc_hf", "duality.undirected_classes_centred", needs=("head",),
+           qualifies=("nc3_cos_mean_centred", "nc3_cos_mean_centred_token_weighted", "unc3_cos_std_centred")),
+    Metric("nc3_undirected_classes_paper", "NC3", "rows or means of zero, as published", "none",
+           "number of classes with w_c = 0 or m_c = 0", "nc_hf", "duality.undirected_classes_paper", needs=("head",),
+           changed_by=("head_shift",), qualifies=("unc3_cos_cov_paper",)),
     Metric("nc3_dual_error", "NC3", "distance to a self-dual ETF", "down", "|| WM^T/||WM^T|| - E/||E|| ||_F",
            "Kothapalli, arXiv 2206.04041", "duality.dual_error", needs=("head",), changed_by=("head_shift",)),
     Metric("unc3_cos_cov_paper", "UNC3", "uniform duality as published", "down", "CoV over c of cos(w_c, m_c)", _LC1,
            "duality.cosine_cov_paper", needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("unc3_cos_std", "UNC3", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, "duality.cosine_std",
            needs=("head",), changed_by=("head_shift",)),
+    Metric("unc3_cos_std_centred", "UNC3", "uniform duality, centred", "down", "std over c of cos(w~_c, m_c)", "nc_hf",
+           "duality.cosine_std_centred", needs=("head",)),
     Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",
            "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, "agreement.agreement",
-           needs=("agreement",), share_of="tokens"),
+           needs=("agreement",), changed_by=("duplication",), share_of="tokens"),
     Metric("nc4_ncc_accuracy", "NC4", "nearest-centre accuracy", "up", "share of tokens with y = argmin_c |h - mu_c|",
-           _LC, "agreement.ncc_accuracy", needs=("agreement",), share_of="tokens"),
+           _LC, "agreement.ncc_accuracy", needs=("agreement",), changed_by=("duplication",), share_of="tokens"),
     Metric("nc4_linear_accuracy", "NC4", "model accuracy", "up", "share of tokens with y = argmax_c logit_c", _LC,
            "agreement.linear_accuracy", needs=("agreement",), share_of="tokens"),
     Metric("nc4_agreement_when_correct", "NC4", "agreement where the model is right", "up",
            "agreement among tokens with y = argmax_c logit_c", "nc_hf", "agreement.agreement_when_correct",
-           needs=("agreement",), share_of="linear_correct"),
+           needs=("agreement",), changed_by=("duplication",), share_of="linear_correct"),
     Metric("nc4_nearest_ties", "NC4", "ties of nearest centres", "none",
            "share of tokens with two equally near centres", "nc_hf", "agreement.nearest_ties", needs=("agreement",),
-           share_of="tokens", diagnostic=True),
+           changed_by=("duplication",), share_of="tokens",
+           qualifies=("nc4_agreement", "nc4_ncc_accuracy", "nc4_agreement_when_correct")),
     Metric("nc4_linear_ties", "NC4", "ties of logits", "none", "share of tokens whose largest logit is attained twice",
-           "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens", diagnostic=True),
+           "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens",
+           qualifies=("nc4_agreement", "nc4_linear_accuracy", "nc4_agreement_when_correct")),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
@@ -207,6 +256,17 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 DIAGNOSTICS = tuple(metric.name for metric in _ALL if metric.diagnostic)
+
+
+def diagnostics_of(names: Collection[str]) -> tuple[str, ...]:
+    """Return what qualifies any of these values and is not among them.
+
+    >>> diagnostics_of(("nc1_cdnv", "nc2_norm_cov", "nc1_cdnv_top_share"))
+    ('nc1_cdnv_excluded_share',)
+    """
+    return tuple(
+        name for name in DIAGNOSTICS if name not in names and not set(names).isdisjoint(METRICS[name].qualifies)
+    )
 
 
 def needs_of(names: Iterable[str]) -> frozenset[Need]:

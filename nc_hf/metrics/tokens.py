@@ -4,7 +4,8 @@ For each of the K classes with ``min_count`` tokens, mu the mean over these clas
 
     variability   s2_c / (mean_c |m_c|^2 - bias), the denominator of ``nc1_trace_ratio``, of which it is one term: its
                   mean over the classes is that metric. How widely the contexts before one token scatter, against how
-                  far apart the classes lie. Down is collapsed; 0 where all contexts meet in one point.
+                  far apart the classes lie. Down is collapsed; 0 where all contexts meet in one point; NaN, and no
+                  rank, where noise covers all distances between the classes.
     norm          |m_c| over its root mean square
     duality       cos(w~_c, m_c), one term of ``nc3_cos_mean_centred``
     nearest       the other class whose mean is nearest, in the distance by which NC4 decides; ties to the lower id
@@ -81,7 +82,7 @@ def class_table(
     columns = {
         "ids": view.class_ids,
         "counts": view.counts.long(),
-        "variability": view.variance / between_variance(view),
+        "variability": view.variance / (between_variance(view) or torch.nan),
         "norm": relative_norms(inputs),
         "duality": inputs.duality_by_class,
         "nearest": place[nearest],

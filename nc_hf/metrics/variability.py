@@ -7,35 +7,39 @@ import math
 import torch
 from torch import Tensor
 
-from nc_hf.metrics.classes import ClassView
+from nc_hf.metrics.classes import ClassView, beyond_noise, quotient
 from nc_hf.metrics.inputs import MetricInputs
 
 
 def cdnv(inputs: MetricInputs) -> float:
     """Mean over pairs of (s2_c + s2_c') / (2 d2), d2 = |mu_c - mu_c'|^2 - s2_c/n_c - s2_c'/n_c'. Galanti 2112.15121."""
-    return inputs.cdnv.values.mean if inputs.cdnv.values.count else math.nan
+    return inputs.cdnv.values.mean
+
+
+def cdnv_top_share(inputs: MetricInputs) -> float:
+    """Share of the mean CDNV that its ten largest pairs make: near 1 the mean says nothing of the other pairs."""
+    return inputs.cdnv.top_share
 
 
 def cdnv_log_mean(inputs: MetricInputs) -> float:
-    """Mean of the log of the pairs' CDNV: the plain mean is driven by a few pairs."""
+    """Mean of the log of the pairs' CDNV: the plain mean is driven by a few pairs. Infinite with an excluded pair."""
     return inputs.cdnv_quantiles.log_mean
 
 
 def cdnv_median(inputs: MetricInputs) -> float:
-    """Median of the pairs' CDNV, exact."""
+    """Median of the pairs' CDNV, exact; excluded pairs rank above all others, so with half of them it is infinite."""
     median = inputs.cdnv_quantiles.median()
     return math.nan if median is None else median
 
 
 def cdnv_excluded_share(inputs: MetricInputs) -> float:
     """Share of pairs whose corrected squared distance is not positive: too few tokens to tell the means apart."""
-    return inputs.cdnv.excluded_share
+    return inputs.cdnv.excluded / inputs.cdnv.pairs
 
 
 def cdnv_paper(inputs: MetricInputs) -> float:
     """Mean over pairs of (var_c + var_c') / (2 |mu_c - mu_c'|^4), every class, no correction (arXiv 2405.17767)."""
-    values = inputs.cdnv_paper.values
-    return values.mean if values.count else math.nan
+    return inputs.cdnv_paper.values.mean
 
 
 def cdnv_scale_free(inputs: MetricInputs) -> float:
@@ -43,26 +47,52 @@ def cdnv_scale_free(inputs: MetricInputs) -> float:
     return cdnv_paper(inputs) * float(inputs.every.norms.square().mean())
 
 
+def coincident_pairs_paper(inputs: MetricInputs) -> float:
+    """Number of pairs of classes seen with mu_c = mu_c': their CDNV is infinite, or undefined without scatter."""
+    return float(inputs.cdnv_paper.values.unbounded)
+
+
 def trace_ratio(inputs: MetricInputs) -> float:
-    """Mean s2_c over the bias-corrected mean |m_c|^2 (Tirer 2023, the "quotient")."""
-    return float(inputs.spread.variance.mean()) / between_variance(inputs.spread)
+    """Mean s2_c over the bias-corrected mean |m_c|^2 (Tirer 2023, the "quotient"); infinite where noise covers that."""
+    return quotient(float(inputs.spread.variance.mean()), between_variance(inputs.spread))
 
 
 def between_variance(view: ClassView) -> float:
-    """Mean |m_c|^2 less what the sampling of the means adds to it; NaN if nothing is left."""
-    bias = (1 - 1 / view.num_classes) * float((view.variance / view.counts).mean())
-    between = float(view.norms.square().mean()) - bias
-    return between if between > 0 else math.nan
+    """Mean |m_c|^2 less what the sampling of the means adds to it; 0 if nothing is left."""
+    bias = (1 - 1 / view.num_classes) * (view.variance / view.counts).mean()
+    return float(beyond_noise(view.norms.square().mean(), bias))
+
+
+def trace_ratio_token_weighted(inputs: MetricInputs) -> float:
+    """The same with each class weighted by its tokens, about the mean over tokens: Tr(Sigma_W) / Tr(Sigma_B)."""
+    view = inputs.spread
+    share = view.counts / view.counts.sum()
+    # Of the noise s2_c / n_c of each mean, weighted by n_c, the centre takes its own part away.
+    noise = ((1 - share) * view.variance).sum()
+    between = beyond_noise(_between_tokens(view).sum(), noise)
+    return quotient(float((view.counts * view.variance).sum()), float(between))
 
 
 def pinv(inputs: MetricInputs) -> float:
-    """Tr(Sigma_W Sigma_B^+) / K, with Sigma_W pooled over all tokens (Papyan 2020)."""
+    """Tr(Sigma_W Sigma_B^+) / K, with Sigma_W pooled over all tokens (Papyan 2020).
+
+    A direction in which the means do not differ does not count; infinite if there is no other.
+    """
     within = inputs.stats.within_scatter
     assert within is not None, "nc1_pinv was computed without the covariance"
-    view = inputs.used
-    between = view.centred.T @ view.centred / view.num_classes
-    trace = float((torch.linalg.pinv(between, hermitian=True) * within).sum())
-    return trace / inputs.stats.num_tokens / view.num_classes
+    view, rows = inputs.used, inputs.used.centred
+    if len(rows) > view.dim:
+        rows = torch.linalg.qr(rows, mode="r").R
+    # Not from M^T M, whose eigenvalues are the squares, and of which half the digits would be rounding.
+    _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
+    rounding = torch.finfo(lengths.dtype).eps * max(view.num_classes, view.dim) * lengths[0]
+    counted = lengths > rounding.clamp(min=view.rounding * math.sqrt(view.num_classes))
+    scatter = float(inputs.every.scatter.sum())
+    if scatter == 0 or not bool(counted.any()):
+        return quotient(scatter, float(lengths[0]))
+    directions = directions[counted]
+    spread = ((directions @ within) * directions).sum(dim=1).clamp_(min=0.0) / inputs.stats.num_tokens
+    return float((spread / lengths[counted].square()).sum())  # K of the mean and K of Sigma_B cancel
 
 
 def context_share(inputs: MetricInputs) -> float:
@@ -89,8 +119,12 @@ def category_share(inputs: MetricInputs) -> float:
 def _token_variance(inputs: MetricInputs) -> tuple[float, Tensor]:
     """Return sum_c M2_c, and n_c |mu_c - g|^2 of each class, with g the mean over tokens of the used classes."""
     view = inputs.used
-    token_mean = view.counts @ view.means / view.counts.sum()
-    return float(view.scatter.sum()), view.counts * (view.means - token_mean).square().sum(dim=1)
+    return float(view.scatter.sum()), _between_tokens(view)
+
+
+def _between_tokens(view: ClassView) -> Tensor:
+    """(K,): n_c |mu_c - g|^2, with g the mean over tokens of the view's classes."""
+    return view.counts * view.about(view.counts @ view.means / view.counts.sum()).square().sum(dim=1)
 
 
 def _between_categories(inputs: MetricInputs) -> float:
@@ -102,7 +136,7 @@ def _between_categories(inputs: MetricInputs) -> float:
     number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     category = torch.tensor([number[key] for key in keys], device=view.means.device)
     counts = torch.bincount(category, weights=view.counts)
-    deviations = view.means - view.counts @ view.means / view.counts.sum()
+    deviations = view.about(view.counts @ view.means / view.counts.sum())
     sums = torch.zeros(len(number), view.dim, dtype=torch.float64, device=view.means.device)
     sums.index_add_(0, category, deviations * view.counts.unsqueeze(1))
     return float((sums.square().sum(dim=1) / counts).sum())

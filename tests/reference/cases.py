@@ -119,6 +119,7 @@ TWO_CLASSES = frozenset(
         "gnc2_log_std",
         "gnc2_log_std_ratio",
         "gnc2_log_cov_paper",
+        "unc3_cos_std_centred",
     }
 )
 # All directions of a line are +1 and -1: the distances of those that differ are all 2, the greatest cosine is 1.

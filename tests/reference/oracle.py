@@ -1,23 +1,29 @@
-"""Every metric but nc5 as its definition reads: NumPy, float64, all pairs written out, nothing of nc_hf.
+"""Every metric but nc5 as its definition reads: exact integers, all pairs written out, nothing of nc_hf.
 
-Slow on purpose. The grids are K x K, the ETF is a matrix, the leave-one-out centre is made by taking the token out, and
-no identity or closed form stands in for a definition; so what this file and nc_hf agree on, they agree on
-independently.
+Slow on purpose. A float is an integer over a power of two, so sums, means, differences and products of the given
+numbers are taken exactly (``exact.py``), and rounding begins where a definition divides, takes a root or a logarithm:
+two means coincide if they do, a class is at the centre if it is, and near ones keep all digits. The ETF is a matrix,
+the leave-one-out centre is made by taking the token out, and no identity or closed form stands in for a definition; so
+what this file and nc_hf agree on, they agree on independently.
 
-``features`` is (N, D), ``labels`` (N,) with negative labels skipped, ``weight`` (V, D) indexed by class id. A quantity
-that does not exist for the data (0/0) is NaN.
+``features`` is (N, D), ``labels`` (N,) with negative labels skipped, ``weight`` (V, D) indexed by class id.
+
+No pair or class is dropped because its value is not finite. What is left out is what METRICS.md leaves out: from the
+mean CDNV the pairs with d2 <= 0, which are infinite in its median and its logarithm, and from cosines what has no
+direction. Then values are those of arithmetic with infinities: x/0 is infinite, 0/0 is NaN, and so is a spread around
+infinity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from scipy.special import logsumexp, polygamma, psi
 
-# Eigenvalues of a K-class Sigma_B below this share of the largest are rounding, not between-class variance.
-PINV_RTOL = 1e-11
+from tests.reference.exact import Exact, exactly, floats, pseudo_inverse_trace, roots
 
 
 @dataclass(frozen=True)
@@ -26,23 +32,23 @@ class Classes:
 
     ids: np.ndarray  # (K,)
     n: np.ndarray  # (K,)
-    mu: np.ndarray  # (K, D)
-    M2: np.ndarray  # (K,) sum over the class's tokens of |h - mu_c|^2
+    mu: Exact  # (K, D)
+    M2: np.ndarray  # (K,) Fractions: sum over the class's tokens of |h - mu_c|^2
     K: int
     D: int
 
     @property
     def var(self):
-        return self.M2 / self.n
+        return floats(self.M2 / self.n.astype(object))
 
     @property
     def s2(self):
-        return self.M2 / (self.n - 1)
+        return floats(self.M2 / (self.n - 1).astype(object))
 
-    @property
+    @cached_property
     def m(self):
         """Means centred by the type mean, the unweighted mean over the classes used."""
-        return self.mu - self.mu.mean(axis=0)
+        return self.mu.about_their_mean()
 
 
 def tokens_by_class(features, labels):
@@ -51,49 +57,54 @@ def tokens_by_class(features, labels):
 
 
 def classes_with(features, labels, min_count):
-    ids, n, mu, M2 = [], [], [], []
-    for c, tokens in tokens_by_class(features, labels).items():
-        if len(tokens) >= min_count:
-            ids.append(c)
-            n.append(len(tokens))
-            mu.append(tokens.mean(axis=0))
-            M2.append(((tokens - tokens.mean(axis=0)) ** 2).sum())
-    return Classes(np.array(ids), np.array(n, dtype=float), np.array(mu), np.array(M2), len(ids), features.shape[1])
+    tokens = {c: rows for c, rows in tokens_by_class(features, labels).items() if len(rows) >= min_count}
+    if not tokens:
+        return None
+    whole = exactly(np.concatenate(list(tokens.values())))  # in order of class
+    ends = np.cumsum([len(rows) for rows in tokens.values()])
+    groups = np.split(whole.rows, ends[:-1])
+    mu = Exact.of_fractions([[Fraction(s, len(rows)) for s in rows.sum(axis=0)] for rows in groups], whole.denominator)
+    M2 = [
+        Fraction(len(rows) * (rows**2).sum() - (rows.sum(axis=0) ** 2).sum(), len(rows) * whole.denominator**2)
+        for rows in groups
+    ]
+    n = np.array([len(rows) for rows in groups])
+    return Classes(np.array(list(tokens)), n, mu, np.array(M2, dtype=object), len(n), features.shape[1])
 
 
 def oracle_metrics(features, labels, weight=None, *, min_count, categories=None):
     """Every metric of NC1, NC2, GNC2, and with ``weight`` of NC3, UNC3 and NC0, by name."""
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     used = classes_with(features, labels, min_count)
-    spread = classes_with(features, labels, max(min_count, 2))  # s2_c needs two tokens
-    every = classes_with(features, labels, 1)  # the _paper names
+    spread = used if (used.n > 1).all() else classes_with(features, labels, max(min_count, 2))  # s2_c needs two tokens
+    every = used if min_count == 1 else classes_with(features, labels, 1)  # the _paper names
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {
-            **(cdnv(spread) | {"nc1_trace_ratio": trace_ratio(spread)} if spread.K > 1 else {}),
+            **(cdnv(spread) | trace_ratios(spread) if spread and spread.K > 1 else {}),
             **cdnv_paper(every),
             "nc1_pinv": pinv_ratio(features, labels, used),
             **variance_shares(features, labels, used, categories),
             **norms(used),
-            "nc2_log_norm_cov_paper": cov(np.log(lengths(nonzero(every.m)))),
+            "nc2_log_norm_cov_paper": cov(np.log(every.m.lengths())),
+            "nc2_undirected_classes_paper": np.sum(every.m.lengths() == 0),
             **cosines(used),
             "nc2_cos_cov_paper": cov(pair_cosines(every.m)),
             **simplex(used),
             **kernels(used),
             "gnc2_log_cov_paper": cov(log_kernel(every.mu)),
+            "gnc2_coincident_pairs_paper": np.sum(log_kernel(every.mu) == np.inf),
+            "gnc2_undirected_classes_paper": np.sum(every.mu.lengths() == 0),
         }
         if weight is not None:
             weight = np.asarray(weight, dtype=np.float64)
-            values |= duality(used, weight[used.ids])
-            values["unc3_cos_cov_paper"] = cov(row_cosines(weight[every.ids], every.m))
+            values |= duality(used, exactly(weight[used.ids]))
+            cosines_of_every = row_cosines(exactly(weight[every.ids]), every.m)
+            values["unc3_cos_cov_paper"] = cov(defined(cosines_of_every))
+            values["nc3_undirected_classes_paper"] = np.isnan(cosines_of_every).sum()
     return {name: float(value) for name, value in values.items()}
 
 
 # -- small words of METRICS.md
-
-
-def cov(x):
-    """Coefficient of variation, with the population standard deviation."""
-    return np.std(x, ddof=0) / np.mean(x) if len(x) else np.nan
 
 
 def pairs(K):
@@ -101,35 +112,45 @@ def pairs(K):
     return np.triu_indices(K, 1)
 
 
-def lengths(rows):
-    return np.sqrt((rows**2).sum(axis=1))
+def mean(x):
+    return np.sum(x) / len(x) if len(x) else np.nan
 
 
-def nonzero(rows):
-    return rows[lengths(rows) > 0]
+def std(x):
+    """In the population form; around an infinite mean there is none."""
+    return np.sqrt(mean((x - mean(x)) ** 2))
 
 
-def units(rows):
-    rows = nonzero(rows)
-    return rows / lengths(rows)[:, None]
+def cov(x):
+    """Coefficient of variation; by a mean of 0, from where it has another sign on either side, there is none."""
+    return std(x) / mean(x) if mean(x) != 0 else np.nan
 
 
-def squared_distances(rows):
-    """|row_c - row_c'|^2 of every pair, from the difference itself."""
-    first, second = pairs(len(rows))
-    return ((rows[first] - rows[second]) ** 2).sum(axis=1)
+def median(x):
+    x = np.sort(x)
+    return (x[(len(x) - 1) // 2] + x[len(x) // 2]) / 2
+
+
+def defined(x):
+    return x[~np.isnan(x)]
 
 
 def pair_cosines(rows):
-    u = units(rows)
-    first, second = pairs(len(u))
-    return (u[first] * u[second]).sum(axis=1)
+    """Cosine of every pair of which both have a direction."""
+    return rows.directed.pair_angles[0]
+
+
+def squared_chords(rows):
+    """|u_c - u_c'|^2 of every pair of which both have a direction."""
+    return rows.directed.pair_angles[1]
 
 
 def row_cosines(W, M):
-    """cos(w_c, m_c) of every class where both have a direction."""
-    both = (lengths(W) > 0) & (lengths(M) > 0)
-    return np.array([w @ m / (np.sqrt(w @ w) * np.sqrt(m @ m)) for w, m in zip(W[both], M[both], strict=True)])
+    """cos(w_c, m_c) of every class; NaN where one has no direction."""
+    products, whole = (W.rows * M.rows).sum(axis=1), (W.rows**2).sum(axis=1) * (M.rows**2).sum(axis=1)
+    found = np.full(len(products), np.nan)
+    found[whole > 0] = roots(products[whole > 0], whole[whole > 0])
+    return found
 
 
 def etf_distance(A):
@@ -143,58 +164,86 @@ def etf_distance(A):
 
 
 def cdnv(classes):
-    first, second = pairs(classes.K)
-    s2, error = classes.s2, classes.s2 / classes.n
-    d2 = squared_distances(classes.mu) - error[first] - error[second]
-    kept = d2 > 0
-    values = (s2[first] + s2[second])[kept] / (2 * d2[kept])
+    """Corrected; a pair with d2 <= 0 is left out of the mean, and above all others in median and logarithm."""
+    i, j = pairs(classes.K)
+    noise = classes.M2 / ((classes.n - 1) * classes.n).astype(object)
+    distances, unit = classes.mu.pair_squares, classes.mu.denominator**2
+    d2 = floats(distances, unit) - floats(noise)[i] - floats(noise)[j]
+    # Where the noise takes up nearly all of the distance, their difference is one of exact numbers.
+    for pair in np.flatnonzero(abs(d2) < 1e-3 * floats(distances, unit)):
+        d2[pair] = float(Fraction(distances[pair], unit) - noise[i[pair]] - noise[j[pair]])
+    values = np.where(d2 > 0, (classes.s2[i] + classes.s2[j]) / (2 * d2), np.inf)
+    kept = values[values < np.inf]
     return {
-        "nc1_cdnv": np.mean(values),
-        "nc1_cdnv_log_mean": np.mean(np.log(values)),
-        "nc1_cdnv_median": np.median(values),
-        "nc1_cdnv_excluded_share": np.mean(~kept),
+        "nc1_cdnv": mean(kept),
+        "nc1_cdnv_log_mean": mean(np.log(values)),
+        "nc1_cdnv_median": median(values),
+        "nc1_cdnv_excluded_share": mean(values == np.inf),
+        "nc1_cdnv_top_share": np.sum(np.sort(kept)[-10:]) / np.sum(kept),
     }
 
 
 def cdnv_paper(classes):
-    first, second = pairs(classes.K)
-    d2 = squared_distances(classes.mu)
-    apart = d2 > 0
-    value = np.mean((classes.var[first] + classes.var[second])[apart] / (2 * d2[apart] ** 2))
-    mean_square_norm = np.mean((classes.m**2).sum(axis=1))
-    return {"nc1_cdnv_paper": value, "nc1_cdnv_scale_free": value * mean_square_norm}
+    i, j = pairs(classes.K)
+    d2 = floats(classes.mu.pair_squares, classes.mu.denominator**2)
+    value = mean((classes.var[i] + classes.var[j]) / (2 * d2**2))
+    return {
+        "nc1_cdnv_paper": value,
+        "nc1_cdnv_scale_free": value * mean(classes.m.lengths() ** 2),
+        "nc1_coincident_pairs_paper": np.sum(d2 == 0),
+    }
 
 
-def trace_ratio(classes):
-    bias = (1 - 1 / classes.K) * np.mean(classes.s2 / classes.n)
-    return np.mean(classes.s2) / (np.mean((classes.m**2).sum(axis=1)) - bias)
+def trace_ratios(classes):
+    """Within over between; where the noise of the means covers what is between them, nothing is."""
+    s2, n, N = classes.M2 / (classes.n - 1).astype(object), classes.n.astype(object), int(classes.n.sum())
+    bias = (1 - Fraction(1, classes.K)) * (s2 / n).sum() / classes.K
+    between = classes.m.squares().sum() / classes.K - bias
+    about_tokens = classes.mu.about(classes.mu.weighted_mean(n)).squares()
+    of_tokens = (n * about_tokens).sum() - ((1 - n * Fraction(1, N)) * s2).sum()
+    return {
+        "nc1_trace_ratio": np.float64(s2.sum() / classes.K) / np.float64(max(between, 0)),
+        "nc1_trace_ratio_token_weighted": np.float64((n * s2).sum()) / np.float64(max(of_tokens, 0)),
+    }
 
 
 def pinv_ratio(features, labels, used):
-    """Tr(Sigma_W Sigma_B^+)/K; Sigma_W pools all tokens, whatever their class's count."""
-    deviations = np.concatenate([tokens - tokens.mean(axis=0) for tokens in tokens_by_class(features, labels).values()])
-    sigma_w = sum(np.outer(x, x) for x in deviations) / len(deviations)
-    sigma_b = sum(np.outer(m, m) for m in used.m) / used.K
-    return np.trace(sigma_w @ np.linalg.pinv(sigma_b, rtol=PINV_RTOL, hermitian=True)) / used.K
+    """Tr(Sigma_W Sigma_B^+)/K; Sigma_W pools all tokens, whatever their class's count.
+
+    With no direction at all in which the means differ, it is what it tends to as they approach: infinite.
+    """
+    tokens = list(tokens_by_class(features, labels).values())
+    whole = exactly(np.concatenate(tokens))
+    groups = np.split(whole.rows, np.cumsum([len(rows) for rows in tokens])[:-1])
+    D = features.shape[1]
+    sigma_w = np.full((D, D), Fraction(0))
+    for rows in groups:
+        sums = rows.sum(axis=0)
+        sigma_w = sigma_w + (rows.T @ rows) - np.outer(sums, sums) * Fraction(1, len(rows))
+    sigma_w = sigma_w / Fraction(len(whole.rows) * whole.denominator**2)
+    sigma_b = (used.m.rows.T @ used.m.rows) * Fraction(1, used.K * used.m.denominator**2)
+    if not sigma_b.any():
+        return np.float64(np.trace(sigma_w)) / np.float64(0)
+    return float(pseudo_inverse_trace(sigma_w, sigma_b) / used.K)
 
 
 def variance_shares(features, labels, used, categories):
-    """Total variance of the used classes' tokens about their mean g, split token by token."""
-    of_class = {int(c): mean for c, mean in zip(used.ids, used.mu, strict=True)}
-    kept = [(h, int(y)) for h, y in zip(features, labels, strict=True) if int(y) in of_class]
-    g = np.mean([h for h, _ in kept], axis=0)
-    total = sum(((h - g) ** 2).sum() for h, _ in kept)
-    shares = {
-        "nc1_context_share": sum(((h - of_class[y]) ** 2).sum() for h, y in kept) / total,
-        "nc1_identity_share": sum(((of_class[y] - g) ** 2).sum() for _, y in kept) / total,
-    }
+    """Total variance of the used classes' tokens about their mean g, by class and by category of classes."""
+    n = used.n.astype(object)
+    g = used.mu.weighted_mean(n)
+    within, between = used.M2.sum(), (n * used.mu.about(g).squares()).sum()
+    total = np.float64(within + between)
+    shares = {"nc1_context_share": np.float64(within) / total, "nc1_identity_share": np.float64(between) / total}
     if categories is not None:
-        members = {k: [h for h, y in kept if categories[y] == k] for k in {categories[y] for _, y in kept}}
-        of_category = {k: np.mean(tokens, axis=0) for k, tokens in members.items()}
-        shares["nc1_category_share"] = sum(((of_category[categories[y]] - g) ** 2).sum() for _, y in kept) / total
-        shares["nc1_identity_share"] = (
-            sum(((of_class[y] - of_category[categories[y]]) ** 2).sum() for _, y in kept) / total
-        )
+        of = np.array([categories[c] for c in used.ids.tolist()])
+        among = inside = Fraction(0)
+        for k in sorted(set(of.tolist())):
+            mine = used.mu.at(of == k)
+            centre = mine.weighted_mean(n[of == k])
+            inside += (n[of == k] * mine.about(centre).squares()).sum()
+            among += n[of == k].sum() * sum((a - b) ** 2 for a, b in zip(centre, g, strict=True))
+        shares["nc1_category_share"] = np.float64(among) / total
+        shares["nc1_identity_share"] = np.float64(inside) / total
     return shares
 
 
@@ -202,36 +251,41 @@ def variance_shares(features, labels, used, categories):
 
 
 def norms(used):
-    return {"nc2_norm_cov": cov(lengths(used.m)), "nc2_log_norm_std": np.std(np.log(lengths(nonzero(used.m))))}
+    lengths = used.m.lengths()
+    return {
+        "nc2_norm_cov": cov(lengths),
+        "nc2_log_norm_std": std(np.log(lengths)),
+        "nc2_undirected_classes": np.sum(lengths == 0),
+    }
 
 
 def cosines(used):
     values = pair_cosines(used.m)
-    K, D = len(units(used.m)), used.D
-    welch = np.sqrt((K - D) / (D * (K - 1))) if K > D + 1 else -1 / (K - 1)
+    K, D = len(used.m.directed.rows), used.D
+    welch = np.sqrt((K - D) / (D * (K - 1))) if K > D + 1 else np.float64(-1) / (K - 1)
+    greatest = np.max(values) if len(values) else np.nan
     return {
-        "nc2_cos_mean": np.mean(values),
-        "nc2_cos_std": np.std(values),
-        "nc2_max_cos": np.max(values),
-        "nc2_max_cos_gap": np.max(values) - welch,
+        "nc2_cos_mean": mean(values),
+        "nc2_cos_std": std(values),
+        "nc2_max_cos": greatest,
+        "nc2_max_cos_gap": greatest - welch,
     }
 
 
 def simplex(used):
-    covariance = sum(np.outer(m, m) for m in used.m) / used.K
+    m = used.m.values()
+    covariance = sum(np.outer(row, row) for row in m) / used.K
     participation = np.trace(covariance) ** 2 / (covariance**2).sum()
-    gram = used.m @ used.m.T
     return {
-        "nc2_etf_error": etf_distance(gram),
+        "nc2_etf_error": etf_distance(m @ m.T),
         "nc2_participation_ratio": participation,
         "nc2_participation_ratio_per_dim": participation / used.D,
     }
 
 
 def log_kernel(rows):
-    """log(1/|u_c - u_c'|) of every pair whose directions differ."""
-    squared = squared_distances(units(rows))
-    return -np.log(np.sqrt(squared[squared > 0]))
+    """log(1/|u_c - u_c'|) of every pair of which both have a direction."""
+    return -np.log(np.sqrt(squared_chords(rows)))
 
 
 def uniform_log_std(D):
@@ -245,11 +299,14 @@ def uniform_log_mean(D):
 
 def kernels(used):
     values = log_kernel(used.m)
+    # Any distance to the power 0 is 1, and so is that of directions that meet.
+    riesz = (used.D - 2) * values if used.D != 2 else 0 * np.ones_like(values)
     return {
-        "gnc2_log_mean": np.mean(values),
-        "gnc2_log_std": np.std(values),
-        "gnc2_log_std_ratio": np.std(values) / uniform_log_std(used.D) if used.D > 1 else np.nan,
-        "gnc2_riesz_mean": logsumexp((used.D - 2) * values) - np.log(len(values)),
+        "gnc2_log_mean": mean(values),
+        "gnc2_log_std": std(values),
+        "gnc2_log_std_ratio": std(values) / uniform_log_std(used.D) if used.D > 1 else np.nan,
+        "gnc2_riesz_mean": logsumexp(riesz) - np.log(len(values)) if len(values) else np.nan,
+        "gnc2_coincident_pairs": np.sum(values == np.inf),
     }
 
 
@@ -257,13 +314,18 @@ def kernels(used):
 
 
 def duality(used, W):
-    raw = row_cosines(W, used.m)
+    raw, centred = row_cosines(W, used.m), row_cosines(W.about_their_mean(), used.m)
+    n = used.n[~np.isnan(centred)]
     return {
-        "nc3_cos_mean": np.mean(raw),
-        "nc3_cos_mean_centred": np.mean(row_cosines(W - W.mean(axis=0), used.m)),
-        "nc3_dual_error": etf_distance(W @ used.m.T),
-        "unc3_cos_std": np.std(raw),
-        "nc0_row_sum": (W.sum(axis=0) ** 2).sum() / (used.K * (W**2).sum()),
+        "nc3_cos_mean": mean(defined(raw)),
+        "nc3_cos_mean_centred": mean(defined(centred)),
+        "nc3_cos_mean_centred_token_weighted": np.sum(n * defined(centred)) / np.float64(np.sum(n)),
+        "nc3_undirected_classes": np.isnan(raw).sum(),
+        "nc3_undirected_classes_centred": np.isnan(centred).sum(),
+        "nc3_dual_error": etf_distance(W.values() @ used.m.values().T),
+        "unc3_cos_std": std(defined(raw)),
+        "unc3_cos_std_centred": std(defined(centred)),
+        "nc0_row_sum": floats(W.rows.sum(axis=0) ** 2).sum() / (used.K * floats(W.rows**2).sum()),
     }
 
 
@@ -341,16 +403,16 @@ def oracle_strata(features, labels, weight, *, min_count):
 def oracle_tokens(features, labels, weight, *, min_count):
     """What each class with ``min_count`` tokens is like, by class id; all distances written out."""
     used = classes_with(np.asarray(features, np.float64), np.asarray(labels), min_count)
-    W = np.asarray(weight, np.float64)[used.ids]
-    W = W - W.mean(axis=0)
-    norm = lengths(used.m)
+    W = exactly(np.asarray(weight, np.float64)[used.ids]).about_their_mean()
+    norm, mu = used.m.lengths(), used.mu.values()
     typical = np.sqrt(np.mean(norm**2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within_over_between = used.s2 / (np.mean(used.s2) / trace_ratio(used))
-        duality = (W * used.m).sum(axis=1) / (lengths(W) * norm)
+    duality, within_over_between = row_cosines(W, used.m), np.full(used.K, np.nan)
+    if (used.n > 1).all():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within_over_between = used.s2 / (np.mean(used.s2) / trace_ratios(used)["nc1_trace_ratio"])
     table = {}
     for i, c in enumerate(used.ids.tolist()):
-        away = [np.inf if j == i else lengths((used.mu[i] - used.mu[j])[None])[0] for j in range(used.K)]
+        away = [np.inf if j == i else np.linalg.norm(mu[i] - mu[j]) for j in range(used.K)]
         table[c] = {
             "count": int(used.n[i]),
             "variability": within_over_between[i],

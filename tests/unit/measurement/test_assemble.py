@@ -17,7 +17,7 @@ from nc_hf.errors import StatisticsError
 from nc_hf.measurement.assemble import layer_values, report_of, valued
 from nc_hf.measurement.collection import Collection
 from nc_hf.metrics import AgreementCounts
-from nc_hf.metrics.table import DIAGNOSTICS
+from nc_hf.metrics.table import diagnostics_of
 from nc_hf.report import MetricValue, Report
 from tests.collected import quietly
 from tests.reference.oracle import oracle_agreement
@@ -65,21 +65,18 @@ def test_values_definitions_and_diagnostics_are_those_of_the_metrics(collection:
     expected = compute_metrics(collection.statistics, collection.head, "core", 30, total)
     assert {name: metric.value for name, metric in report.metrics.items()} == expected
     assert report.definitions == {name: METRICS[name].formula for name in PRESETS["core"]}
-    assert set(report.diagnostics) == set(DIAGNOSTICS) - set(expected) - {
-        name for name in DIAGNOSTICS if {"covariance", "categories"} & set(METRICS[name].needs)
-    }
+    assert tuple(report.diagnostics) == diagnostics_of(expected)
     assert report.diagnostics == compute_metrics(
         collection.statistics, collection.head, list(report.diagnostics), 30, total
     )
 
 
 def test_names_are_joined_and_a_diagnostic_that_is_asked_for_is_a_value(collection: Collection) -> None:
-    names = ["nc1_cdnv", DIAGNOSTICS[0]]
+    names = ["nc1_cdnv", "nc1_cdnv_excluded_share"]
     report = assembled(collection, names)
     assert report.preset == ",".join(names)
     assert list(report.metrics) == names
-    assert DIAGNOSTICS[0] not in report.diagnostics
-    assert not any("agreement" in METRICS[name].needs for name in report.diagnostics)
+    assert list(report.diagnostics) == ["nc1_cdnv_top_share"]
 
 
 def test_the_paper_counts_every_class_but_its_table_of_tokens_does_not(collection: Collection) -> None:

@@ -10,7 +10,15 @@ import torch
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import StatisticsError
-from nc_hf.metrics.classes import ClassView, coefficient_of_variation, moments, small_gram_norm
+from nc_hf.metrics.classes import (
+    ClassView,
+    about_their_mean,
+    beyond_noise,
+    coefficient_of_variation,
+    moments,
+    quotient,
+    small_gram_norm,
+)
 from tests.reference.noisy_classes import statistics
 
 COUNTS = {11: 1, 5: 2, 8: 10, 3: 4}
@@ -94,5 +102,39 @@ def test_the_norm_of_a_product_needs_the_smaller_matrix_alone(K: int, D: int) ->
 def test_moments_are_those_of_the_whole_population() -> None:
     values = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     assert moments(values) == pytest.approx((3.0, math.sqrt(14 / 3)))
-    assert coefficient_of_variation(values) == pytest.approx(math.sqrt(14 / 3) / 3)
-    assert math.isnan(coefficient_of_variation(values - 3))
+    assert math.isnan(moments(values[:0])[0])
+    assert math.isnan(moments(values[:0])[1])
+
+
+def test_a_quotient_by_nothing_is_its_limit() -> None:
+    assert quotient(3.0, 2.0) == 1.5
+    assert quotient(3.0, 0.0) == math.inf
+    assert math.isnan(quotient(0.0, 0.0))
+    assert coefficient_of_variation(-4.0, 2.0) == -0.5
+    assert coefficient_of_variation(1.0, 0.0) == 0
+    assert math.isnan(coefficient_of_variation(1e-16, 0.5)), "of either sign"
+    assert math.isnan(coefficient_of_variation(math.inf, math.nan))
+
+
+def test_what_noise_covers_is_nothing_and_so_is_what_rounding_leaves() -> None:
+    squared = torch.tensor([4.0, 4.0, 4.0, 4.0, 0.0], dtype=torch.float64)
+    noise = torch.tensor([1.0, 5.0, 4.0, 4.0 - 1e-15, 0.0], dtype=torch.float64)
+    assert beyond_noise(squared, noise).tolist() == [3, 0, 0, 0, 0]
+
+
+def test_scatter_of_equal_tokens_is_nothing_whatever_rounding_leaves() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 1, 5)) / 3
+    features = np.concatenate([np.repeat(one, 7, axis=0), other + 1e-5 * rng.normal(size=(7, 5))])
+    stats = statistics(features, np.repeat([0, 1], 7))
+    view = ClassView(stats, 1)
+    assert view.scatter[0] == 0
+    assert float(view.scatter[1]) == pytest.approx(((features[7:] - features[7:].mean(axis=0)) ** 2).sum(), rel=1e-4)
+
+
+def test_rows_about_their_mean_are_zero_where_they_are_equal() -> None:
+    rows = torch.tensor([[0.1, 0.7, 0.3]], dtype=torch.float64).repeat(7, 1)
+    assert (rows - rows.mean(dim=0)).any(), "rounding is left"
+    assert not about_their_mean(rows).any()
+    rows[2] += 1e-9
+    assert about_their_mean(rows).any(dim=1).all()

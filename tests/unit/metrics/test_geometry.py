@@ -15,8 +15,21 @@ from tests.reference.noisy_classes import SHAPES, ZERO, centred_means, metrics, 
 def test_means_that_all_coincide_are_no_frame() -> None:
     stats = ClassStatistics(4)
     stats.update(torch.ones(30, 4), torch.arange(30) % 3)
-    values = compute_metrics(stats, preset=["nc2_etf_error", "nc2_cos_std", "nc1_cdnv_log_mean"])
+    values = compute_metrics(stats, preset=["nc2_etf_error", "nc2_cos_std", "nc2_norm_cov", "nc2_log_norm_std"])
     assert all(math.isnan(value) for value in values.values())
+    assert compute_metrics(stats, preset=["nc2_undirected_classes"]) == {"nc2_undirected_classes": 3}
+
+
+@pytest.mark.parametrize("classes", [2, 7, 8, 9])
+def test_a_simplex_is_one_to_the_last_digits(classes: int) -> None:
+    """The closed forms alone would leave the root of the rounding, 1e-8."""
+    corners = (np.eye(classes) - 1 / classes) @ np.linalg.qr(np.random.default_rng(0).normal(size=(classes, classes)))[
+        0
+    ]
+    directions = np.linalg.svd(corners)[2][: classes - 1]
+    names = ["nc2_etf_error", "nc2_cos_std"]
+    values = compute_metrics(statistics(5 * corners @ directions.T, np.arange(classes)), preset=names, min_count=1)
+    assert max(values.values()) < 1e-14
 
 
 def pair_products(rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,172 @@
+"""Two quantities of a pair of classes: their scatter against their distance, and how far their directions differ."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nc_hf.metrics.classes import beyond_noise
+from nc_hf.metrics.pairwise import NEAR, Tile
+from nc_hf.metrics.streams import Largest, Median, Moments
+
+TOP = 10
+"""Pairs whose share of the mean CDNV is told."""
+_SAMPLE_ROWS = 4096
+
+
+class VariabilityKernel:
+    """CDNV of every pair: (s_c + s_c') / (2 d^2k), with ``d^2`` the squared distance less the bias of both means.
+
+    A corrected distance that is not positive tells nothing apart: such a pair is excluded, with its number. Without
+    correction, coincident means are a limit: infinite with scatter, undefined without.
+
+    Args:
+        variance: (K,) within-class variance of each class.
+        bias: (K,) what the mean's own sampling adds to each squared distance; None for the plug-in form.
+        power: the exponent k of the squared distance.
+        bracket: where the median lies, if it is asked for, and with it the logarithms' mean.
+    """
+
+    def __init__(
+        self, variance: Tensor, bias: Tensor | None, power: int, bracket: tuple[float, float] | None = None
+    ) -> None:
+        """Start with no pair."""
+        self._variance, self._bias, self._power = variance, bias, power
+        self.values, self.pairs = Moments(), 0
+        self._largest = Largest(TOP)
+        self._median = None if bracket is None else Median(bracket)
+        self._log_sum = 0.0
+
+    def add(self, tile: Tile) -> None:
+        """Take in one tile."""
+        distances, told_apart = tile.distances, None
+        if self._bias is not None:
+            distances = beyond_noise(distances, self._bias[tile.rows, None] + self._bias[tile.columns])
+            told_apart = distances > 0
+        variance = (self._variance[tile.rows, None] + self._variance[tile.columns]) / 2
+        values = tile.select(variance / distances.pow(self._power), told_apart)
+        self.pairs += tile.num_pairs()
+        self.values.add(values)
+        self._largest.add(values)
+        if self._median is not None:
+            self._median.add(values)
+            self._log_sum += float(values.log().sum())  # a sum, in which a pair without scatter stays -inf
+
+    @property
+    def excluded(self) -> int:
+        """Number of pairs whose distance less its bias is not positive."""
+        return self.pairs - self.values.count
+
+    @property
+    def top_share(self) -> float:
+        """Share of the sum of all values that the largest make; NaN where all are 0, or there is none."""
+        total = self.values.mean * self.values.count
+        return self._largest.sum / total if total > 0 else math.nan
+
+    @property
+    def log_mean(self) -> float:
+        """Mean of the values' logarithms, an excluded pair's being +inf, and that of a pair without scatter -inf."""
+        if self._median is None:
+            return math.nan
+        return (self._log_sum + (math.inf if self.excluded else 0.0)) / self.pairs
+
+    def median(self) -> float | None:
+        """Return the median, excluded pairs above all others, or None if it lies outside the bracket."""
+        return math.nan if self._median is None else self._median.value(above=self.excluded)
+
+
+class DirectionKernel:
+    """Distances between the directions of the means: moments of log(1/|u - u'|), the Riesz sum, and the largest cosine.
+
+    The distance of two directions follows from that of the means: |u - u'|^2 = (d^2 - (|a| - |b|)^2) / (|a| |b|). Where
+    they coincide, the logarithm is infinite. A vector of zero has no direction, and its pairs no distance.
+
+    Args:
+        vectors: (K, D) the means whose directions are meant; a common offset to those of the sweep does not matter.
+        scale: (K,) squared norms of the sweep's centred means, which set the rounding of ``d^2``.
+        means: (K, D) the means, whose differences have all digits; as ``vectors`` but for an offset.
+        rounding: what a mean may be off by; directions that differ by no more for it coincide.
+    """
+
+    def __init__(self, vectors: Tensor, scale: Tensor, means: Tensor | None = None, rounding: float = 0.0) -> None:
+        """Start with no pair."""
+        self._vectors, self._means, self._rounding = vectors, vectors if means is None else means, rounding
+        self._norms = torch.linalg.vector_norm(vectors, dim=1)
+        self._scale = scale
+        self._riesz_power = vectors.shape[1] - 2
+        self._riesz_parts: list[Tensor] = []
+        self.undirected = int((self._norms == 0).sum())
+        self.log = Moments()
+        self._closest = math.inf
+
+    def add(self, tile: Tile) -> None:
+        """Take in one tile."""
+        a, b = self._norms[tile.rows, None], self._norms[tile.columns]
+        product = a * b
+        apart = (tile.distances - (a - b).square()) / product
+        rounding = (self._scale[tile.rows, None] + self._scale[tile.columns]) / product
+        near, defined = apart <= NEAR * rounding, None
+        if self.undirected:
+            defined = product > 0
+            near &= defined
+        tile.recompute(apart, near, self._squared_chord)
+        squared = tile.select(apart, defined)
+        if squared.numel() == 0:
+            return
+        self._closest = min(self._closest, float(squared.min()))
+        logs = squared.log().mul_(-0.5)
+        self.log.add(logs)
+        self._riesz_parts.append(torch.logsumexp(self._riesz_power * logs, dim=0))
+
+    def _squared_chord(self, i: Tensor, j: Tensor) -> Tensor:
+        """Return (N,) |u_i - u_j|^2 from what of mu_i - mu_j is across the shorter vector: free of cancellation."""
+        a, b, difference = self._vectors[i], self._vectors[j], self._means[i] - self._means[j]
+        norms = torch.stack([self._norms[i], self._norms[j]])
+        shorter, longer = norms.min(dim=0).values, norms.max(dim=0).values
+        unit = torch.where((norms[0] < norms[1]).unsqueeze(1), a, b) / shorter.unsqueeze(1)
+        across = difference - (difference * unit).sum(dim=1, keepdim=True) * unit
+        sine = torch.linalg.vector_norm(across, dim=1) / longer
+        cosine = (a * b).sum(dim=1) / (shorter * longer)
+        squared = torch.where(cosine > 0.5, 2 * sine.square() / (1 + cosine), 2 - 2 * cosine)
+        return squared.masked_fill_(squared.sqrt() * shorter <= self._rounding, 0.0)
+
+    @property
+    def max_cos(self) -> float:
+        """Largest cosine; NaN without a pair."""
+        return 1.0 - self._closest / 2 if math.isfinite(self._closest) else math.nan
+
+    @property
+    def riesz_log_mean(self) -> float:
+        """Log of the mean of |u - u'|^-(D-2), in log space since the mean itself underflows at D = 1024."""
+        if not self._riesz_parts:
+            return math.nan
+        if self._riesz_power == 0:  # also of a distance of zero, whose power is constant on the way there
+            return 0.0
+        return float(torch.logsumexp(torch.stack(self._riesz_parts), dim=0)) - math.log(self.log.count)
+
+
+def sample_bracket(means: Tensor, variance: Tensor, bias: Tensor, widen: float) -> tuple[float, float]:
+    """Return two values between which the median CDNV lies almost surely, from a seeded sample of pairs.
+
+    With few pairs, everything lies between them; the median is exact either way, since the values inside are kept.
+    """
+    num_classes, draws = len(means), 1 << 16
+    if num_classes * (num_classes - 1) // 2 <= 16 * draws or not math.isfinite(widen):
+        return -math.inf, math.inf
+    generator = torch.Generator().manual_seed(0)
+    i = torch.randint(num_classes, (draws,), generator=generator).to(means.device)
+    j = (i + 1 + torch.randint(num_classes - 1, (draws,), generator=generator).to(means.device)) % num_classes
+    parts = [
+        beyond_noise((means[a] - means[b]).square_().sum(dim=1), bias[a] + bias[b])
+        for a, b in zip(torch.split(i, _SAMPLE_ROWS), torch.split(j, _SAMPLE_ROWS), strict=True)
+    ]
+    distances = torch.cat(parts)
+    values = ((variance[i] + variance[j]) / 2 / distances).where(distances > 0, math.inf).sort().values
+    margin = widen * 0.5 / math.sqrt(draws)
+    low, high = (round((draws - 1) * q) for q in (0.5 - margin, 0.5 + margin))
+    return (
+        float(values[low]) if low >= 0 else -math.inf,
+        float(values[high]) if high < draws else math.inf,
+    )

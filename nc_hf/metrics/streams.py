@@ -1,0 +1,130 @@
+"""What is known of a stream of values that is too long to be kept: moments, the largest ones, the median."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Moments:
+    """Count, mean and spread of a stream of values (Chan's merge, float64), which may be infinite or undefined."""
+
+    def __init__(self) -> None:
+        """Start with no value."""
+        self.count = 0
+        self.unbounded = 0
+        """How many values are infinite or undefined."""
+        self._limit = 0.0  # their sum: an infinity, or NaN where they do not agree
+        self._mean, self._m2 = 0.0, 0.0  # of the finite ones
+
+    def add(self, values: Tensor) -> None:
+        """Take in a flat tensor of values."""
+        self.count += values.numel()
+        total = float(values.sum())
+        if not math.isfinite(total):
+            finite = values.isfinite()
+            self._limit += float(values[~finite].sum())
+            self.unbounded += values.numel() - int(finite.sum())
+            values = values[finite]
+            total = float(values.sum())
+        if values.numel() == 0:
+            return
+        mean = total / values.numel()
+        m2 = float((values - mean).square_().sum())
+        before, after = self.count - self.unbounded - values.numel(), self.count - self.unbounded
+        delta = mean - self._mean
+        self._mean += delta * values.numel() / after
+        self._m2 += m2 + delta * delta * before * values.numel() / after
+
+    @property
+    def mean(self) -> float:
+        """Mean: infinite with an infinite value, NaN with an undefined one, infinities of both signs, or no value."""
+        if self.count == 0:
+            return math.nan
+        return self._limit if self.unbounded else self._mean
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation (ddof 0): NaN with a value that is not finite, or without any."""
+        return math.nan if self.unbounded or self.count == 0 else math.sqrt(self._m2 / self.count)
+
+
+class Largest:
+    """The sum of the few largest values of a stream that are positive.
+
+    Args:
+        size: how many.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Start with no value."""
+        self._size = size
+        self._kept: Tensor | None = None
+        self._least = 0.0
+
+    def add(self, values: Tensor) -> None:
+        """Take in a flat tensor of values."""
+        # Few parts of a long stream hold one of its largest values, so that hardly any is looked at twice.
+        if values.numel() == 0 or float(values.max()) <= self._least:
+            return
+        values = torch.topk(values, min(self._size, values.numel())).values
+        if self._kept is not None:
+            values = torch.cat([self._kept, values])
+        self._kept = torch.topk(values, min(self._size, values.numel())).values
+        self._least = float(self._kept[-1]) if len(self._kept) == self._size else 0.0
+
+    @property
+    def sum(self) -> float:
+        """Sum of the values kept."""
+        return 0.0 if self._kept is None else float(self._kept.sum())
+
+
+class Median:
+    """The exact median of a stream of finite values, of which only those inside a bracket are kept.
+
+    Values at either end of the bracket are counted and not kept, however many there are of one size.
+
+    Args:
+        bracket: two values between which the median lies, almost surely.
+    """
+
+    def __init__(self, bracket: tuple[float, float]) -> None:
+        """Start with no value."""
+        self._low, self._high = bracket
+        self._count = self._below = self._at_low = self._at_high = 0
+        self._inside: list[Tensor] = []
+
+    def add(self, values: Tensor) -> None:
+        """Take in a flat tensor of values."""
+        self._count += values.numel()
+        self._below += int((values < self._low).sum())
+        self._at_low += int((values == self._low).sum())
+        if self._high > self._low:
+            self._at_high += int((values == self._high).sum())
+            self._inside.append(values[(values > self._low) & (values < self._high)])
+
+    def value(self, above: int = 0) -> float | None:
+        """Return the median, or None if it lies outside the bracket.
+
+        Args:
+            above: further values, each above all of the stream: with half of all or more, the median is infinite.
+        """
+        total = self._count + above
+        if total == 0:
+            return math.nan
+        if total // 2 >= self._count:
+            return math.inf
+        inside = torch.cat(self._inside).sort().values if self._inside else torch.empty(0)
+        middle = [self._at(rank - self._below, inside) for rank in ((total - 1) // 2, total // 2)]
+        return None if middle[0] is None or middle[1] is None else (middle[0] + middle[1]) / 2
+
+    def _at(self, place: int, inside: Tensor) -> float | None:
+        """Return the value at a place counted from the lower end of the bracket."""
+        if 0 <= place < self._at_low:
+            return self._low
+        place -= self._at_low
+        if 0 <= place < len(inside):
+            return float(inside[place])
+        return self._high if 0 <= place - len(inside) < self._at_high else None
