@@ -90,6 +90,43 @@ def near_means() -> Case:
     return replace(case, features=features)
 
 
+def on_a_grid(seed: int, classes: int, dim: int, *, scatter: bool = True, tokens: int = 4) -> Case:
+    """Classes of equally many tokens in multiples of 1/64: with powers of two all sums and means are exact."""
+    rng = np.random.default_rng(seed)
+    means, around = (np.round(rng.normal(size=(classes, rows, dim)) * 64) / 64 for rows in (1, tokens))
+    features = (means + (around if scatter else 0 * around)).reshape(-1, dim)
+    weight = rng.normal(size=(classes, dim)) + means[:, 0]
+    return Case(features, np.repeat(np.arange(classes), tokens), weight)
+
+
+def approaching(apart: float, dim: int, *, scatter: bool = True) -> Case:
+    """The tokens of the third of eight classes are those of the last, moved by ``apart``, zero or a power of two."""
+    case = on_a_grid(21, 8, dim, scatter=scatter)
+    features = case.features.copy()
+    features[case.labels == 2] = features[case.labels == 7]
+    features[case.labels == 2, 1] += apart
+    return replace(case, features=features)
+
+
+def all_alike(tokens: int, classes: int, dim: int) -> Case:
+    """Every class has the same tokens."""
+    case = on_a_grid(22, classes, dim, tokens=tokens)
+    return replace(case, features=np.tile(case.features[:tokens], (classes, 1)))
+
+
+def on_a_line() -> Case:
+    """In one dimension, one class at the centre and two in one place; of the uncentred means two are zero."""
+    means = np.repeat([0.0, 4, 4, -8, 0, -1, 1], 4)
+    features = means + np.tile([0.5, -0.5, 0.25, -0.25], 7)
+    weight = np.array([1.0, 2, -1, -3, 0, 1, 2])
+    return Case(features[:, None], np.repeat(np.arange(7), 4), weight[:, None], zeros=ONE_DIMENSION)
+
+
+def with_head(rows: Callable[[np.ndarray], np.ndarray]) -> Case:
+    case = gaussian(23, [7] * 9, 4)
+    return replace(case, weight=rows(case.weight))
+
+
 def without_a_direction() -> Case:
     """One class lies at the mean of the means, to the last bit, and another has a row of zeros in the head."""
     corners = np.array([[0, 0, 0], [4, 0, 0], [-4, 0, 0], [0, 2, 0], [0, -2, 0], [0, 0, 1], [0, 0, -1]])
@@ -143,11 +180,28 @@ CASES: dict[str, Callable[[], Case]] = {
     "Zipf counts": lambda: gaussian(11, zipf_counts(60, 200), 6, min_count=5),
     "singletons": lambda: gaussian(12, zipf_counts(60, 20), 6),
     "categories": with_categories,
+    "single tokens beside two classes": lambda: gaussian(18, [1] * 10 + [3, 4], 4),
+    "coincident means, more classes than dimensions": lambda: approaching(0.0, 5),
+    "coincident means, fewer classes than dimensions": lambda: approaching(0.0, 12),
+    "coincident means of a simplex": lambda: approaching(0.0, 7),
+    "coincident means in a plane": lambda: approaching(0.0, 2),
+    "coincident means without scatter": lambda: approaching(0.0, 5, scatter=False),
+    "no scatter": lambda: on_a_grid(24, 9, 8, scatter=False),
+    "no scatter, one dimension": lambda: replace(on_a_grid(25, 9, 1, scatter=False), zeros=ONE_DIMENSION),
+    "all means equal": lambda: all_alike(4, 6, 3),
+    "all tokens equal": lambda: replace(all_alike(4, 6, 3), features=np.full((24, 3), 0.7)),
+    "two classes in one place": lambda: all_alike(4, 2, 3),
+    "on a line": on_a_line,
+    "a head of zeros": lambda: with_head(lambda weight: 0 * weight),
+    "a head of equal rows": lambda: with_head(lambda weight: np.tile(weight[:1], (len(weight), 1))),
+    "a head with rows of zeros and pairs of equal rows": lambda: with_head(
+        lambda weight: np.where(np.arange(len(weight))[:, None] % 3, np.repeat(weight, 2, axis=0)[: len(weight)], 0.0)
+    ),
 }
 
 
 def assert_equal(actual: dict[str, float], expected: dict[str, float], zeros: frozenset[str], relative: float) -> None:
-    """Every name and no other; NaN where the definition says 0/0 and nowhere else."""
+    """Every name and no other; NaN and infinities where the definition says so and nowhere else."""
 
     def same(name: str, value: float, truth: float) -> bool:
         if math.isnan(truth):
