@@ -14,11 +14,13 @@ _ROWS = 1024
 _BASE = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)  # odd, so that a product with it loses nothing
 
 
-def repeated_share(input_ids: Tensor) -> float:
+def repeated_share(input_ids: Tensor, context: Tensor | None = None) -> float:
     """Return the share of runs of ``WINDOW`` neighbouring tokens of a block that stood before, in any block.
 
     Args:
         input_ids: (B, L) token ids; where blocks are shorter, runs have the largest power of two that fits.
+        context: (B,) with how many tokens each block begins that an earlier block held already: runs within them are
+            left out; None if no block has any.
 
     Returns:
         A share in [0, 1]; of more than two million runs it is taken over a part that their content chooses.
@@ -26,10 +28,13 @@ def repeated_share(input_ids: Tensor) -> float:
     blocks, length = input_ids.shape
     window = min(WINDOW, 1 << length.bit_length() - 1)
     step = max(1, blocks * (length - window + 1) // _MOST)
+    first = np.zeros(blocks) if context is None else context.numpy()
+    ends = np.arange(window - 1, length)
     kept = []
     for begin in range(0, blocks, _ROWS):
-        hashes = _mixed(_run_hashes(input_ids[begin : begin + _ROWS].numpy(), window)).ravel()
-        kept.append(hashes[hashes % np.uint64(step) == 0])
+        rows = slice(begin, begin + _ROWS)
+        hashes = _mixed(_run_hashes(input_ids[rows].numpy(), window))
+        kept.append(hashes[(hashes % np.uint64(step) == 0) & (ends >= first[rows, None])])
     runs = np.concatenate(kept)
     return 1 - len(np.unique(runs)) / len(runs) if len(runs) else 0.0
 

@@ -45,7 +45,7 @@ def report_row(report: ReportRecord) -> Row:
 
 
 def revision_rows(trajectory: TrajectoryRecord) -> list[Row]:
-    """Return one row a revision: which it is, whose weights it has, tokens, loss, every metric and its standard error."""
+    """Return one row a revision: its name and weights, tokens, loss, every metric and its standard error."""
     rows = []
     for point in trajectory.points:
         row: Row = {

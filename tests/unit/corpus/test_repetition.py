@@ -36,6 +36,16 @@ def test_one_sentence_over_and_over() -> None:
     assert repeated_share(ids) == pytest.approx(1 - 12 / (84 * 97))
 
 
+def test_what_a_block_repeats_of_the_one_before_for_context_alone_is_left_out() -> None:
+    text = torch.randint(40_000, (700,), generator=torch.Generator().manual_seed(3), dtype=torch.int32)
+    ids = torch.stack([text[begin : begin + 100] for begin in range(0, 601, 50)])
+    context = torch.full((len(ids),), 50, dtype=torch.int32)
+    context[0] = 0
+    assert repeated_share(ids) > 0.2
+    assert repeated_share(ids, context) == 0
+    assert repeated_share(torch.cat([ids, ids]), torch.cat([context, context])) == 0.5
+
+
 def test_runs_that_differ_in_their_order_differ() -> None:
     ids = torch.stack([torch.arange(WINDOW), torch.arange(WINDOW).flip(0), torch.zeros(WINDOW)]).int()
     assert repeated_share(ids) == 0
