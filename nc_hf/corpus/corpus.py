@@ -66,13 +66,13 @@ class Corpus:
     def check(self) -> None:
         """Read the first document, so that a text that cannot be read costs nothing else.
 
+        Texts that are at hand, and were not opened by a name, are taken as they are.
+
         Raises:
             CorpusError: it cannot, or there is none.
             HubError: the Hub does not answer.
         """
-        if isinstance(self.texts, Iterator):  # which can be read but once
-            return
-        if not any(text.strip() for text in self.texts):
+        if isinstance(self.texts, Texts) and not any(text.strip() for text in self.texts):
             raise CorpusError(
                 f"The corpus {self.name!r} ({self.split}) has no text: name one that does, or another split."
             )
@@ -100,7 +100,10 @@ class Corpus:
             split=self.split,
             progress=progress,
         )
-        if reading := self.reading:
+        if isinstance(self.texts, Texts):
+            reading = self.texts.record
+            if max_tokens is not None and not reading.complete:
+                reading.spread = False  # a budget takes the first documents
             level = logging.WARNING if reading.notable else logging.INFO
             _LOG.log(level, "read %s (%s): %s", self.name, self.split, reading)
         return blocks

@@ -52,7 +52,7 @@ class ReadRecord:
     def notable(self) -> bool:
         """Whether there is something that who measures has to know."""
         repeats = self.repeated > MANY_REPEATED * self.documents
-        return bool(self.skipped or self.left_out or repeats or self.spread is False)
+        return bool(self.skipped or self.left_out or repeats)
 
     def __str__(self) -> str:
         """Tell it in one line.
@@ -64,8 +64,9 @@ class ReadRecord:
         files = f" in {self.files:,} file{'s' * (self.files != 1)}" if self.files else ""
         counts = {"without text, skipped": self.skipped, "empty": self.empty, "repeated": self.repeated}
         notes = [f"{count:,} {what}" for what, count in counts.items() if count]
-        notes += [] if self.complete else ["the rest was not needed"]
-        notes += ["taken from the beginning, not from all of the text"] if self.spread is False else []
+        if not self.complete:
+            first = self.spread is False
+            notes.append("the first of the text, the rest was not read" if first else "the rest was not read")
         notes += [f"left out {_some(self.left_out)}"] if self.left_out else []
         told = f"{self.documents:,} document{'s' * (self.documents != 1)} ({self.unit or 'text'}){met}{files}"
         return f"{told}: {', '.join(notes)}" if notes else told

@@ -138,6 +138,23 @@ def test_what_is_read_is_counted_and_logged_once_it_is_packed(
     assert Corpus("mine", "all", ["a"]).reading is None
 
 
+def test_a_budget_below_the_text_takes_the_first_documents_and_says_so(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in islice(stories(1), 2000)))
+    corpus = open_corpus(str(tmp_path / "a.jsonl"))
+    with caplog.at_level("INFO", "nc_hf.corpus"):
+        corpus.pack(tokenizer, 64, max_tokens=1000)
+    reading = corpus.reading
+    assert reading is not None
+    assert (reading.complete, reading.spread) == (False, False)
+    assert 1 < reading.documents < 2000
+    assert caplog.messages[0].endswith("1 file: the first of the text, the rest was not read")
+    corpus.pack(tokenizer, 64, max_tokens=10**9)
+    assert corpus.reading is not None
+    assert (corpus.reading.complete, corpus.reading.spread) == (True, None)
+
+
 def test_a_text_without_words_is_refused_before_anything_else(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": ""}\n{"text": null}\n{"text": " "}\n')
     with pytest.raises(CorpusError, match=r"a\.jsonl' \(all\) has no text: name one that does"):
@@ -146,7 +163,7 @@ def test_a_text_without_words_is_refused_before_anything_else(tmp_path: Path) ->
     open_corpus(str(tmp_path / "b.jsonl")).check()
     once = Corpus("mine", "all", iter(["a", "b"]))
     once.check()
-    assert list(once.texts) == ["a", "b"], "a document was taken from what can be read but once"
+    assert list(once.texts) == ["a", "b"], "a document was taken from texts at hand"
 
 
 def test_a_path_may_name_the_split_and_the_column(tmp_path: Path) -> None:

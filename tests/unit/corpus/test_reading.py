@@ -65,7 +65,8 @@ def test_units_are_named_once_and_in_the_order_in_which_they_come() -> None:
             ReadRecord(2, 9, 5, "row", skipped=1, empty=3, repeated=2, complete=True, left_out=["a.txt"]),
             "5 documents (row) of 9 rows in 2 files: 1 without text, skipped, 3 empty, 2 repeated, left out a.txt",
         ),
-        (ReadRecord(1, 3, 3, "part"), "3 documents (part) in 1 file: the rest was not needed"),
+        (ReadRecord(1, 3, 3, "part"), "3 documents (part) in 1 file: the rest was not read"),
+        (ReadRecord(0, 2, 2, "row", spread=False), "2 documents (row): the first of the text, the rest was not read"),
         (ReadRecord(left_out=list("abcdef"), complete=True), "0 documents (text): left out a, b, c, d and 2 more"),
     ],
 )
@@ -75,5 +76,5 @@ def test_a_record_is_told_in_a_line(record: ReadRecord, told: str) -> None:
 
 def test_what_who_measures_has_to_know() -> None:
     assert not ReadRecord(1, 100, 100, "row", empty=50, repeated=10).notable
-    for notable in ({"skipped": 1}, {"left_out": ["a"]}, {"repeated": 11}, {"spread": False}):
+    for notable in ({"skipped": 1}, {"left_out": ["a"]}, {"repeated": 11}):
         assert ReadRecord(documents=100, **notable).notable  # type: ignore[arg-type]
