@@ -106,7 +106,8 @@ def _differing_texts(reports: Sequence[ReportRecord]) -> Iterator[str]:
         found.insert(0, f"the tokenizer differs ({sizes}): the same text is other tokens, so classes and loss differ.")
     if not found and not _several((report.tokens, report.corpus.shard) for report in reports):
         prints = " / ".join(dict.fromkeys(report.corpus.fingerprint[:16] for report in reports))
-        found = [f"the text differs though it is called the same (fingerprints {prints}): it is of another revision."]
+        why = "it is of another revision, or other documents or marks were taken"
+        found = [f"the text differs though it is called the same (fingerprints {prints}): {why}."]
     yield from found
 
 
