@@ -43,8 +43,9 @@ nc-hf trajectory EleutherAI/pythia-70m --revisions 'step*' --every 10 --output c
 `--revisions` takes `all`, a pattern, or names with commas between; `--every N` takes every N-th of them. A report is
 kept as soon as its revision is measured, so the same command goes on where it was interrupted, within a revision too,
 and measures nothing twice. A commit that several names point to is measured once, and so are commits with the same
-weights, configuration and tokenizer: the Hub lists the hashes of the files, and the later revision is said to have the same weights as
-the first. A revision that is no model is named with the reason, and the others go on. `--discard-downloads` removes the weights of each revision when it is measured.
+weights, configuration and tokenizer: the Hub lists the hashes of the files, and the later revision is said to have the
+same weights as the first. A revision that is no model is named with the reason, and the others go on.
+`--discard-downloads` removes the weights of each revision when it is measured.
 In `course` lie `trajectory.json` (read it with `Trajectory.load`), `.csv`, `.md`, `.png` and `.svg`, and the whole
 report of each commit.
 
