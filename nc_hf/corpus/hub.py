@@ -5,9 +5,11 @@ No cell leads out of the repository: one of an image or a sound may name any fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +72,12 @@ def open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> Source:
         raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub: work in another folder.")
     with _hub_faults(dataset, token):
         builder = load_dataset_builder(dataset, spec.config, token=token)
+        named = {name: [str(file) for file in files] for name, files in (builder.config.data_files or {}).items()}
+        _check_compression(named.values(), where)
         in_lines = _set_reading(builder.config, spec.column)
         splits = builder.as_streaming_dataset()
     chosen = choose_split(split, splits, where)
-    files = [str(file) for file in (builder.config.data_files or {}).get(chosen, [])]
+    files = named.get(chosen, [])
     try:
         _check_versions(files, chosen, dataset)
     except CorpusError:
@@ -94,6 +98,13 @@ def _set_reading(config: Any, column: str) -> bool:
         return False
     config.keep_linebreaks = True
     return True
+
+
+def _check_compression(files: Iterable[list[str]], where: str) -> None:
+    """Refuse what `datasets` reads with a package that is not there."""
+    known = import_module("fsspec").available_compressions()  # comes with datasets; has no types
+    if "zstd" not in known and any(file.endswith((".zst", ".zstd")) for file in chain(*files)):
+        raise CorpusError(f"{where} has files in .zst, which the package zstandard reads: pip install zstandard.")
 
 
 def _check_versions(files: list[str], split: str, dataset: str) -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import datasets
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -83,6 +84,16 @@ def test_text_files_are_parted_at_marks_wherever_they_lie(hub: StandIn, tmp_path
     assert list(remote.texts)[-1] == "another file"
     assert remote.reading == local.reading
     assert remote.reading.files == 2
+
+
+def test_zst_is_read_or_the_package_for_it_named(hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_texts(tmp_path / "train.jsonl.zst", ["a", "b"])
+    hub.add("a/b", {path.name: path}, kind="dataset")
+    if "zstd" in fsspec.available_compressions():
+        assert list(open_corpus("hub:a/b", "train").texts) == ["a", "b"]
+    monkeypatch.setattr(fsspec, "available_compressions", lambda: [None, "gzip"])
+    with pytest.raises(CorpusError, match=r"^hub:a/b has files in \.zst, .*: pip install zstandard\.$"):
+        open_corpus("hub:a/b", "train")
 
 
 def test_a_text_file_of_the_hub_that_is_none_is_refused(hub: StandIn) -> None:
