@@ -9,8 +9,8 @@ import torch
 from huggingface_hub import create_branch, create_repo
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from nc_hf.corpus.blocks import pack_texts
 from nc_hf.corpus.files import open_texts
+from nc_hf.corpus.packing import pack_texts
 from nc_hf.corpus.reading import Texts
 from nc_hf.corpus.stories import builtin_tokenizer, stories
 from tests.paths import SHARED_DATA

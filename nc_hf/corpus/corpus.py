@@ -21,14 +21,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nc_hf.corpus.blocks import TokenBlocks, pack_texts, tokenizer_hash
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.files import open_texts
 from nc_hf.corpus.folders import choose_split
 from nc_hf.corpus.hub import open_hub
+from nc_hf.corpus.marks import document_marks
+from nc_hf.corpus.packing import pack_texts
 from nc_hf.corpus.reading import ReadRecord, Source, Texts
 from nc_hf.corpus.settings import check_inside
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.corpus.stories import stories
+from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import CorpusError, InputError, TokenizerError
 from nc_hf.model.anatomy import causal_lm
 
@@ -167,7 +170,8 @@ class PackedOnce(Corpus):
         progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
         """Pack as `Corpus.pack` does, or return the blocks that the same call gave before."""
-        key = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, block_size, packing, max_tokens)
+        belongs = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, document_marks(tokenizer))
+        key = (*belongs, block_size, packing, max_tokens)
         if key not in self.packed:
             self.packed[key] = super().pack(
                 tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=progress

@@ -21,6 +21,7 @@ from nc_hf.hub.source import ModelSource
 # Settings are handed to the tokenizer's class as they stand, and some of its arguments are paths that it opens: a
 # repository could name any file of this machine. So only what cannot be a path is left in.
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+_DECLARED = ("add_bos_token",)
 _NAMED = {
     "added_tokens_decoder",
     "additional_special_tokens",
@@ -102,11 +103,14 @@ def _build(name: str, files: Iterable[Path]) -> Any:
     paths = {path.name: path for path in files}
     if not paths.keys() - {"config.json", *_SETTINGS}:
         raise TokenizerError(f"{name} has no tokenizer: name the one that it was trained with.")
+    declared: dict[str, Any] = {}
     with TemporaryDirectory(prefix="nc_hf_tokenizer_") as place:
         try:
             for file, path in paths.items():
                 if file in _SETTINGS:
-                    (Path(place) / file).write_text(json.dumps(_clean(json.loads(path.read_text(encoding="utf-8")))))
+                    settings = _clean(json.loads(path.read_text(encoding="utf-8")))
+                    (Path(place) / file).write_text(json.dumps(settings))
+                    declared |= {name: settings[name] for name in _DECLARED if name in settings}
                 else:
                     shutil.copyfile(path, Path(place) / file)
             tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
@@ -117,6 +121,7 @@ def _build(name: str, files: Iterable[Path]) -> Any:
     if not len(tokenizer):
         raise TokenizerError(f"The tokenizer of {name} has no tokens: name another one.")
     tokenizer.name_or_path = name
+    tokenizer.init_kwargs |= declared  # transformers forgets it beside a tokenizer.json, whether that acts on it or not
     return tokenizer
 
 

@@ -16,7 +16,7 @@ from nc_hf.runtime.distributed import exchange_tensors
 from nc_hf.runtime.tensors import load_tensors, save_tensors
 
 _FORMAT = "nc_hf.collection"
-_VERSION = "3"  # 1 kept the final layer beside the others, 2 the outcomes of all groups in one
+_VERSION = "4"  # 1 kept the final layer beside the others, 2 the outcomes of all groups in one, 3 no marks
 
 
 class CheckpointFolder:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError, LabelError
 from nc_hf.measurement.layer import Layer, TokenBatch
+from nc_hf.measurement.mark_losses import MarkLosses
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.model.head import ClassifierHead
@@ -36,6 +37,7 @@ class Collection:
             that a document of several rows is hardly ever in two.
         inner_groups: whether layers before the final one keep their groups apart too.
         rows: rows of the corpus in all; needed for more than one group.
+        marks: tokens that begin, end or part documents, whose losses are told by themselves.
 
     Attributes:
         head: the classifier head, once a batch has come.
@@ -43,6 +45,8 @@ class Collection:
         layers: what was gathered of each layer; whole after ``reduce``.
         outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
             many the argmax gets right.
+        marks: what was found about the marks.
+        apart: whether the model read each document of a block as if it stood alone; None where no mark parts them.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Collection:
         groups: int = 1,
         inner_groups: bool = False,
         rows: int = 0,
+        marks: Iterable[int] = (),
     ) -> None:
         """Start empty."""
         self._model = model
@@ -71,6 +76,8 @@ class Collection:
         self.head_error = 0.0
         self.layers: dict[str, Layer] = {}
         self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
+        self.marks = MarkLosses(marks)
+        self.apart: bool | None = None
 
     def add(self, batch: TapBatch, rows: Tensor, batch_number: int) -> None:
         """Take in one batch.
@@ -98,6 +105,7 @@ class Collection:
             )
         tokens = self._tokens_of(batch, rows)
         self._add_outcomes(batch, tokens)
+        self.marks.add(batch)
         for name, features in batch.features.items():
             self._layer(name, features.shape[1], features.device).add(features, tokens)
 
@@ -106,6 +114,7 @@ class Collection:
         self._process = process
         sums = sum_over_processes(self.outcomes.flatten().tolist(), process)
         self.outcomes = torch.tensor(sums, dtype=torch.float64).view_as(self.outcomes)
+        self.marks.reduce(process)
         if self.tokens == 0:
             return
         self._complete_parts(process)
@@ -166,7 +175,8 @@ class Collection:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
-        state = {"outcomes": self.outcomes, "head_error": torch.tensor(self.head_error, dtype=torch.float64)}
+        state = {"outcomes": self.outcomes, "marks": self.marks.sums}
+        state["head_error"] = torch.tensor(self.head_error, dtype=torch.float64)
         for name, layer in self.layers.items():
             state |= {f"layer/{name}/{part}": tensor for part, tensor in layer.state_dict().items()}
         if self._head_sample is not None:
@@ -175,7 +185,7 @@ class Collection:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned; the head is read off the model again."""
-        self.outcomes = state["outcomes"]
+        self.outcomes, self.marks.sums = state["outcomes"], state["marks"]
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in state.items():
             kind, _, rest = key.partition("/")

@@ -11,13 +11,15 @@ import torch
 from accelerate.state import PartialState
 from torch import nn
 
-from nc_hf.corpus.blocks import TokenBlocks, tokenizer_hash
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.repetition import repeated_share
+from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.mark_losses import mark_records, marks_note
 from nc_hf.measurement.one_pass import collect
 from nc_hf.measurement.options import MeasureOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
@@ -96,7 +98,10 @@ def measure(
     return report_of(
         collection,
         record,
-        replace(_corpus_record(part, shard), reading=None if isinstance(text, TokenBlocks) else text.reading),
+        replace(
+            _corpus_record(part, shard, collection, tokenizer),
+            reading=None if isinstance(text, TokenBlocks) else text.reading,
+        ),
         settings["preset"],
         settings["min_count"],
         tokenizer,
@@ -202,7 +207,9 @@ def _model_record(model: Any, name: str, revision: str | None, commit: str | Non
     )
 
 
-def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRecord:
+def _corpus_record(
+    part: TokenBlocks, shard: tuple[int, int] | None, collection: Collection, tokenizer: Any
+) -> CorpusRecord:
     return CorpusRecord(
         source=part.source,
         split=part.split,
@@ -213,7 +220,9 @@ def _corpus_record(part: TokenBlocks, shard: tuple[int, int] | None) -> CorpusRe
         documents=part.num_documents,
         tokenizer_hash=part.tokenizer_hash,
         shard=None if shard is None else "{}/{}".format(*shard),
-        repeated_share=repeated_share(part.input_ids),
+        marks=mark_records(part, collection.marks, tokenizer),
+        marks_note=marks_note(part, collection.apart),
+        repeated_share=repeated_share(part.input_ids, part.context),
     )
 
 

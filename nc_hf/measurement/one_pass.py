@@ -17,6 +17,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import CorpusError, InputError, LabelError
 from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.documents import keeps_apart, position_arguments
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.tap import FeatureTap
 from nc_hf.runtime.progress import Listener, Meter
@@ -81,6 +82,7 @@ def collect(
         groups=groups,
         inner_groups=inner_groups,
         rows=len(blocks),
+        marks=blocks.mark_ids,
     )
     folder = (
         None
@@ -90,8 +92,8 @@ def collect(
     done = folder.resume() if folder else 0
     tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
     device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
-    targets = blocks.input_ids.shape[1] - 1
-    total, before = len(rows) * targets, min(done * batch_size, len(rows)) * targets
+    counts = torch.tensor(blocks.label_counts())[rows]
+    total, before = int(counts.sum()), int(counts[: done * batch_size].sum())
     bar = tqdm(
         total=total,
         initial=before,
@@ -102,25 +104,30 @@ def collect(
     )
     meter = Meter(progress if callable(progress) else None, "measuring", total, before)
     stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
+    with _evaluating(model), torch.compiler.set_stance("force_eager"):
+        collection.apart = keeps_apart(model, blocks)
     with stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]
             if len(chosen):
                 options = _frugal(model, logits=needs_logits or collection.head is None)
+                options |= position_arguments(model, blocks, chosen, apart=collection.apart)
+                tap.expect(blocks.labels(chosen))
                 try:
                     model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
                 except torch.OutOfMemoryError as error:
                     raise InputError(
-                        f"{batch_size} blocks of {targets + 1} tokens do not fit into the memory of {device}: pass a "
-                        "smaller batch_size or block_size."
+                        f"{batch_size} blocks of {blocks.block_size} tokens do not fit into the memory of {device}: "
+                        "pass a smaller batch_size or block_size."
                     ) from error
                 batch = tap.take()
                 if batch is None:
                     raise tap.silence()
                 collection.add(batch, chosen, batch_number=number)
-                bar.update(len(chosen) * targets)
-                meter.advance(len(chosen) * targets)
+                read = int(counts[number * batch_size : (number + 1) * batch_size].sum())
+                bar.update(read)
+                meter.advance(read)
             if folder and (number + 1) % save_every == 0:
                 folder.save(number + 1)
     collection.reduce(process)

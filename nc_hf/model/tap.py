@@ -114,6 +114,7 @@ class FeatureTap:
             raise InputError(f"labels={labels!r} is not known; use 'labels' or 'input_ids'.")
         self.model = causal_lm(model)
         self.unlabelled = 0
+        self._expected: Tensor | None = None
         self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
         self._final = Slot(find_decoder(self.model))
@@ -168,6 +169,10 @@ class FeatureTap:
         """Detach."""
         self.detach()
 
+    def expect(self, labels: Tensor) -> None:
+        """Say what the next forward pass has to predict, (B, L), where that is not each of its ``input_ids``."""
+        self._expected = labels
+
     def take(self) -> TapBatch | None:
         """Hand over what the last labelled forward pass left, once; None if there was none since.
 
@@ -218,6 +223,7 @@ class FeatureTap:
                 self._capture = problem
         finally:
             self._clear()
+            self._expected = None
 
     def _clear(self) -> None:
         self._inputs = {}
@@ -227,7 +233,7 @@ class FeatureTap:
     def _targets(self) -> Tensor | None:
         """The next token of every position, (B, L) int64, negative where there is none."""
         shifted: Tensor | None = self._inputs.get("shift_labels") if self._labels == "labels" else None
-        tokens: Tensor | None = self._inputs.get(self._labels)
+        tokens: Tensor | None = self._inputs.get(self._labels) if self._expected is None else self._expected
         if shifted is not None:  # context parallelism shifts the labels beforehand
             targets = shifted.long().clone()
         elif tokens is not None:

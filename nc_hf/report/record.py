@@ -76,6 +76,27 @@ class ModelRecord:
 
 
 @dataclass(frozen=True)
+class MarkRecord:
+    """A token that begins, ends or parts documents.
+
+    Attributes:
+        role: ``begin``, ``end`` or ``between``: what it does to documents.
+        id: of the token.
+        text: that it spells.
+        count: how often it stands in the blocks.
+        targets: how often it was to be predicted; a beginning never is.
+        loss: mean cross-entropy of those, in nats; None where there are none.
+    """
+
+    role: str
+    id: int
+    text: str
+    count: int
+    targets: int
+    loss: float | None
+
+
+@dataclass(frozen=True)
 class CorpusRecord:
     """Which tokens were read.
 
@@ -92,6 +113,8 @@ class CorpusRecord:
         bytes: of the text that the measured tokens spell, in UTF-8; None where that is not known.
         repeated_share: share, in [0, 1], of runs of 32 tokens that stood before; None where that was not counted.
         reading: what was read of the corpus; None where that is not known.
+        marks: what was put around and between documents; the packing ``paper`` puts nothing.
+        marks_note: what has to be known of how documents are marked and kept apart; None where it is as it should be.
     """
 
     source: str
@@ -106,6 +129,8 @@ class CorpusRecord:
     bytes: int | None = None
     repeated_share: float | None = None
     reading: ReadRecord | None = None
+    marks: list[MarkRecord] = field(default_factory=list)
+    marks_note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +214,14 @@ class ReportRecord:
     created: str
     seconds: float
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def loss_without_marks(self) -> float:
+        """Mean cross-entropy of the tokens that are no marks, in nats; NaN where all are."""
+        marks = [mark for mark in self.corpus.marks if mark.loss is not None]
+        rest = self.tokens - sum(mark.targets for mark in marks)
+        summed = self.loss * self.tokens - sum(mark.targets * (mark.loss or 0.0) for mark in marks)
+        return summed / rest if rest else math.nan
 
     @property
     def name(self) -> str:

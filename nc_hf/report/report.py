@@ -117,12 +117,14 @@ def _with_replicates(entries: _Entries) -> _Entries:
     if isinstance(layers, dict):
         layers = {name: _bounded(values) for name, values in layers.items()}
     filled = {name: _filled(entries.get(name), absent) for name, absent in _SINCE_4.items()}
+    if isinstance(filled["corpus"], dict):
+        filled["corpus"] = {**filled["corpus"], "marks": []}
     return {**entries, **filled, "metrics": _bounded(entries.get("metrics")), "layers": layers, "errors": None}
 
 
 _SINCE_4 = {
     "model": ("weights",),
-    "corpus": ("bytes", "repeated_share", "reading"),
+    "corpus": ("bytes", "repeated_share", "reading", "marks_note"),
     "classes": ("unigram_entropy", "fragment_share"),
 }
 """Entries within others that schema 3 did not have."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from nc_hf.metrics.table import FAMILIES, METRICS
 from nc_hf.report.detail import StratumRecord, TokenRecord
-from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.record import MarkRecord, MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
@@ -144,6 +144,8 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
         ("head", f"{_head_phrase(model.head)}; largest relative error of its logits {number(report.head_check, 2)}"),
         ("corpus", f"{corpus.source}, {corpus.split}{shard}"),
         ("packing", f"{corpus.packing}, {corpus.blocks:,} blocks of {corpus.block_size:,} tokens"),
+        *(("marks" if not place else "", _mark_phrase(mark)) for place, mark in enumerate(corpus.marks)),
+        ("marks" if not corpus.marks else "", corpus.marks_note or ""),
         ("fingerprint", corpus.fingerprint),
         ("tokens", f"{report.tokens:,} from {corpus.documents:,} documents"),
         (
@@ -152,6 +154,7 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
         ),
         ("", f"{classes.seen:,} seen of a vocabulary of {classes.vocab_size:,}"),
         ("loss", f"{_loss_phrase(report)} nats a token, perplexity {number(report.perplexity)}"),
+        ("", _unmarked_phrase(report)),
         ("accuracy", _accuracy_phrase(report)),
     ]
     if report.agreement is not None:
@@ -210,6 +213,22 @@ def _accuracy_phrase(report: ReportRecord) -> str:
     if not math.isfinite(accuracy.value):
         return ""
     return f"{accuracy.value:.2%} ± {accuracy.stderr:.2%}" if accuracy.stderr else f"{accuracy.value:.2%}"
+
+
+_ROLES = {"begin": "begins each document and block", "end": "ends each document", "between": "parts documents"}
+
+
+def _mark_phrase(mark: MarkRecord) -> str:
+    """Say what a mark does, how often, and how well it is foreseen."""
+    foreseen = "never predicted" if mark.loss is None else f"predicted {mark.targets:,} times at {mark.loss:.4f} nats"
+    return f"{mark.text} (id {mark.id}) {_ROLES.get(mark.role, mark.role)}: {mark.count:,} of them, {foreseen}"
+
+
+def _unmarked_phrase(report: ReportRecord) -> str:
+    """Give the loss of the tokens that are no marks, where marks were predicted too."""
+    if not any(mark.targets for mark in report.corpus.marks):
+        return ""
+    return f"{report.loss_without_marks:.4f} nats a token without the marks"
 
 
 def _head_phrase(head: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nc_hf.corpus.blocks import PACKINGS
+from nc_hf.corpus.packing import PACKINGS
 from nc_hf.errors import StudyError
 from nc_hf.study.settings import (
     AXES,

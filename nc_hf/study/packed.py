@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 from torch import Tensor
 
-from nc_hf.corpus.blocks import TokenBlocks, fingerprint, tokenizer_hash
+from nc_hf.corpus.blocks import TokenBlocks, fingerprint
 from nc_hf.corpus.corpus import Corpus
+from nc_hf.corpus.marks import NO_MARKS, Marks
+from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import FileError, StudyError
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.tensors import load_tensors, save_tensors
@@ -134,11 +136,15 @@ def _write(
     if begun_with not in (None, blocks.fingerprint):
         raise _other_text(path.parent.parent)
     made = {
-        "blocks": {name: value for name, value in vars(blocks).items() if not isinstance(value, Tensor)},
+        "blocks": {
+            name: asdict(value) if isinstance(value, Marks) else value
+            for name, value in vars(blocks).items()
+            if not isinstance(value, Tensor) and name != "context"  # which is a tensor or not there
+        },
         "origin": _origin(texts, tokenizer, packing),
         "hashes": _hashes(blocks),
     }
-    tensors = {"input_ids": blocks.input_ids, "document_ids": blocks.document_ids}
+    tensors = {name: value for name, value in vars(blocks).items() if isinstance(value, Tensor)}
     save_tensors(path, tensors, {"format": _FORMAT, "made": json.dumps(made)})
     return _map(path)[0]
 
@@ -147,7 +153,11 @@ def _map(path: Path) -> tuple[TokenBlocks, dict[str, Any]]:
     """Return the blocks of a file, and how they were made."""
     tensors, metadata = load_tensors(path, _FORMAT)
     made: dict[str, Any] = json.loads(metadata["made"])
-    return TokenBlocks(tensors["input_ids"], tensors["document_ids"], **made["blocks"]), made
+    rest: dict[str, Any] = made["blocks"]
+    marks = rest.pop("marks", None)  # not there in a file of an older version, which put none around documents
+    known = NO_MARKS if marks is None else Marks(tuple(marks["begin"]), tuple(marks["end"]), marks["note"])
+    ids, documents, context = tensors["input_ids"], tensors["document_ids"], tensors.get("context")
+    return TokenBlocks(ids, documents, **rest, marks=known, context=context), made
 
 
 def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
@@ -160,7 +170,7 @@ def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
 
 
 def _hashes(blocks: TokenBlocks) -> list[str]:
-    parts = (blocks.input_ids, blocks.document_ids)
+    parts = [blocks.input_ids, blocks.document_ids, *([] if blocks.context is None else [blocks.context[:, None]])]
     return [fingerprint(part, blocks.packing, blocks.tokenizer_hash) for part in parts]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +156,7 @@ def _parts(blocks: TokenBlocks, agreement_tokens: int | None, batch_size: int) -
     batches = max(1, DECIDED_TOKENS // (blocks.block_size * batch_size * PartialState().num_processes))
     rows = len(blocks) if agreement_tokens else batches * batch_size * PartialState().num_processes
     for begin in range(0, len(blocks), rows):
-        part = slice(begin, begin + rows)
-        yield replace(blocks, input_ids=blocks.input_ids[part], document_ids=blocks.document_ids[part])
+        yield blocks.rows(slice(begin, begin + rows))
 
 
 def _train_seconds(folder: Path) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,15 +100,15 @@ def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
     if study.measure_train_tokens is None:
         return train
     rows = max(1, study.measure_train_tokens // study.block_size)
-    return replace(train, input_ids=train.input_ids[:rows], document_ids=train.document_ids[:rows])
+    return train.rows(slice(rows))
 
 
 def _check_classes(study: Study, blocks: TokenBlocks) -> None:
     """Refuse a text on which no metric could be computed, before a model is trained for it."""
-    labels = blocks.input_ids[:, 1:]
     counts = torch.zeros(1 + int(blocks.input_ids.max()), dtype=torch.int64)
-    for begin in range(0, len(labels), COUNTED_BLOCKS):  # some at a time: they are copied
-        counts += torch.bincount(labels[begin : begin + COUNTED_BLOCKS].flatten(), minlength=len(counts))
+    for begin in range(0, len(blocks), COUNTED_BLOCKS):  # some at a time: they are copied
+        labels = blocks.labels(slice(begin, begin + COUNTED_BLOCKS))[:, 1:]
+        counts += torch.bincount(labels[labels >= 0], minlength=len(counts))
     usable = int((counts >= study.min_count).sum())
     if usable < 2:
         raise StudyError(

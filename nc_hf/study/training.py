@@ -208,7 +208,7 @@ class StateKeeper(TrainerCallback):
 
 
 class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
-    """Blocks as a Trainer takes them: the labels are the tokens, which the model shifts itself."""
+    """Blocks as a Trainer takes them: the labels are the tokens to predict, which the model shifts itself."""
 
     def __init__(self, blocks: TokenBlocks) -> None:
         """Keep the blocks; nothing is copied."""
@@ -220,8 +220,7 @@ class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
         """Return one block."""
-        tokens = self._blocks.input_ids[row].long()
-        return {"input_ids": tokens, "labels": tokens}
+        return {"input_ids": self._blocks.input_ids[row].long(), "labels": self._blocks.labels(row)}
 
 
 def _steps_an_epoch(args: TrainingArguments, state: TrainerState) -> int:

@@ -11,9 +11,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.tokens import PIECE, tokenise
 from nc_hf.errors import TokenizerError
 
 EOT = 50256
+TEXTS = ("wikitext2", "shakespeare", "tinystories")
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +81,23 @@ def test_the_mark_that_a_llama_puts_itself_is_the_only_one(shared_data: Path) ->
     tokenizer = AutoTokenizer.from_pretrained(shared_data / "models" / "stories260K")
     corpus = open_corpus(str(shared_data / "tinystories" / "validation.jsonl"), max_documents=40)
     blocks = corpus.pack(tokenizer, 512)
-    expected = list(chain.from_iterable(tokenizer(list(corpus.texts))["input_ids"]))
-    assert blocks.input_ids.flatten().tolist() == expected[: blocks.input_ids.numel()]
-    starts = blocks.input_ids.eq(tokenizer.bos_token_id)
-    assert int(starts.sum()) == blocks.num_documents
+    labels = blocks.labels(slice(None))[:, 1:]
+    expected = list(chain.from_iterable(ids[1:] for ids in tokenizer(list(corpus.texts))["input_ids"]))
+    assert labels[labels >= 0].tolist() == expected[: blocks.num_labels]
+    assert len(expected) - blocks.num_labels < 512
+    assert (blocks.input_ids[:, 0] == tokenizer.bos_token_id).all()
     assert not blocks.input_ids.eq(tokenizer.eos_token_id).any()
+
+
+@pytest.mark.parametrize("place", ["tokenizers/gpt2", "models/stories260K"])
+def test_a_long_text_in_pieces_has_the_tokens_of_the_whole(shared_data: Path, place: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(shared_data / place)
+    text = "\n".join(chain.from_iterable(open_corpus(str(shared_data / name)).texts for name in TEXTS))
+    pieces = list(chain.from_iterable(tokenise([(0, text)], tokenizer)))
+    assert len(pieces) > len(text) // PIECE > 5
+    assert (
+        list(chain.from_iterable(piece.ids for piece in pieces)) == tokenizer(text, add_special_tokens=False).input_ids
+    )
 
 
 def test_a_bare_tokenizer_file_knows_no_end_of_text_until_told(shared_data: Path) -> None:

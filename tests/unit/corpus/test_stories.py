@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from nc_hf.corpus import stories as module
-from nc_hf.corpus.blocks import tokenizer_hash
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, stories, train_tokenizer
+from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import InputError
 
 # Printed by the program below under Python 3.11, 3.12 and 3.13.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import nc_hf.corpus.blocks
+import nc_hf.corpus.tokens
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.stories import builtin_tokenizer, stories
@@ -44,14 +44,14 @@ def keep(tmp_path: Path) -> Keep:
 @pytest.fixture
 def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many texts each call of a tokenizer got, from now on."""
-    sizes, real = [], nc_hf.corpus.blocks._tokenise
+    sizes, real = [], nc_hf.corpus.tokens.token_ids
 
     def counting(texts: list[str], tokenizer: object) -> list[list[int]]:
         sizes.append(len(texts))
         time.sleep(0.05)
         return real(texts, tokenizer)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(nc_hf.corpus.blocks, "_tokenise", counting)
+    monkeypatch.setattr(nc_hf.corpus.tokens, "token_ids", counting)
     return sizes
 
 

@@ -1,0 +1,56 @@
+"""How a model is given the documents of a block: each as if nothing stood before it, where the model can."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.model.anatomy import model_logits
+
+_PROBED = 6  # tokens of each of the two documents, their mark among them
+_SAME = 1e-4  # of the largest logit: masked tokens count for exactly nothing, others for far more
+
+
+def position_arguments(model: nn.Module, blocks: TokenBlocks, rows: Tensor, *, apart: bool | None) -> dict[str, Tensor]:
+    """Return what keeps the documents of some blocks apart: their positions, or nothing where they are not kept so."""
+    positions = blocks.positions(rows) if apart else None
+    return {} if positions is None else {"position_ids": positions.to(next(model.parameters()).device)}
+
+
+@torch.no_grad()
+def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
+    """Tell whether a model that is given positions reads each document of a block as if it stood alone.
+
+    Attention of transformers does, by the positions' return to 0, in most architectures and implementations; a
+    recurrent state, or an architecture with a mask of its own, does not. So it is tried: two rows that differ in their
+    first document alone must agree on the second.
+
+    Args:
+        model: in evaluation mode.
+        blocks: whose marks part the documents.
+
+    Returns:
+        None where no mark begins a document, so that there is nothing to keep apart.
+    """
+    begin = blocks.marks.begin
+    if not begin:
+        return None
+    known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
+    if "position_ids" not in known:
+        return False
+    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][: 3 * _PROBED].long().tolist()
+    first, second, third = (words[place::3] or list(begin) for place in range(3))
+    size = min(map(len, (first, second, third)))
+    rows = torch.tensor([[*begin, *one[:size], *begin, *third[:size]] for one in (first, second[::-1])])
+    lengths = len(begin) + size
+    device = next(model.parameters()).device
+    positions = torch.arange(lengths).repeat(2).expand(rows.shape).to(device)
+    options = {"use_cache": False} if "use_cache" in known else {}
+    logits = model_logits(model(input_ids=rows.to(device), position_ids=positions, **options))
+    if logits is None:
+        return False
+    one, other = logits[:, lengths:].float()
+    return bool((one - other).abs().max() <= _SAME * one.abs().max())
