@@ -118,7 +118,7 @@ def test_eight_requests_at_once_all_come_out_right(client: Client, space: Space,
 def test_models_are_compared(client: Client, hub: StandIn) -> None:
     repository = hub.add("tiny/compared", gpt2_files(0))
     repository.tags["early"] = repository.branches["main"]
-    commit = repository.commit(gpt2_files(5))
+    repository.commit(gpt2_files(5))
     asked = {"corpus": "builtin", "max_tokens": 2_000, "api_name": "/compare"}
     found = client.submit(["tiny/compared@early", "tiny/compared"], **asked).result()
     assert found["names"] == ["tiny/compared@early", "tiny/compared"]
@@ -127,10 +127,15 @@ def test_models_are_compared(client: Client, hub: StandIn) -> None:
     assert set(values) == set(found["names"])
     assert values["tiny/compared"] != values["tiny/compared@early"]
     names = ["tiny/compared", "tiny/compared@early", "tiny/compared@main"]
-    assert client.submit(names, **asked).result()["warnings"] == [
-        f"tiny/compared and tiny/compared@main are one commit ({commit[:7]}), so their values agree; "
-        "name another revision."
+    again = client.submit(names, **asked).result()
+    assert again["warnings"] == []
+    assert again["notes"] == [
+        "tiny/compared and tiny/compared@main have the same weights: they are one model.",
+        *(f"{name} has no verdict: the model does not read this text." for name in names),
     ]
+    hub.add("renamed/compared", gpt2_files(5))
+    renamed = client.submit(["tiny/compared", "renamed/compared"], **asked).result()
+    assert renamed["notes"][0] == "tiny/compared and renamed/compared have the same weights: they are one model."
     with pytest.raises(Exception, match="2 to 6 different models"):
         client.predict(["tiny/compared"], api_name="/compare")
 
