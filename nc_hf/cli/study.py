@@ -52,7 +52,7 @@ def analyze_command(
 ) -> None:
     """Correlate every metric with validation loss, along each setting, beyond the settings, and among seeds."""
     require_extra()
-    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.analyze import analyze
     from nc_hf.study.analysis.figures import analysis_figures
     from nc_hf.study.analysis.results import read_results, trained
@@ -66,15 +66,15 @@ def analyze_command(
         seed=seed,
         require_seeds=require_seeds,
     )
-    tables: Tables = {
-        "correlations": ("With validation loss", found.correlations, render.CORRELATIONS),
-        "partial": ("Beyond width, depth, epochs and decay", found.partial, render.PARTIAL),
-        "trends": ("Along one setting, the others fixed", found.trends, render.TRENDS),
+    shown: Tables = {
+        "correlations": ("With validation loss", found.correlations, tables.CORRELATIONS),
+        "partial": ("Beyond width, depth, epochs and decay", found.partial, tables.PARTIAL),
+        "trends": ("Along one setting, the others fixed", found.trends, tables.TRENDS),
     }
     if found.seeds:
-        tables["seeds"] = ("Among seeds of one cell", found.seeds.test, render.SEEDS)
-        tables["spread"] = ("Spread among these seeds", found.seeds.spread, render.SPREAD)
-    show(tables, as_json, [found.note] if found.note else [])
+        shown["seeds"] = ("Among seeds of one cell", found.seeds.test, tables.SEEDS)
+        shown["spread"] = ("Spread among these seeds", found.seeds.spread, tables.SPREAD)
+    show(shown, as_json, [found.note] if found.note else [])
     if figures:
         save(analysis_figures(found), figures)
 
@@ -87,17 +87,17 @@ def compare_command(results: Results, published: Published = None, as_json: AsJs
     tell, are named below.
     """
     require_extra()
-    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.against_published import compare, setup_note
     from nc_hf.study.analysis.published import load_published
     from nc_hf.study.analysis.results import read_results
 
     frame, models = read_results(results), load_published(published)
     table = compare(frame, models)
-    table = table.assign(cell=render.cell_names(table))
+    table = table.assign(cell=tables.cell_names(table))
     inside = f"{int(table['within'].sum())} of {len(table)} values lie within two seed spreads of the published ones."
     title = "Beside the published models of the same size, training length, state and weight decay"
-    show({"comparison": (title, table, render.COMPARISON)}, as_json, [inside, setup_note(frame, models)])
+    show({"comparison": (title, table, tables.COMPARISON)}, as_json, [inside, setup_note(frame, models)])
 
 
 @app.command("published")
@@ -110,7 +110,7 @@ def published_command(
 ) -> None:
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
     require_extra()
-    from nc_hf.study.analysis import tables as render
+    from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.against_loss import loss_figure
     from nc_hf.study.analysis.figures import seed_figure, trend_figure
     from nc_hf.study.analysis.published import load_published
@@ -120,15 +120,15 @@ def published_command(
     frame = load_published(published)
     again = reproduce(frame, permutations=permutations, seed=seed)
     count = len(seed_cell(frame))
-    tables: Tables = {
-        "table_1": (f"Table 1: {count} seeds of 2 x 768", again.table_1, render.SEEDS),
-        "centred_kernel": ("GNC2 over centred class means", again.centred_kernel, render.SEEDS),
-        "all_models": (f"All {len(frame)} models, with validation loss", again.all_models, render.ALL_MODELS),
-        "trends": ("Along one setting, the others fixed", again.trends, render.TRENDS),
-        "spread": ("Spread among the seeds", again.spread, render.SPREAD),
-        "claims": ("What may be said", again.claims, render.CLAIMS),
+    shown: Tables = {
+        "table_1": (f"Table 1: {count} seeds of 2 x 768", again.table_1, tables.SEEDS),
+        "centred_kernel": ("GNC2 over centred class means", again.centred_kernel, tables.SEEDS),
+        "all_models": (f"All {len(frame)} models, with validation loss", again.all_models, tables.ALL_MODELS),
+        "trends": ("Along one setting, the others fixed", again.trends, tables.TRENDS),
+        "spread": ("Spread among the seeds", again.spread, tables.SPREAD),
+        "claims": ("What may be said", again.claims, tables.CLAIMS),
     }
-    show(tables, as_json)
+    show(shown, as_json)
     if figures:
         seeds = seed_figure(seed_cell(frame), again.table_1)
         save({"loss": loss_figure(frame), "trends": trend_figure(frame), "seeds": seeds}, figures)

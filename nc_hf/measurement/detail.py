@@ -19,6 +19,11 @@ from nc_hf.metrics.tokens import ClassTable, class_table
 from nc_hf.report.detail import ClassColumns, CosineRecord, StratumRecord, TokenRecord, TokenTable
 from nc_hf.statistics.class_statistics import ClassStatistics
 
+ENDS = 20
+"""Tokens at either end of the table."""
+MOST_COLUMNS = 2000
+"""Classes that a report keeps for its figures; half of them are the commonest."""
+
 
 def stratify(
     stats: ClassStatistics,
@@ -75,22 +80,16 @@ def _metrics_within(
     """Compute what one bin allows."""
     allowed = {"head", "agreement"} if decided.tokens else {"head"}
     names = [name for name in names if allowed.issuperset(METRICS[name].needs)]
-    without_classes = [name for name in names if METRICS[name].family == "NC4"]
+    without_classes = [name for name in names if "agreement" in METRICS[name].needs]
     if part.num_classes < 2 or int(part.counts[0]) < min_count:
         names = without_classes
     try:
         return compute_metrics(part, head, names, min_count, decided)
-    except StatisticsError:  # min_count is 1, and NC1 needs two classes of two tokens
-        names = [name for name in names if METRICS[name].family != "NC1"]
-        return compute_metrics(part, head, names, min_count, decided)
-
-
-ENDS = 20
-"""Tokens at either end of the table."""
-
-
-MOST_COLUMNS = 2000
-"""Classes that a report keeps for its figures; half of them are the commonest."""
+    except StatisticsError:  # min_count is 1, and a variance needs two classes of two tokens
+        if len(names) < 2:
+            return {}
+        alone = (_metrics_within(part, head, [name], min_count, decided) for name in names)
+        return {name: value for values in alone for name, value in values.items()}
 
 
 def token_table(

@@ -10,6 +10,7 @@ from pathlib import Path
 from accelerate.state import PartialState
 
 from nc_hf.errors import FileError, MergeError
+from nc_hf.measurement.options import OPTIONS
 from nc_hf.report import Report
 from nc_hf.runtime.files import read_json, write_text
 
@@ -40,7 +41,8 @@ class KeptReports:
         if not isinstance(theirs, dict):
             raise FileError(f"{path} is damaged: remove it, or name another folder.")
         for name, value in mine.items():
-            if theirs.get(name) != value:
+            default = OPTIONS[name].default if name in OPTIONS else None
+            if theirs.get(name, default) != value:  # the folder may be older than an option
                 raise MergeError(
                     f"{folder} holds reports with {name} {theirs.get(name)!r} and not {value!r}: "
                     "name another folder, or the options of before."

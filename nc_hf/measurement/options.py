@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 from nc_hf.errors import InputError
-from nc_hf.metrics.table import PRESETS
+from nc_hf.metrics.table import MIN_COUNT, PRESETS
 from nc_hf.runtime.progress import Listener
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Option:
         decides: whether it decides what is found; the others decide only how, and how fast.
         minimum: the smallest number that can be meant.
         choices: what the command offers; None, the default, is ``auto`` there.
+        closed: whether there is nothing else than the choices.
         panel: its heading in the command's help; None where it is no option of the command.
         flag: the command's name for the other value of a bool, and what it does.
         metavar: what stands for its value in the command's help.
@@ -42,6 +43,7 @@ class Option:
     decides: bool = False
     minimum: int | None = None
     choices: tuple[str, ...] = ()
+    closed: bool = False
     panel: str | None = None
     flag: tuple[str, str] | None = None
     metavar: str | None = None
@@ -67,6 +69,7 @@ class PassOptions(TypedDict, total=False):
             "End-of-text tokens between documents, or the paper's way (arXiv 2405.17767).",
             decides=True,
             choices=("documents", "paper"),
+            closed=True,
             panel=WHAT,
         ),
     ]
@@ -76,7 +79,7 @@ class PassOptions(TypedDict, total=False):
     ]
     batch_size: Annotated[int, Option(8, "Blocks a forward pass.", minimum=1, panel=HOW)]
     min_count: Annotated[
-        int, Option(10, "Use classes with so many tokens or more.", decides=True, minimum=1, panel=WHAT)
+        int, Option(MIN_COUNT, "Leave out classes with fewer tokens.", decides=True, minimum=1, panel=WHAT)
     ]
     agreement_tokens: Annotated[
         int,
@@ -114,6 +117,7 @@ class MeasureOptions(PassOptions, total=False):
             "Measure the final features, or every layer.",
             decides=True,
             choices=("final", "all"),
+            closed=True,
             panel=WHAT,
         ),
     ]
@@ -164,6 +168,7 @@ class MeasureOptions(PassOptions, total=False):
 
 
 OPTIONS: dict[str, Option] = {name: kind.__metadata__[0] for name, kind in MeasureOptions.__annotations__.items()}
+_TYPES = {name: kind.__origin__ for name, kind in MeasureOptions.__annotations__.items()}
 PASS_OPTIONS = tuple(PassOptions.__annotations__)
 
 
@@ -188,13 +193,23 @@ def complete(
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise TypeError(f"there is no option {name!r}{f': do you mean {near[0]!r}?' if near else ''}")
-        minimum = OPTIONS[name].minimum
-        if minimum is not None and isinstance(value, int) and value < minimum:
-            raise InputError(f"{name} is {value}: pass {minimum} or more.")
+        _check(name, value)
     declared = {name: OPTIONS[name].default for name in names}
     whole: Any = {**declared, **(defaults or {}), **given}  # a dict of what the names say
     completed: MeasureOptions = whole
     return completed
+
+
+def _check(name: str, value: object) -> None:
+    """Refuse what can be seen to be wrong before anything is loaded."""
+    option = OPTIONS[name]
+    if option.minimum is not None and value is not None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputError(f"{name} is {value!r}: pass a whole number.")
+        if value < option.minimum:
+            raise InputError(f"{name} is {value}: pass {option.minimum} or more.")
+    if option.closed and value not in option.choices:
+        raise InputError(f"{name} is {value!r}: pass {' or '.join(option.choices)}.")
 
 
 def deciding(given: MeasureOptions) -> dict[str, object]:
@@ -212,13 +227,22 @@ def takes_options(
         signature = inspect.signature(function)
         own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
         default = {name: OPTIONS[name].default for name in names} | dict(defaults or {})
-        shown = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default[name]) for name in names]
+        shown = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default[name], annotation=_TYPES[name])
+            for name in names
+        ]
         function.__dict__["__signature__"] = signature.replace(parameters=[*own, *shown])
-        lines = [f"{name}: {OPTIONS[name].help[0].lower()}{OPTIONS[name].help[1:]}" for name in names]
         before, mark, after = (function.__doc__ or "").partition("**options:")
-        indent = before[len(before.rstrip(" ")) :]
         if mark:
-            function.__doc__ = before + f"\n{indent}".join(lines) + "\n" + after.partition("\n")[2]
+            indent = before[len(before.rstrip(" ")) :]
+            lines = f"\n{indent}".join(_line(name, OPTIONS[name]) for name in names)
+            function.__doc__ = before + lines + "\n" + after.partition("\n")[2]
         return function
 
     return show
+
+
+def _line(name: str, option: Option) -> str:
+    """Say what an option does as an entry of a docstring."""
+    choices = f" ({', '.join(option.choices)})" if option.choices else ""
+    return f"{name}: {option.help[0].lower()}{option.help[1:].removesuffix('.')}{choices}."

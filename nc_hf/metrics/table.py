@@ -16,6 +16,8 @@ Change = Literal["rotation", "order", "scale", "shift", "head_shift", "duplicati
 CHANGES: tuple[Change, ...] = get_args(Change)
 """What may be done to a model or a text: features and head turned together; tokens in another order; features
 multiplied; one vector added to all features; one vector added to all rows of the head; every token twice."""
+MIN_COUNT = 10
+"""Tokens that a class needs to count, unless another number is asked for: with fewer, its mean is mostly noise."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _pairs(report: ReportRecord) -> Iterator[Caution]:
     top, excluded = first_value(report, "nc1_cdnv_top_share"), first_value(report, "nc1_cdnv_excluded_share")
     if "nc1_cdnv" in report.metrics and top is not None and top > TOP_SHARE:
         yield Caution(f"Ten pairs of tokens make {top:.0%} of nc1_cdnv, which says little of all others", "median")
-    if excluded is not None and excluded > EXCLUDED and any(name.startswith("nc1_cdnv") for name in report.metrics):
+    if excluded is not None and excluded > EXCLUDED and any(_reads_cdnv(name) for name in report.metrics):
         yield Caution(f"The means of {excluded:.0%} of the pairs of tokens cannot be told apart yet", "more_text")
 
 
@@ -162,3 +162,7 @@ def first_value(report: ReportRecord, *names: str) -> float | None:
         if math.isfinite(value):
             return value
     return None
+
+
+def _reads_cdnv(name: str) -> bool:
+    return name in METRICS and METRICS[name].pairs in ("cdnv", "cdnv_quantiles")

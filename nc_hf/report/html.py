@@ -148,7 +148,7 @@ def _compared_row(compared: ComparedMetric) -> str:
 
 def _mark(compared: ComparedMetric) -> str:
     if compared.clear is False:
-        return "<span class='most' title='most collapsed, within two standard errors of the next'>○</span>"
+        return "<span class='most' title='most collapsed, but not clear of the next (95 %)'>○</span>"
     return "<span class='most' title='most collapsed'>●</span>"
 
 
@@ -162,7 +162,7 @@ def _name(name: str) -> str:
 
 def _value(metric: MetricValue) -> str:
     value, _, error = with_error(metric).partition(" ")
-    return f"<b>{value}</b>{f' <i>{error}</i>' if error else ''}"
+    return f"<b>{escape(value)}</b>{f' <i>{escape(error)}</i>' if error else ''}"
 
 
 def _token_table(heading: str, records: Sequence[TokenRecord]) -> str:

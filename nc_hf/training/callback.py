@@ -72,9 +72,13 @@ class NeuralCollapseCallback(TrainerCallback):
         **options: Unpack[PassOptions],
     ) -> None:
         """Check the arguments; the model is met when the Trainer is made."""
-        complete(options, PASS_OPTIONS)  # refuses those that hold for a measurement alone
-        self.options = complete({"preset": preset, "max_tokens": max_tokens, **_DEFAULTS, **options})
-        self.names = pass_metrics(preset, self.options["min_count"], self.options["agreement_tokens"])
+        given = complete({**_DEFAULTS, **options}, PASS_OPTIONS)
+        complete({"preset": preset, "max_tokens": max_tokens})
+        self.preset, self.max_tokens = preset, max_tokens
+        self.min_count, self.agreement_tokens = given["min_count"], given["agreement_tokens"]
+        self.split, self.packing, self.block_size = given["split"], given["packing"], given["block_size"]
+        self.batch_size, self.tokenizer = given["batch_size"], given["tokenizer"]
+        self.names = pass_metrics(preset, self.min_count, self.agreement_tokens)
         if every is not None and corpus is None:
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
@@ -85,7 +89,7 @@ class NeuralCollapseCallback(TrainerCallback):
         needed = needs_of(self.names)
         self._gathered: dict[str, Any] = {
             "covariance": "covariance" in needed,
-            "agreement_tokens": self.options["agreement_tokens"] if "agreement" in needed else 0,
+            "agreement_tokens": self.agreement_tokens if "agreement" in needed else 0,
         }
         self._listener = EvaluationListener(**self._gathered)
         self._blocks: TokenBlocks | None = None
@@ -201,7 +205,7 @@ class NeuralCollapseCallback(TrainerCallback):
         collection = collect(
             kwargs["model"],
             self._read_corpus(kwargs["model"], kwargs.get("processing_class")),
-            batch_size=self.options["batch_size"] or args.eval_batch_size,
+            batch_size=self.batch_size or args.eval_batch_size,
             **self._gathered,
             compiled=False,  # or the training step would be compiled anew after every pass
             progress=not args.disable_tqdm,
@@ -210,19 +214,19 @@ class NeuralCollapseCallback(TrainerCallback):
         return {"nc_loss": loss, **self._values_of(collection)}
 
     def _values_of(self, collection: Collection) -> dict[str, float]:
-        return collection.metrics(self.options["preset"], self.options["min_count"])
+        return collection.metrics(self.preset, self.min_count)
 
     def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
         """Return the blocks of the callback's own pass, packed at the first call."""
         if isinstance(self.corpus, TokenBlocks):
             return self.corpus
         if self._blocks is None:
-            self._blocks = open_corpus(str(self.corpus), self.options["split"]).pack_for(
+            self._blocks = open_corpus(str(self.corpus), self.split).pack_for(
                 model,
-                self.options["tokenizer"] or tokenizer,
-                self.options["block_size"],
-                packing=self.options["packing"],
-                max_tokens=self.options["max_tokens"],
+                self.tokenizer or tokenizer,
+                self.block_size,
+                packing=self.packing,
+                max_tokens=self.max_tokens,
             )
         return self._blocks
 

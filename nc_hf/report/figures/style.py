@@ -147,7 +147,7 @@ def wants_log(name: str, values: Iterable[float], factor: float) -> bool:
 
     NC4 and what goes with it are shares of tokens: near 0 their logarithm is that of a few tokens, so they stay linear.
     """
-    of_tokens = name in METRICS and METRICS[name].family == "NC4"
+    of_tokens = name in METRICS and METRICS[name].share_of is not None
     return not of_tokens and spans_decades(values, factor)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nc_hf.errors import FileError, MergeError
 from nc_hf.measurement.kept import KeptReports
+from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from tests.reports import REFERENCE
 
@@ -111,3 +112,14 @@ def test_a_report_of_another_commit_or_text_is_refused(tmp_path: Path, report: R
     (tmp_path / f"{COMMIT}.json").write_text(json.dumps(document))
     with pytest.raises(FileError, match="loss is missing"):
         kept.find(COMMIT, same_text)
+
+
+def test_a_folder_that_is_older_than_an_option_goes_on_with_its_default(tmp_path: Path) -> None:
+    now = {"model": "owner/name", **deciding({"min_count": 5})}
+    older = {name: value for name, value in now.items() if name != "layer_errors"}
+    (tmp_path / "settings.json").write_text(json.dumps(older))
+    KeptReports(tmp_path, now)
+    with pytest.raises(MergeError, match="layer_errors"):
+        KeptReports(tmp_path, now | {"layer_errors": True})
+    with pytest.raises(MergeError, match="min_count 5 and not 10"):
+        KeptReports(tmp_path, now | {"min_count": 10})

@@ -17,8 +17,10 @@ def test_every_option_is_said_to_help_with_its_default() -> None:
         shown = inspect.signature(function).parameters
         assert {name: shown[name].default for name in OPTIONS} == {name: each.default for name, each in OPTIONS.items()}
         assert "options" not in shown
-        for option in OPTIONS.values():
-            assert option.help[1:] in (function.__doc__ or "")
+        for name, option in OPTIONS.items():
+            assert option.help[1:].removesuffix(".") in (function.__doc__ or "")
+            assert all(choice in (function.__doc__ or "") for choice in option.choices)
+            assert shown[name].annotation is not inspect.Parameter.empty
 
 
 def test_the_callback_has_those_of_a_pass_with_defaults_of_its_own() -> None:
@@ -46,6 +48,28 @@ def test_a_number_that_cannot_be_meant_is_refused(name: str) -> None:
     complete({name: least})
     with pytest.raises(InputError, match=f"{name} is {least - 1}: pass {least} or more"):
         complete({name: least - 1})
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "min_count", "batch_size"])
+@pytest.mark.parametrize("value", [2000.5, "many", True])
+def test_what_is_no_whole_number_is_refused(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"{name} is {value!r}: pass a whole number"):
+        complete({name: value})
+
+
+@pytest.mark.parametrize("name", [name for name, option in OPTIONS.items() if option.closed])
+def test_what_is_none_of_the_choices_is_refused_before_anything_is_loaded(name: str) -> None:
+    for choice in OPTIONS[name].choices:
+        complete({name: choice})
+    with pytest.raises(InputError, match=f"{name} is 'nope': pass {' or '.join(OPTIONS[name].choices)}"):
+        complete({name: "nope"})
+
+
+def test_what_the_callback_was_given_can_be_read_off_it() -> None:
+    callback = NeuralCollapseCallback("builtin", "full", 2_000, min_count=3, packing="paper", block_size=32)
+    assert (callback.preset, callback.max_tokens, callback.min_count) == ("full", 2_000, 3)
+    assert (callback.packing, callback.block_size, callback.batch_size) == ("paper", 32, None)
+    assert (callback.split, callback.tokenizer, callback.agreement_tokens) == ("validation", None, 8_192)
 
 
 def test_a_misspelt_option_is_named_with_the_one_that_is_meant() -> None:
