@@ -23,6 +23,7 @@ class _Circumstance:
     why: str
 
 
+_PLACES = {"begin": "before", "end": "after", "between": "between"}
 _OF_TEXT = (
     _Circumstance(
         "the text",
@@ -31,6 +32,14 @@ _OF_TEXT = (
     ),
     _Circumstance(
         "the packing", lambda report: report.corpus.packing, "the contexts are cut differently, with other marks"
+    ),
+    _Circumstance(
+        "what marks documents",
+        lambda report: (
+            ", ".join(f"{mark.text} {_PLACES.get(mark.role, mark.role)}" for mark in report.corpus.marks)
+            or "nothing known"
+        ),
+        "the model is told in another way where a document begins",
     ),
     _Circumstance(
         "the block size",
@@ -106,7 +115,7 @@ def _differing_texts(reports: Sequence[ReportRecord]) -> Iterator[str]:
         found.insert(0, f"the tokenizer differs ({sizes}): the same text is other tokens, so classes and loss differ.")
     if not found and not _several((report.tokens, report.corpus.shard) for report in reports):
         prints = " / ".join(dict.fromkeys(report.corpus.fingerprint[:16] for report in reports))
-        why = "it is of another revision, or other documents or marks were taken"
+        why = "it is of another revision, or other documents were taken"
         found = [f"the text differs though it is called the same (fingerprints {prints}): {why}."]
     yield from found
 

@@ -10,7 +10,11 @@ import pytest
 
 from nc_hf.report import AgreementRecord, Report, compare
 from nc_hf.report.comparability import differing_circumstances, one_model
+from nc_hf.report.record import MarkRecord
 from tests.reports import REFERENCE, printed
+
+
+MARKS = [MarkRecord("begin", 1, "<s>", 9, 0, None), MarkRecord("end", 2, "</s>", 9, 9, 1.0)]
 
 
 def of_text(report: Report, **changes: Any) -> Report:
@@ -38,6 +42,8 @@ class TestCompare:
             ("the tokenizer differs (of 512 tokens)", lambda r: of_text(r, tokenizer_hash="other")),
             ("the block size differs (512 tokens / 128 tokens)", lambda r: of_text(r, block_size=128)),
             ("the packing differs (documents / paper)", lambda r: of_text(r, packing="paper")),
+            ("what marks documents differs (nothing known / <s> before, </s> after)",
+             lambda r: of_text(r, marks=MARKS)),
             ("the budget differs (59,787 tokens / 1,000 tokens)", lambda r: replace(of_text(r), tokens=1000)),
             ("the part of the text differs (all of it / shard 1/4)", lambda r: of_text(r, shard="1/4")),
             ("min_count differs (10 tokens a class / 1 tokens a class)",
