@@ -13,7 +13,6 @@ from nc_hf.report.comparability import differing_circumstances, one_model
 from nc_hf.report.record import MarkRecord
 from tests.reports import REFERENCE, printed
 
-
 MARKS = [MarkRecord("begin", 1, "<s>", 9, 0, None), MarkRecord("end", 2, "</s>", 9, 9, 1.0)]
 
 
