@@ -52,6 +52,21 @@ class TestPairing:
         assert batch.nll is not None
         assert batch.nll.mean().item() == pytest.approx(output.loss.item(), rel=1e-5)
 
+    def test_labels_that_are_said_beforehand_hold_for_one_pass(self, model: PreTrainedModel) -> None:
+        ids = tokens()
+        labels = ids.clone()
+        labels[0, :4] = labels[2] = -100
+        with FeatureTap(model, labels="input_ids", token_losses=True) as tap:
+            tap.expect(labels)
+            output, batch = run(tap, model, input_ids=ids)
+            _, later = run(tap, model, input_ids=ids)
+        assert batch.index.tolist() == [3, 4, 5, *range(7, 13)]
+        assert batch.labels.tolist() == [*ids[0, 4:].tolist(), *ids[1, 1:].tolist()]
+        assert batch.nll is not None
+        expected = torch.nn.functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        assert batch.nll.mean().item() == pytest.approx(expected.item(), rel=1e-5)
+        assert len(later.labels) == 3 * (LENGTH - 1)
+
     @pytest.mark.parametrize("side", ["left", "right"])
     @pytest.mark.parametrize("source", ["labels", "input_ids"])
     def test_padding(self, model: PreTrainedModel, side: str, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,21 +12,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import processors
+from transformers import PreTrainedTokenizerFast
 
 import nc_hf.corpus.tokens
-from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.blocks import TokenBlocks, fingerprint
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.stories import builtin_tokenizer, stories
+from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import StudyError
+from nc_hf.runtime.tensors import save_tensors
 from nc_hf.study.grid import load_study
 from nc_hf.study.ledger import PACKED, TEXT
-from nc_hf.study.packed import Packing, keep_packed, note_texts
+from nc_hf.study.packed import Packing, _Hashed, _origin, keep_packed, note_texts
 from tests.paths import RECIPES
 
 PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
 BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
 STUDY = load_study(RECIPES / "presets" / "smoke.yaml")
 STORIES = list(islice(stories(0), 300))
+
+WRITTEN_BEFORE = ("fingerprint", "packing", "source", "split", "tokenizer_hash", "eot_id")
+"""What was kept of blocks besides their tensors before marks were."""
 
 Keep = Callable[..., TokenBlocks]
 
@@ -61,8 +69,7 @@ def packed_file(folder: Path) -> Path:
 
 def equal(one: TokenBlocks, other: TokenBlocks) -> bool:
     tensors = all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("input_ids", "document_ids"))
-    rest = ("fingerprint", "packing", "source", "split", "tokenizer_hash", "eot_id")
-    return tensors and all(getattr(one, name) == getattr(other, name) for name in rest)
+    return tensors and all(getattr(one, name) == getattr(other, name) for name in WRITTEN_BEFORE)
 
 
 @pytest.mark.parametrize("packing", [PACKING, BOUNDED, Packing(32, "paper", None)])
@@ -184,3 +191,44 @@ def test_a_note_that_was_edited_is_refused(keep: Keep, tmp_path: Path) -> None:
     (tmp_path / TEXT).write_text('{"tra')
     with pytest.raises(StudyError, match="edited or cut short"):
         keep()
+
+
+def marked() -> PreTrainedTokenizerFast:
+    """A tokenizer that puts a beginning in front of a text."""
+    words = builtin_tokenizer(400)
+    words.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", words.eos_token_id)]
+    )
+    return words
+
+
+def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(tmp_path: Path) -> None:
+    corpus = Corpus("some", "all", STORIES)
+    made = PACKING.pack(corpus, marked())
+    for _ in range(2):
+        kept = keep_packed(tmp_path, "train", corpus, marked(), PACKING)
+        assert equal(kept, made)
+        assert kept.marks == made.marks
+        assert torch.equal(kept.labels(slice(None)), made.labels(slice(None)))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(tmp_path: Path, begun: bool) -> None:
+    """Marks were not known then: a text that begins with one was cut like any other, and each token was a label."""
+    corpus, words = Corpus("some", "all", STORIES), marked()
+    texts = _Hashed(corpus.texts).read_through()
+    ids = torch.tensor([token for row in words(STORIES)["input_ids"] for token in row], dtype=torch.int32)
+    ids = ids[: len(ids) // 32 * 32].view(-1, 32)
+    belongs = tokenizer_hash(words)
+    old = TokenBlocks(ids, ids * 0, fingerprint(ids, "documents", belongs), "documents", "some", "all", belongs, None)
+    rest = {name: getattr(old, name) for name in WRITTEN_BEFORE}
+    hashes = [fingerprint(part, "documents", belongs) for part in (ids, ids * 0)]
+    made = {"blocks": rest, "origin": _origin(texts, words, PACKING), "hashes": hashes}
+    packed_file(tmp_path).parent.mkdir()
+    tensors = {"input_ids": ids, "document_ids": ids * 0}
+    save_tensors(packed_file(tmp_path), tensors, {"format": "nc_hf.blocks", "made": json.dumps(made)})
+    if begun:
+        note_texts(tmp_path, STUDY, {"train": old})
+    kept = keep_packed(tmp_path, "train", corpus, words, PACKING)
+    assert equal(kept, old)
+    assert kept.num_labels == 31 * len(ids)
