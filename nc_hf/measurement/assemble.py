@@ -22,7 +22,15 @@ from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS, diagnostics_of
 from nc_hf.metrics.uncertainty import replicates
 from nc_hf.report import Report
-from nc_hf.report.record import AgreementRecord, ClassRecord, CorpusRecord, ErrorRecord, MetricValue, ModelRecord
+from nc_hf.report.record import (
+    AgreementRecord,
+    ClassRecord,
+    CorpusRecord,
+    ErrorRecord,
+    MetricValue,
+    ModelRecord,
+    OutlierRecord,
+)
 from nc_hf.runtime.version import VERSION
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -81,6 +89,11 @@ def report_of(
         definitions={name: METRICS[name].formula for name in values},
         diagnostics=compute_metrics(stats, head, diagnostics_of(values), min_count, agreement),
         layers=_every_layer(collection, values, min_count),
+        outliers={
+            name: OutlierRecord(layer.outliers.tolist(), layer.outlier_share)
+            for name, layer in collection.layers.items()
+            if len(layer.outliers)
+        },
         agreement=None if agreement is None else AgreementRecord(agreement.tokens, leave_one_out=True),
         errors=_error_record(collection, errors),
         strata=stratify(stats, head, list(values), min_count, decisions),

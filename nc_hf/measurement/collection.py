@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nc_hf.errors import FeatureError, LabelError
 from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.measurement.mark_losses import MarkLosses
+from nc_hf.measurement.outliers import norms_by_position, outlying_positions
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.model.head import ClassifierHead
@@ -43,6 +44,7 @@ class Collection:
         head: the classifier head, once a batch has come.
         head_error: largest relative difference between head(features) and the model's logits on the first batch.
         layers: what was gathered of each layer; whole after ``reduce``.
+        outliers: positions that a layer keeps out, as `find_outliers` found them.
         outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
             many the argmax gets right.
         marks: what was found about the marks.
@@ -75,17 +77,38 @@ class Collection:
         self._head_sample: tuple[Tensor, Tensor] | None = None
         self.head_error = 0.0
         self.layers: dict[str, Layer] = {}
+        self.outliers: dict[str, Tensor] = {}
         self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
         self.marks = MarkLosses(marks)
         self.apart: bool | None = None
 
-    def add(self, batch: TapBatch, rows: Tensor, batch_number: int) -> None:
+    def find_outliers(self, batch: TapBatch | None, positions: Tensor | None, length: int, process: Process) -> None:
+        """Find the positions that each layer before the final one keeps out, from the first batch of all processes.
+
+        Args:
+            batch: of this process; None where it has none.
+            positions: as of `add`.
+            length: of a row.
+            process: all of whose ranks call this.
+        """
+        sums = {}
+        for name, features in ({} if batch is None else batch.features).items():
+            if batch is not None and name != FINAL:
+                sums[name] = norms_by_position(features, _positions_of(batch, positions), length)
+        every: dict[str, Tensor] = {}
+        for part in exchange_tensors(sums, process) if process.num_processes > 1 else [sums]:
+            for name, mine in part.items():
+                every[name] = every.get(name, 0) + mine.cpu()
+        self.outliers = {name: outlying_positions(found) for name, found in every.items()}
+
+    def add(self, batch: TapBatch, rows: Tensor, batch_number: int, positions: Tensor | None = None) -> None:
         """Take in one batch.
 
         Args:
             batch: as the tap gives it.
             rows: (B,) the place in the corpus of each row of the forward pass.
             batch_number: names the batch in an error.
+            positions: (B, L) int64, where the model was told that each token stands; default: its place in the row.
 
         Raises:
             FeatureError: NaN or Inf; nothing of the batch is kept.
@@ -103,7 +126,7 @@ class Collection:
                 f"label {int(batch.labels.max())} is beyond the head's {self.head.vocab_size} classes: use the model's "
                 "own tokenizer."
             )
-        tokens = self._tokens_of(batch, rows)
+        tokens = self._tokens_of(batch, rows, positions)
         self._add_outcomes(batch, tokens)
         self.marks.add(batch)
         for name, features in batch.features.items():
@@ -210,6 +233,7 @@ class Collection:
                 groups=self._num_groups if name == FINAL or self._inner_groups else 1,
                 agreement_tokens=self._agreement_tokens,
                 covariance=self._covariance,
+                outliers=self.outliers.get(name),
             )
         return self.layers[name]
 
@@ -230,7 +254,7 @@ class Collection:
         if self.head is None:
             self._read_head(None)
 
-    def _tokens_of(self, batch: TapBatch, rows: Tensor) -> TokenBatch:
+    def _tokens_of(self, batch: TapBatch, rows: Tensor, positions: Tensor | None) -> TokenBatch:
         """Number the groups, which differ in size by one row at the most, and find or make the model's decisions."""
         row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
         group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
@@ -239,7 +263,7 @@ class Collection:
             assert self.head is not None
             predictions, tied = self.head.predict(batch.features[FINAL])
         places = row * _POSITIONS + batch.index % batch.sequence_length
-        return TokenBatch(batch.labels, group, places, predictions, tied)
+        return TokenBatch(batch.labels, group, places, _positions_of(batch, positions), predictions, tied)
 
     def _add_outcomes(self, batch: TapBatch, tokens: TokenBatch) -> None:
         rows = [torch.ones_like(batch.labels), batch.nll, None]
@@ -258,6 +282,13 @@ class Collection:
                     f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
                     "it in float32."
                 )
+
+
+def _positions_of(batch: TapBatch, positions: Tensor | None) -> Tensor:
+    """(N,): the position of each token of a batch."""
+    if positions is None:
+        return batch.index % batch.sequence_length
+    return positions.to(batch.index.device).flatten()[batch.index]
 
 
 def perplexity(loss: float) -> float:

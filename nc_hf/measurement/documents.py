@@ -5,19 +5,13 @@ from __future__ import annotations
 import inspect
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.model.anatomy import model_logits
 
 _PROBED = 6  # tokens of each of the two documents, their mark among them
 _SAME = 1e-4  # of the largest logit: masked tokens count for exactly nothing, others for far more
-
-
-def position_arguments(model: nn.Module, blocks: TokenBlocks, rows: Tensor, *, apart: bool | None) -> dict[str, Tensor]:
-    """Return what keeps the documents of some blocks apart: their positions, or nothing where they are not kept so."""
-    positions = blocks.positions(rows) if apart else None
-    return {} if positions is None else {"position_ids": positions.to(next(model.parameters()).device)}
 
 
 @torch.no_grad()

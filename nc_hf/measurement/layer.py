@@ -23,6 +23,7 @@ class TokenBatch:
         labels: int64, the true next tokens.
         group: int64, which group of rows each is in.
         places: int64, where each stands in the corpus.
+        positions: int64, where each stands in what the model reads as one text.
         predictions, tied: the model's own decisions, and whether its largest logit is attained twice; None where
             nobody asks for them.
     """
@@ -30,8 +31,20 @@ class TokenBatch:
     labels: Tensor
     group: Tensor
     places: Tensor
+    positions: Tensor
     predictions: Tensor | None
     tied: Tensor | None
+
+    def where(self, kept: Tensor) -> TokenBatch:
+        """Return the tokens that ``kept`` (N,) marks."""
+        return TokenBatch(
+            labels=self.labels[kept],
+            group=self.group[kept],
+            places=self.places[kept],
+            positions=self.positions[kept],
+            predictions=None if self.predictions is None else self.predictions[kept],
+            tied=None if self.tied is None else self.tied[kept],
+        )
 
 
 class Layer:
@@ -45,25 +58,41 @@ class Layer:
         groups: groups of rows that are kept apart, for standard errors.
         agreement_tokens: capacity of the NC4 sample, over all groups; 0 decides nothing.
         covariance: keep the (D, D) moment.
+        outliers: positions (int64) to keep out.
 
     Attributes:
         groups: the statistics of each group.
         samples: the NC4 sample of each group.
+        outliers: int64, positions whose tokens are kept out of groups and samples.
+        kept_out: the statistics of those tokens, as one class.
     """
 
     def __init__(
-        self, dim: int, device: torch.device, *, groups: int = 1, agreement_tokens: int = 0, covariance: bool = False
+        self,
+        dim: int,
+        device: torch.device,
+        *,
+        groups: int = 1,
+        agreement_tokens: int = 0,
+        covariance: bool = False,
+        outliers: Tensor | None = None,
     ) -> None:
         """Start empty."""
         self.dim, self._covariance = dim, covariance
         self._device = float64_device(device)
         self.groups = [ClassStatistics(dim, self._device, covariance=covariance) for _ in range(groups)]
         self.samples = [TokenSample(-(-agreement_tokens // groups)) for _ in range(groups)]
+        self.outliers = torch.empty(0, dtype=torch.int64) if outliers is None else outliers
+        self.kept_out = ClassStatistics(dim, self._device)
         self._whole: ClassStatistics | None = None
 
     def add(self, features: Tensor, tokens: TokenBatch) -> None:
         """Take in the features (N, D) of a batch."""
         self._whole = None
+        if len(self.outliers):
+            out = torch.isin(tokens.positions, self.outliers.to(tokens.positions.device))
+            self.kept_out.update(features[out], torch.zeros_like(tokens.labels[out]))
+            features, tokens = features[~out], tokens.where(~out)
         for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
             # Where there is one group the batch is taken as it is, without a copy.
             mine = slice(None) if len(self.groups) == 1 else tokens.group == number
@@ -80,6 +109,7 @@ class Layer:
     def reduce(self, process: Process) -> None:
         """Add up all processes; every rank then holds the whole statistics, and its own part of the sample."""
         self._whole = None
+        self.kept_out.reduce(process)
         for group, sample in zip(self.groups, self.samples, strict=True):
             group.reduce(process)
             # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
@@ -96,6 +126,20 @@ class Layer:
             for group in self.groups:
                 self._whole.merge(group)
         return self._whole
+
+    @property
+    def outlier_share(self) -> float:
+        """Share, in [0, 1], of the variance of all tokens that the outlying positions would have made."""
+        if not self.kept_out.num_tokens:
+            return 0.0
+        stats, out = self.statistics, self.kept_out
+        counts, means = stats.counts.double(), stats.means
+        centre = counts @ means / counts.sum()
+        within = float(stats.scatter.sum() + counts @ (means - centre).square().sum(dim=1))
+        apart = float((out.means[0] - centre).square().sum())
+        tokens, others = stats.num_tokens, out.num_tokens
+        whole = within + float(out.scatter.sum()) + apart * tokens * others / (tokens + others)
+        return 1 - within / whole if whole else 0.0
 
     def decisions(
         self,
@@ -126,11 +170,14 @@ class Layer:
         """Return the exact state of this process as tensors."""
         parts = {f"group/{number}": group.state_dict() for number, group in enumerate(self.groups)}
         parts |= {f"sample/{number}": sample.state_dict() for number, sample in enumerate(self.samples)}
+        parts |= {"kept_out": self.kept_out.state_dict(), "outliers": {"positions": self.outliers}}
         return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned."""
         self._whole = None
+        self.outliers = state["outliers/positions"].cpu()
+        self.kept_out.load_state_dict(_below(state, "kept_out/"))
         for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
             group.load_state_dict(_below(state, f"group/{number}/"))
             sample.load_state_dict(_below(state, f"sample/{number}/"))

@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 from accelerate.state import PartialState
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import CorpusError, InputError, LabelError
 from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
-from nc_hf.measurement.documents import keeps_apart, position_arguments
+from nc_hf.measurement.documents import keeps_apart
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.tap import FeatureTap
+from nc_hf.model.tap import FeatureTap, TapBatch
 from nc_hf.runtime.progress import Listener, Meter
 
 
@@ -110,30 +110,58 @@ def collect(
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]
-            if len(chosen):
-                options = _frugal(model, logits=needs_logits or collection.head is None)
-                options |= position_arguments(model, blocks, chosen, apart=collection.apart)
-                tap.expect(blocks.labels(chosen))
-                try:
-                    model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
-                except torch.OutOfMemoryError as error:
-                    raise InputError(
-                        f"{batch_size} blocks of {blocks.block_size} tokens do not fit into the memory of {device}: "
-                        "pass a smaller batch_size or block_size."
-                    ) from error
-                batch = tap.take()
-                if batch is None:
-                    raise tap.silence()
-                collection.add(batch, chosen, batch_number=number)
+            positions = blocks.positions(chosen) if collection.apart else None
+            logits = needs_logits or collection.head is None
+            batch = _forward(model, tap, blocks, chosen, positions, logits=logits) if len(chosen) else None
+            if layers == "all" and number == 0:
+                collection.find_outliers(batch, positions, blocks.block_size, process)
+            if batch is not None:
+                with _room_for_statistics(device):
+                    collection.add(batch, chosen, number, positions)
                 read = int(counts[number * batch_size : (number + 1) * batch_size].sum())
                 bar.update(read)
                 meter.advance(read)
             if folder and (number + 1) % save_every == 0:
                 folder.save(number + 1)
-    collection.reduce(process)
+    with _room_for_statistics(device):
+        collection.reduce(process)
     if folder:
         folder.clear()
     return collection
+
+
+def _forward(
+    model: nn.Module, tap: FeatureTap, blocks: TokenBlocks, chosen: Tensor, positions: Tensor | None, *, logits: bool
+) -> TapBatch:
+    """Run the model over some blocks, and return what the tap heard."""
+    device = next(model.parameters()).device
+    options = _frugal(model, logits=logits)
+    if positions is not None:
+        options["position_ids"] = positions.to(device)
+    tap.expect(blocks.labels(chosen))
+    try:
+        model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"{len(chosen)} blocks of {blocks.block_size} tokens do not fit into the memory of {device}: pass a "
+            "smaller batch_size or block_size."
+        ) from error
+    batch = tap.take()
+    if batch is None:
+        raise tap.silence()
+    return batch
+
+
+@contextmanager
+def _room_for_statistics(device: torch.device) -> Iterator[None]:
+    """Say what to do where the statistics, which grow with classes, width and layers, do not fit on the device."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"the statistics do not fit into the memory of {device}, beside the model: measure the final layer alone, "
+            "without layer_errors, with fewer agreement_tokens, or on the device cpu."
+        ) from error
 
 
 def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 from nc_hf.corpus.reading import ReadRecord
 from nc_hf.metrics.jackknife import jackknife_error
@@ -20,6 +20,8 @@ SCHEMA_VERSION = 4
 class MetricValue:
     """A value with what is known of its error.
 
+    It may be written, compared and multiplied as the number that it is; values by layer were bare numbers once.
+
     Attributes:
         value: of the metric.
         stderr: its standard error; None where none was estimated.
@@ -30,6 +32,41 @@ class MetricValue:
     value: float
     stderr: float | None = None
     bound: float | None = None
+
+    def __float__(self) -> float:
+        """Return the value."""
+        return self.value
+
+    def __format__(self, spec: str) -> str:
+        """Write the value as its format says; without one, as ``repr`` does."""
+        return format(self.value, spec) if spec else repr(self)
+
+    def __lt__(self, other: SupportsFloat) -> bool:
+        """Whether the value is below another, or a number."""
+        return self.value < float(other)
+
+    def __gt__(self, other: SupportsFloat) -> bool:
+        """Whether the value is above another, or a number."""
+        return self.value > float(other)
+
+    def __mul__(self, factor: SupportsFloat) -> float:
+        """Return the value times a number."""
+        return self.value * float(factor)
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class OutlierRecord:
+    """Positions whose tokens were kept out of a layer, since their features are far longer than all others.
+
+    Attributes:
+        positions: in what the model reads as one text, from 0.
+        variance_share: share, in [0, 1], that they would have had of the variance of the layer's tokens.
+    """
+
+    positions: list[int]
+    variance_share: float
 
 
 @dataclass(frozen=True)
@@ -182,6 +219,7 @@ class ReportRecord:
         definitions: the formula of each metric, as used.
         diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
         layers: metrics by layer, where all layers were asked for, ``final`` last.
+        outliers: by layer, what was kept out of it.
         agreement: how NC4 was counted; None where it was not.
         errors: where the standard errors come from; None where there are none.
         strata: the metrics by class frequency, rarest first.
@@ -205,6 +243,7 @@ class ReportRecord:
     definitions: dict[str, str]
     diagnostics: dict[str, float] = field(default_factory=dict)
     layers: dict[str, dict[str, MetricValue]] = field(default_factory=dict)
+    outliers: dict[str, OutlierRecord] = field(default_factory=dict)
     agreement: AgreementRecord | None = None
     errors: ErrorRecord | None = None
     strata: list[StratumRecord] = field(default_factory=list)

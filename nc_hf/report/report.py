@@ -119,7 +119,14 @@ def _with_replicates(entries: _Entries) -> _Entries:
     filled = {name: _filled(entries.get(name), absent) for name, absent in _SINCE_4.items()}
     if isinstance(filled["corpus"], dict):
         filled["corpus"] = {**filled["corpus"], "marks": []}
-    return {**entries, **filled, "metrics": _bounded(entries.get("metrics")), "layers": layers, "errors": None}
+    return {
+        **entries,
+        **filled,
+        "metrics": _bounded(entries.get("metrics")),
+        "layers": layers,
+        "errors": None,
+        "outliers": {},
+    }
 
 
 _SINCE_4 = {

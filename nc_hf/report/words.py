@@ -160,6 +160,10 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
     if report.agreement is not None:
         centres = "own token left out of its centre" if report.agreement.leave_one_out else "centres from other tokens"
         pairs.append(("NC4", f"{report.agreement.tokens:,} tokens, {centres}"))
+    for layer, kept_out in report.outliers.items():
+        places = ", ".join(map(str, kept_out.positions))
+        share = f"{kept_out.variance_share:.1%} of its variance"
+        pairs.append(("outliers", f"{layer} without the tokens at position {places}, which would be {share}"))
     if report.errors is not None:
         pairs.append(("errors", f"from {report.errors.groups} groups of neighbouring blocks, the classes held"))
     versions = ", ".join(f"{library} {version}" for library, version in report.versions.items())

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, GPTNeoConfig, LlamaConfig, Mamba2Config, PreTrainedModel
 
 from nc_hf.corpus.packing import pack_texts
-from nc_hf.measurement.documents import keeps_apart, position_arguments
+from nc_hf.measurement.documents import keeps_apart
 from tests.letters import letters
 
 TEXTS = ["a b c d e f g", "h i j a b c d e f", "g h i j"]
@@ -35,15 +35,15 @@ def test_where_nothing_begins_a_document_there_is_nothing_to_keep_apart() -> Non
     blocks = pack_texts(TEXTS, letters(), 8)
     neo = model(GPTNeoConfig, hidden_size=16, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]])
     assert keeps_apart(neo, blocks) is None
-    assert position_arguments(neo, blocks, torch.tensor([0]), apart=None) == {}
+    assert blocks.positions(torch.tensor([0])) is None
 
 
 @torch.no_grad()
 def test_documents_of_a_block_have_the_logits_that_they_have_alone() -> None:
     network, blocks = llama(), pack_texts(TEXTS, letters(bos_first=True), 13)
     row = blocks.input_ids[0].long()
-    positions = position_arguments(network, blocks, torch.tensor([0]), apart=True)
-    together = network(input_ids=row[None], use_cache=False, **positions).logits[0]
+    positions = blocks.positions(torch.tensor([0]))
+    together = network(input_ids=row[None], use_cache=False, position_ids=positions).logits[0]
     begins = [*(row == 1).nonzero().flatten().tolist(), len(row)]
     assert len(begins) > 2, "or the test shows nothing"
     for begin, end in pairwise(begins):
@@ -51,4 +51,3 @@ def test_documents_of_a_block_have_the_logits_that_they_have_alone() -> None:
         torch.testing.assert_close(together[begin:end], alone, rtol=1e-5, atol=1e-6)
     leaking = network(input_ids=row[None]).logits[0]
     assert float((leaking - together).abs().max()) > 1e-3
-    assert position_arguments(network, blocks, torch.tensor([0]), apart=False) == {}

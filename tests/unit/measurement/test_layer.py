@@ -28,7 +28,9 @@ def batch(tokens: int, groups: int, seed: int = 0) -> tuple[torch.Tensor, TokenB
     predictions = torch.randint(5, (tokens,), generator=generator)
     untied = torch.zeros(tokens, dtype=torch.bool)
     features = torch.randn(tokens, 6, generator=generator, dtype=torch.float64)
-    return features, TokenBatch(labels, group, torch.arange(tokens) + 1000 * seed, predictions, untied)
+    return features, TokenBatch(
+        labels, group, torch.arange(tokens) + 1000 * seed, torch.arange(tokens), predictions, untied
+    )
 
 
 class OneProcess:
@@ -68,7 +70,9 @@ class TestLayer:
     def test_a_group_holds_only_the_classes_that_it_saw(self) -> None:
         layer = Layer(6, torch.device("cpu"), groups=2)
         features, tokens = batch(40, 2)
-        apart = TokenBatch(tokens.labels + 100 * tokens.group, tokens.group, tokens.places, None, None)
+        apart = TokenBatch(
+            tokens.labels + 100 * tokens.group, tokens.group, tokens.places, tokens.positions, None, None
+        )
         layer.add(features, apart)
         assert [group.class_ids.tolist() for group in layer.groups] == [list(range(5)), list(range(100, 105))]
 

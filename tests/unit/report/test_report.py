@@ -108,3 +108,14 @@ class TestFile:
         newer = SCHEMA_VERSION + 1
         with pytest.raises(FileError, match=f"schema {newer}, newer than {SCHEMA_VERSION}: upgrade nc_hf"):
             Report.from_dict({**report.to_dict(), "schema_version": newer})
+
+
+def test_a_value_may_be_used_as_the_number_that_it_is() -> None:
+    small, large = MetricValue(0.25, 0.1), MetricValue(2.0)
+    assert f"{small:.3f} {large:.1e}" == "0.250 2.0e+00"
+    assert f"{small}" == "MetricValue(value=0.25, stderr=0.1, bound=None)"
+    assert max(small, large) is large
+    assert min(large, small) is small
+    assert (small < 0.3, small > 0.3, 0.3 > small, large > small) == (True, False, True, True)
+    assert (2 * small, small * 2.0, float(large)) == (0.5, 0.5, 2.0)
+    assert small != 0.25, "what is known of its error is part of it"

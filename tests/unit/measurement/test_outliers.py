@@ -1,0 +1,76 @@
+"""Positions with massive activations are found and kept out of the layers, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from nc_hf import measure
+from nc_hf.measurement.outliers import RATIO, norms_by_position, outlying_positions
+from tests.training import token_blocks
+
+QUIET: dict[str, Any] = {"progress": False, "device": "cpu", "min_count": 5, "uncertainty": False, "layers": "all"}
+
+
+def model_with(position: int | None, factor: float = 300.0) -> GPT2LMHeadModel:
+    """A GPT-2 in which one position has an embedding that is so many times as long in one direction."""
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=64, n_positions=32, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    model = GPT2LMHeadModel(config).eval()
+    if position is not None:
+        with torch.no_grad():
+            model.transformer.wpe.weight[position, 5] += factor * model.transformer.wpe.weight.std()
+    return model
+
+
+def test_norms_are_summed_by_position() -> None:
+    features = torch.tensor([[3.0, 4.0], [0.0, 1.0], [6.0, 8.0], [0.0, 2.0]])
+    sums = norms_by_position(features, torch.tensor([0, 1, 0, 3]), 4)
+    assert sums.tolist() == [[15.0, 1.0, 0.0, 2.0], [2.0, 1.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize(("factor", "found"), [(0.99 * RATIO, []), (1.01 * RATIO, [2])])
+def test_a_position_is_outlying_beyond_the_ratio_to_the_median(factor: float, found: list[int]) -> None:
+    sums = torch.tensor([[2.0, 4.0, 3 * factor, 1.0, 0.0], [2.0, 4.0, 3.0, 1.0, 0.0]], dtype=torch.float64)
+    assert outlying_positions(sums).tolist() == found
+    assert outlying_positions(torch.zeros(2, 5)).tolist() == []
+
+
+def test_an_ordinary_model_has_none() -> None:
+    assert measure(model_with(None), token_blocks(20, 3), **QUIET).outliers == {}
+
+
+@pytest.mark.parametrize("position", [0, 7])
+def test_the_layer_is_that_of_all_other_positions(position: int) -> None:
+    """Both layers before the final norm lose the position, the final one does not; the share is by brute force."""
+    model, blocks = model_with(position), token_blocks(20, 3)
+    report = measure(model, blocks, preset="full", **QUIET)
+    assert {name: kept.positions for name, kept in report.outliers.items()} == {
+        "layer.0": [position],
+        "layer.1": [position],
+    }
+    with torch.no_grad():
+        hidden = model(blocks.input_ids.long(), output_hidden_states=True).hidden_states[1][:, :-1].double()
+    others = [place for place in range(hidden.shape[1]) if place != position]
+    rest, every = hidden[:, others].flatten(0, 1), hidden.flatten(0, 1)
+    left = (rest - rest.mean(dim=0)).square().sum()
+    whole = (every - every.mean(dim=0)).square().sum()
+    assert report.outliers["layer.0"].variance_share == pytest.approx(float(1 - left / whole), rel=1e-6)
+    labels = blocks.input_ids[:, 1:][:, others].flatten().long()
+    counts = torch.bincount(labels)
+    counted = (counts >= 5).nonzero().flatten()
+    within = sum(float((rest[labels == c] - rest[labels == c].mean(dim=0)).square().sum()) for c in counted)
+    kept = rest[torch.isin(labels, counted)]
+    total = float((kept - kept.mean(dim=0)).square().sum())
+    assert report.layers["layer.0"]["nc1_context_share"].value == pytest.approx(within / total, rel=1e-6)
+    assert report.tokens == 20 * 31
+
+
+def test_layers_are_about_those_of_the_model_without_the_activation() -> None:
+    blocks = token_blocks(40, 3)
+    plain, massive = (measure(model_with(place), blocks, **QUIET).layers["layer.0"] for place in (None, 0))
+    values = plain["nc1_trace_ratio"].value, massive["nc1_trace_ratio"].value
+    assert values[1] == pytest.approx(values[0], rel=0.25)
