@@ -10,7 +10,7 @@ from torch import nn
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.model.anatomy import model_logits
 
-_PROBED = 6  # tokens of each of the two documents, their mark among them
+_PROBED = 6  # tokens of each of the two documents, besides their mark
 _SAME = 1e-4  # of the largest logit: masked tokens count for exactly nothing, others for far more
 
 
@@ -19,8 +19,8 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     """Tell whether a model that is given positions reads each document of a block as if it stood alone.
 
     Attention of transformers does, by the positions' return to 0, in most architectures and implementations; a
-    recurrent state, or an architecture with a mask of its own, does not. So it is tried: two rows that differ in their
-    first document alone must agree on the second.
+    recurrent state, an architecture with a mask of its own, or flash attention of several rows, does not. So it is
+    tried: two rows that differ in their first document alone must agree on the second.
 
     Args:
         model: in evaluation mode.
@@ -35,11 +35,10 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
     if "position_ids" not in known:
         return False
-    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][: 3 * _PROBED].long().tolist()
-    first, second, third = (words[place::3] or list(begin) for place in range(3))
-    size = min(map(len, (first, second, third)))
-    rows = torch.tensor([[*begin, *one[:size], *begin, *third[:size]] for one in (first, second[::-1])])
-    lengths = len(begin) + size
+    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][:_PROBED].tolist()
+    others = [next(other for other in range(len(begin) + 2) if other not in (word, *begin)) for word in words]
+    rows = torch.tensor([[*begin, *first, *begin, *words] for first in (words, others)])
+    lengths = len(begin) + len(words)
     device = next(model.parameters()).device
     positions = torch.arange(lengths).repeat(2).expand(rows.shape).to(device)
     options = {"use_cache": False} if "use_cache" in known else {}

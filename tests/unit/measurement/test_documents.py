@@ -29,6 +29,8 @@ def test_attention_keeps_documents_apart_and_a_recurrent_state_does_not() -> Non
     assert keeps_apart(llama(), blocks) is True
     mamba = model(Mamba2Config, hidden_size=16, num_hidden_layers=1, state_size=8, num_heads=4, head_dim=8, n_groups=1)
     assert keeps_apart(mamba, blocks) is False
+    monotonous = pack_texts(["a a a a a a a"] * 3, letters(bos_first=True), 8)
+    assert keeps_apart(mamba, monotonous) is False
 
 
 def test_where_nothing_begins_a_document_there_is_nothing_to_keep_apart() -> None:
