@@ -54,10 +54,19 @@ class TestRealModel:
         model = AutoModelForCausalLM.from_pretrained(real[1], dtype=torch.float32)
         blocks = open_corpus(str(real[3])).pack(AutoTokenizer.from_pretrained(real[1]), 512, max_tokens=MAX_TOKENS)
         with torch.no_grad():
-            losses = [model(input_ids=block[None], labels=block[None]).loss.item() for block in blocks.input_ids.long()]
+            rows = torch.arange(len(blocks))
+            positions, wanted = blocks.positions(rows), blocks.labels(rows)
+            assert positions is not None
+            losses, counts = [], []
+            for ids, places, labels in zip(blocks.input_ids.long(), positions, wanted, strict=True):
+                out = model(input_ids=ids[None], position_ids=places[None], labels=labels[None], use_cache=False)
+                losses.append(out.loss.item())
+                counts.append(int((labels[1:] >= 0).sum()))
             features = model.get_decoder()(input_ids=blocks.input_ids[:1]).last_hidden_state
             logits = model(input_ids=blocks.input_ids[:1]).logits
-        assert report.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+        mean = sum(loss * count for loss, count in zip(losses, counts, strict=True)) / sum(counts)
+        assert report.loss == pytest.approx(mean, rel=1e-5)
+        assert report.tokens == sum(counts)
         assert report.tokens == blocks.num_labels
         assert report.corpus.fingerprint == blocks.fingerprint
         torch.testing.assert_close(features @ model.lm_head.weight.T, logits, rtol=1e-5, atol=1e-5)
