@@ -14,7 +14,7 @@ import pytest
 from nc_hf.errors import FileError
 from nc_hf.report import SCHEMA_VERSION, MetricValue, Report
 from nc_hf.report.verdict import verdict
-from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, with_metrics
+from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, with_metrics
 
 
 def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
@@ -31,6 +31,13 @@ def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
 
 
 class TestFile:
+    def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self) -> None:
+        report = Report.load(SCHEMA_4)
+        assert report.schema_version == SCHEMA_VERSION == 4
+        assert report.to_json() == SCHEMA_4.read_text(encoding="utf-8")
+        assert report.errors is not None
+        assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
+
     @pytest.mark.parametrize(("path", "schema"), [(SCHEMA_1, 1), (SCHEMA_2, 2), (REFERENCE, 3)], ids=str)
     def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(self, path: Path, schema: int) -> None:
         written, report = json.loads(path.read_text(encoding="utf-8")), Report.load(path)
