@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from nc_hf.corpus.spelling import byte_count, fragment_share
-from nc_hf.measurement.collection import FINAL, Collection, perplexity
+from nc_hf.measurement.collection import Collection, perplexity
 from nc_hf.measurement.detail import stratify, token_table
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS, diagnostics_of
 from nc_hf.metrics.uncertainty import replicates
+from nc_hf.model.tap import FINAL
 from nc_hf.report import Report
 from nc_hf.report.record import (
     AgreementRecord,

@@ -11,16 +11,14 @@ from torch import Tensor, nn
 from nc_hf.errors import FeatureError, LabelError
 from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.measurement.mark_losses import MarkLosses
+from nc_hf.measurement.options import OPTIONS
 from nc_hf.measurement.outliers import norms_by_position, outlying_positions
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.model.head import ClassifierHead
-from nc_hf.model.tap import TapBatch
+from nc_hf.model.tap import FINAL, TapBatch
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
 from nc_hf.statistics.class_statistics import ClassStatistics, all_finite
-
-FINAL = "final"
-"""The layer whose features enter the head."""
 
 # Room in a token's place for its position in the row; rows stay apart up to sequences of a million tokens.
 _POSITIONS = 1 << 20
@@ -57,7 +55,7 @@ class Collection:
         *,
         layers: str = FINAL,
         covariance: bool = False,
-        agreement_tokens: int = 16_384,
+        agreement_tokens: int = OPTIONS["agreement_tokens"].default,
         groups: int = 1,
         inner_groups: bool = False,
         rows: int = 0,

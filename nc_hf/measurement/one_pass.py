@@ -18,8 +18,9 @@ from nc_hf.errors import CorpusError, InputError, LabelError
 from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
+from nc_hf.measurement.options import OPTIONS
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.tap import FeatureTap, TapBatch
+from nc_hf.model.tap import FINAL, FeatureTap, TapBatch
 from nc_hf.runtime.progress import Listener, Meter
 
 
@@ -27,16 +28,16 @@ def collect(
     model: nn.Module,
     blocks: TokenBlocks,
     *,
-    batch_size: int = 8,
-    layers: str = "final",
+    batch_size: int = OPTIONS["batch_size"].default,
+    layers: str = FINAL,
     covariance: bool = False,
-    agreement_tokens: int = 16_384,
+    agreement_tokens: int = OPTIONS["agreement_tokens"].default,
     groups: int = 1,
     inner_groups: bool = False,
     outcomes: bool = True,
     compiled: bool = True,
     checkpoint: str | Path | None = None,
-    save_every: int = 200,
+    save_every: int = OPTIONS["save_every"].default,
     progress: bool | Listener = True,
 ) -> Collection:
     """Run a model over blocks of tokens and gather what every metric needs.

@@ -11,7 +11,7 @@ from torch import Tensor
 from nc_hf.errors import InputError
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.inputs import Head, MetricInputs
-from nc_hf.metrics.table import METRICS, PRESETS, Need
+from nc_hf.metrics.table import METRICS, MIN_COUNT, PRESETS, Need
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _WAY_OUT: dict[Need, str] = {
@@ -26,7 +26,7 @@ def compute_metrics(
     stats: ClassStatistics,
     head: Head | None = None,
     preset: str | Sequence[str] = "core",
-    min_count: int = 10,
+    min_count: int = MIN_COUNT,
     agreement: AgreementCounts | None = None,
     *,
     categories: Mapping[int, int] | None = None,

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.inputs import MetricInputs
+from nc_hf.metrics.table import MIN_COUNT
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _BY_CLASS = ("class_ids", "counts", "sums", "squares")
@@ -60,7 +61,9 @@ def relative_norms(inputs: MetricInputs) -> Tensor:
     return relative
 
 
-def category_shares(stats: ClassStatistics, categories: Mapping[int, int], min_count: int = 10) -> dict[str, float]:
+def category_shares(
+    stats: ClassStatistics, categories: Mapping[int, int], min_count: int = MIN_COUNT
+) -> dict[str, float]:
     """Split the tokens' total variance in three; the shares sum to 1.
 
     Args:

@@ -23,6 +23,7 @@ from nc_hf.metrics.decisions import Decisions
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.pairwise import Tile, sweep
 from nc_hf.metrics.strata import relative_norms
+from nc_hf.metrics.table import MIN_COUNT
 from nc_hf.metrics.variability import between_variance
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -53,7 +54,7 @@ class ClassTable:
 
 
 def class_table(
-    stats: ClassStatistics, head: Head, min_count: int = 10, decisions: Decisions | None = None
+    stats: ClassStatistics, head: Head, min_count: int = MIN_COUNT, decisions: Decisions | None = None
 ) -> tuple[ClassTable, Tensor]:
     """Describe the classes with ``min_count`` tokens (two at the least), commonest first.
 

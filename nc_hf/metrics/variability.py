@@ -10,6 +10,9 @@ from torch import Tensor
 from nc_hf.metrics.classes import ClassView, beyond_noise, quotient
 from nc_hf.metrics.inputs import MetricInputs
 
+# Of features in float32, against the direction in which they differ most.
+_FEATURE_ROUNDING = 1e-6
+
 
 def cdnv(inputs: MetricInputs) -> float:
     """Mean over pairs of (s2_c + s2_c') / (2 d2), d2 = |mu_c - mu_c'|^2 - s2_c/n_c - s2_c'/n_c'. Galanti 2112.15121."""
@@ -90,9 +93,12 @@ def pinv(inputs: MetricInputs) -> float:
     scatter = float(inputs.every.scatter.sum())
     if scatter == 0 or not bool(counted.any()):
         return quotient(scatter, float(lengths[0]))
-    directions = directions[counted]
     spread = ((directions @ within) * directions).sum(dim=1).clamp_(min=0.0) / inputs.stats.num_tokens
-    return float((spread / lengths[counted].square()).sum())  # K of the mean and K of Sigma_B cancel
+    # Nor does one in which tokens do not differ either but for the rounding of float32, as the one that a layer norm
+    # takes away: there rounding would be divided by rounding.
+    whole = spread + lengths.square() / view.num_classes
+    counted &= whole > _FEATURE_ROUNDING**2 * whole.max()
+    return float((spread[counted] / lengths[counted].square()).sum())  # K of the mean and K of Sigma_B cancel
 
 
 def context_share(inputs: MetricInputs) -> float:

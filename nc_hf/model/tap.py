@@ -30,6 +30,10 @@ _REPLICAS = (
 )
 
 
+FINAL = "final"
+"""The layer whose features enter the head."""
+
+
 @dataclass(frozen=True)
 class TapBatch:
     """One forward pass as the metrics need it: every feature beside the token that follows it.
@@ -102,13 +106,13 @@ class FeatureTap:
         self,
         model: nn.Module,
         *,
-        layers: str = "final",
+        layers: str = FINAL,
         labels: str = "labels",
         predictions: bool = True,
         token_losses: bool = False,
     ) -> None:
         """Find the modules to listen to; nothing is registered before ``attach``."""
-        if layers not in ("final", "all"):
+        if layers not in (FINAL, "all"):
             raise InputError(f"layers={layers!r} is not known; use 'final' or 'all'.")
         if labels not in ("labels", "input_ids"):
             raise InputError(f"labels={labels!r} is not known; use 'labels' or 'input_ids'.")
@@ -118,7 +122,7 @@ class FeatureTap:
         self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
         self._final = Slot(find_decoder(self.model))
-        self._slots = {"final": self._final}
+        self._slots = {FINAL: self._final}
         if layers == "all":
             blocks = find_blocks(self.model)
             self._slots = {f"layer.{depth}": Slot(block) for depth, block in enumerate(blocks)} | self._slots
@@ -249,7 +253,7 @@ class FeatureTap:
 
     def _batch(self, targets: Tensor, logits: Tensor | None) -> TapBatch:
         hidden = {name: slot.seen(name, targets.shape) for name, slot in self._slots.items()}
-        targets = targets.to(hidden["final"].device)
+        targets = targets.to(hidden[FINAL].device)
         rows, length = targets.shape
         index = (targets.flatten() >= 0).nonzero().squeeze(-1)
         labels = targets.flatten()[index]
@@ -261,7 +265,7 @@ class FeatureTap:
                 predictions, tied = (decided[index] for decided in argmax_with_ties(logits))
             if self._token_losses:
                 nll = token_losses(logits, index, labels)
-            sample = (features["final"][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
+            sample = (features[FINAL][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
         batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
         # Apple's GPUs have no float64, in which all that follows is computed.
         return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch

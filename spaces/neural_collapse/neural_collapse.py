@@ -18,6 +18,7 @@ import torch
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, LabelError, NCError
+from nc_hf.measurement.options import OPTIONS
 from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
 from nc_hf.metrics.compute import metric_names
 from nc_hf.metrics.table import needs_of
@@ -120,8 +121,8 @@ class NeuralCollapse(evaluate.Measurement):
         weight: Any = None,
         bias: Any = None,
         preset: str | Sequence[str] = "core",
-        min_count: int = 10,
-        agreement_tokens: int = 16_384,
+        min_count: int = OPTIONS["min_count"].default,
+        agreement_tokens: int = OPTIONS["agreement_tokens"].default,
         categories: Mapping[int, int] | None = None,
     ) -> dict[str, float]:
         names = metric_names(preset)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from nc_hf import compute_metrics
+from nc_hf import ClassStatistics, compute_metrics
 from tests.reference.noisy_classes import statistics
 
 # -- Small samples: K = 300 classes in D = 64 with as much variance within a class as between classes, n tokens each.
@@ -56,3 +57,19 @@ def test_small_samples_leave_the_corrected_forms_at_the_truth(n: int, excess: fl
     ratios = small_samples(n)
     assert ratios["corrected"] == pytest.approx(1, abs=excess)
     assert ratios["trace ratio"] == pytest.approx(1, abs=0.01)
+
+
+def test_a_direction_that_only_rounding_fills_does_not_count_for_pinv() -> None:
+    """A layer norm leaves features no component along the ones; in float32 what is left there is rounding."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(600) % 30
+    exact = torch.randn(30, 12, generator=generator, dtype=torch.float64)[labels]
+    exact += 0.5 * torch.randn(600, 12, generator=generator, dtype=torch.float64)
+    exact -= exact.mean(dim=1, keepdim=True)
+    found = []
+    for features, order in ((exact, labels), (exact.float(), labels), (exact.float().flip(0), labels.flip(0))):
+        stats = ClassStatistics(12, covariance=True)
+        stats.update(features, order)
+        found.append(compute_metrics(stats, None, ["nc1_pinv"], 1)["nc1_pinv"])
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+    assert found[2] == pytest.approx(found[1], rel=1e-9)
