@@ -50,7 +50,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
                 f"column {name} of {path} holds text on line {row + 2} ({str(frame[name][row])[:40]!r}): put a number "
                 "or nothing there."
             )
-        frame[name] = numbers
+        # Infinite where a definition diverges, as of a pair of means that coincide: no analysis can use that.
+        frame[name] = numbers.where(np.isfinite(numbers)) if name in metrics else numbers
     for name in (*CELL, "val_loss"):
         missing_here = ~np.isfinite(frame[name].to_numpy(dtype=np.float64))
         if missing_here.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from nc_hf.errors import StudyError
+from nc_hf.study.analysis.analyze import analyze
 from nc_hf.study.analysis.results import read_results, trained
 from tests.results import grid, table
 
@@ -18,6 +20,20 @@ def test_a_results_table_is_read_back(tmp_path: Path) -> None:
     frame = read_results(tmp_path / "results.csv")
     assert (frame["trained_epochs"] == frame["epochs"]).all()
     assert frame["cell"].eq("a").all()
+
+
+def test_an_infinite_value_takes_part_in_no_analysis(tmp_path: Path) -> None:
+    """A metric may diverge, and then it has no mean, no rank and no spread; the loss may not."""
+    spoiled = grid().drop(columns="trained_epochs").assign(nc1_cdnv=1.0, nc1_cdnv_log_mean=np.inf)
+    spoiled.loc[0, "nc1_cdnv"] = -np.inf
+    spoiled.to_csv(tmp_path / "results.csv", index=False)
+    read = read_results(tmp_path / "results.csv")
+    assert read["nc1_cdnv_log_mean"].isna().all()
+    assert read["nc1_cdnv"].isna().tolist() == [True] + [False] * (len(read) - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = analyze(read, resamples=0)
+    assert found.correlations.loc["nc1_cdnv_log_mean", "n"] == 0
 
 
 def test_models_at_initialisation_can_be_left_out(tmp_path: Path) -> None:
