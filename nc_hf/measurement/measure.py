@@ -20,7 +20,7 @@ from nc_hf.hub import download, load_model, load_tokenizer, open_tokenizer, reso
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.mark_losses import mark_records, marks_note
-from nc_hf.measurement.one_pass import collect
+from nc_hf.measurement.one_pass import collect, room_for_statistics
 from nc_hf.measurement.options import MeasureOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
@@ -95,18 +95,19 @@ def measure(
     if statistics_path is not None and process.is_main_process:
         _save_statistics(collection, network, record, blocks, shard, statistics_path)
     Meter(listener, "computing")
-    return report_of(
-        collection,
-        record,
-        replace(
-            _corpus_record(part, shard, collection, tokenizer),
-            reading=None if isinstance(text, TokenBlocks) else text.reading,
-        ),
-        settings["preset"],
-        settings["min_count"],
-        tokenizer,
-        started,
-    )
+    with room_for_statistics(process.device):
+        return report_of(
+            collection,
+            record,
+            replace(
+                _corpus_record(part, shard, collection, tokenizer),
+                reading=None if isinstance(text, TokenBlocks) else text.reading,
+            ),
+            settings["preset"],
+            settings["min_count"],
+            tokenizer,
+            started,
+        )
 
 
 def _check_given(model: object, corpus: object, given: MeasureOptions) -> None:

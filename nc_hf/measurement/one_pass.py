@@ -117,14 +117,14 @@ def collect(
             if layers == "all" and number == 0:
                 collection.find_outliers(batch, positions, blocks.block_size, process)
             if batch is not None:
-                with _room_for_statistics(device):
+                with room_for_statistics(device):
                     collection.add(batch, chosen, number, positions)
                 read = int(counts[number * batch_size : (number + 1) * batch_size].sum())
                 bar.update(read)
                 meter.advance(read)
             if folder and (number + 1) % save_every == 0:
                 folder.save(number + 1)
-    with _room_for_statistics(device):
+    with room_for_statistics(device):
         collection.reduce(process)
     if folder:
         folder.clear()
@@ -154,7 +154,7 @@ def _forward(
 
 
 @contextmanager
-def _room_for_statistics(device: torch.device) -> Iterator[None]:
+def room_for_statistics(device: torch.device) -> Iterator[None]:
     """Say what to do where the statistics, which grow with classes, width and layers, do not fit on the device."""
     try:
         yield

@@ -22,9 +22,14 @@ def jackknife_error(replicates: Sequence[float]) -> float:
     Args:
         replicates: theta_g, one a group.
 
+    Returns:
+        NaN where a replicate is not finite: without that group the value is undefined or diverges.
+
     >>> round(jackknife_error([1.0, 1.2, 0.9, 1.1, 1.3]), 6)
     0.282843
     """
+    if not all(map(math.isfinite, replicates)):
+        return math.nan
     count = len(replicates)
     mean = math.fsum(replicates) / count
     return math.sqrt((count - 1) / count * math.fsum((value - mean) ** 2 for value in replicates))

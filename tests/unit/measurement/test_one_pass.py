@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nc_hf.errors import CorpusError, HeadError, InputError, LabelError
+from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from tests.architectures import TRANSFORM_IN_HEAD
 from tests.collected import quietly
@@ -73,3 +74,13 @@ class TestBadInput:
         with pytest.raises(HeadError):
             quietly(model, token_blocks(4, 3))
         assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("place", ["add", "reduce"])
+def test_statistics_beyond_the_memory_are_said_with_the_ways_out(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Collection, place, full)
+    with pytest.raises(InputError, match=r"statistics do not fit into the memory of cpu.*final layer.*device cpu"):
+        collect(tiny_model(), token_blocks(4, 3), progress=False)

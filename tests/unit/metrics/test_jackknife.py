@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -20,6 +22,11 @@ def test_of_a_mean_the_error_is_that_of_the_textbook() -> None:
     values = np.random.default_rng(0).normal(size=12)
     replicates = [float(np.delete(values, place).mean()) for place in range(12)]
     assert jackknife_error(replicates) == pytest.approx(values.std(ddof=1) / np.sqrt(12), rel=1e-12)
+
+
+@pytest.mark.parametrize("odd", [[math.inf], [-math.inf, math.inf], [math.nan], [math.inf, math.nan]], ids=str)
+def test_a_replicate_that_is_not_finite_leaves_no_error(odd: list[float]) -> None:
+    assert math.isnan(jackknife_error([1.0, 2.0, *odd, 3.0]))
 
 
 @pytest.mark.parametrize("groups", [FEWEST_GROUPS, 10])
