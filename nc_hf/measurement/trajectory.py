@@ -162,11 +162,17 @@ def _share(
 
 def _first_like(report: Report, points: Sequence[TrajectoryPoint]) -> str | None:
     """Name the first revision whose report is this very measurement."""
+    mine = _apart_from_model(report)
     for point in points:
-        once = (point.report.created, point.report.seconds) == (report.created, report.seconds)
-        if once and same_model(point.report, report):
+        if same_model(point.report, report) and _apart_from_model(point.report) == mine:
             return point.revision
     return None
+
+
+def _apart_from_model(report: Report) -> dict[str, object]:
+    """Return all that was found, and when: two measurements may share a second, but not their every value."""
+    found: dict[str, object] = replace(report, token_table=None).to_dict()
+    return {name: entry for name, entry in found.items() if name != "model"}
 
 
 def _measure(

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nc_hf import measure, trajectory
+import nc_hf.measurement.trajectory as trajectory_module
+from nc_hf import Report, measure, trajectory
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
 from nc_hf.measurement.options import MeasureOptions
-from nc_hf.measurement.trajectory import Turn
+from nc_hf.measurement.trajectory import Turn, _first_like
 from tests.hub.repository import Content, Repository, as_bytes
 from tests.hub.server import StandIn
 from tests.trained import (
@@ -116,6 +119,27 @@ def test_revisions_of_the_same_weights_are_measured_once_and_say_so(
     resumed = trajectory(NAME, HELD_OUT, revisions=chosen, folder=tmp_path, **OPTIONS)
     assert resumed.points == course.points
     assert weights_fetched(hub) == 0
+
+
+def test_measurements_of_one_second_are_two_unless_they_agree_in_all(
+    hub: StandIn, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same weights under another configuration, measured so fast that the clock cannot tell them apart."""
+    again(repository, "step40-fixed", "step40", config_json=_otherwise(repository))
+    real = trajectory_module.measure
+
+    def at_once(*given: Any, **options: Any) -> Report:
+        return replace(real(*given, **options), created="2026-01-01T00:00:00+00:00", seconds=1.0)
+
+    monkeypatch.setattr(trajectory_module, "measure", at_once)
+    quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
+    course = trajectory(NAME, HELD_OUT, revisions="step40,step40-fixed", **quick)
+    first, second = (point.report for point in course.points)
+    assert first.model.weights == second.model.weights is not None
+    assert values(first) != values(second)
+    # As from a folder of kept reports, where nothing but the reports is known.
+    assert _first_like(second, course.points[:1]) is None
+    assert _first_like(replace(first, model=second.model), course.points[:1]) == "step40"
 
 
 def test_what_a_mirror_does_not_tell_is_measured(hub: StandIn, repository: Repository) -> None:
