@@ -15,14 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the builders
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import NCError, TapError
+from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.model.anatomy import find_blocks, find_decoder
 from nc_hf.model.head import ClassifierHead
-from nc_hf.model.tap import FeatureTap
+from nc_hf.model.tap import FINAL, FeatureTap
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD, VOCAB_SIZE
 
 DOCUMENT = Path(__file__).with_suffix(".md")
-METRICS = ("nc1_cdnv", "nc4_agreement")
+METRICS = ("nc1_trace_ratio", "nc4_agreement")
 CHECKED = 8  # blocks
 FIRST_WORD = 8  # the ids below are those of special tokens and of images
 
@@ -43,7 +44,7 @@ python docs/architectures.py
 - **Tap**: the module whose output is heard, and whether every block can be heard as well (`layers="all"`).
 - **Self-check**: largest difference between head(features) and the model's own logits over {check} blocks, relative to
   the largest logit; 0 means equal to the last bit. More than 1e-3 in float32 is refused.
-- **NC1, NC4**: whether `nc1_cdnv` and `nc4_agreement` of the pass are finite.
+- **NC1, NC4**: whether `nc1_trace_ratio` and `nc4_agreement` of the pass are finite.
 
 | architecture | `model_type` | head | D | tied | tap | every block | self-check | NC1, NC4 |
 |---|---|---|--:|:-:|---|:-:|--:|:-:|
@@ -112,8 +113,9 @@ def examine(model: PreTrainedModel, blocks: TokenBlocks) -> Finding:
     except TapError:
         layers = False
     error = head.check(batch.features["final"], logits[batch.index])
-    values = collection.metrics(METRICS, min_count=2)
-    return Finding(head, f"`{name}` ({type(decoder).__name__})", layers, error, values)
+    values, _ = layer_values(collection, FINAL, METRICS, collection.decided())
+    numbers = {metric: found.value for metric, found in values.items()}
+    return Finding(head, f"`{name}` ({type(decoder).__name__})", layers, error, numbers)
 
 
 def row(name: str, build: Callable[[], PreTrainedModel], blocks: TokenBlocks) -> str:

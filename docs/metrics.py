@@ -33,7 +33,8 @@ def definitions() -> str:
         for metric in map(METRICS.__getitem__, names):
             formula = metric.formula.replace("|", "\\|")
             changed = ", ".join(change.replace("_", " ") for change in metric.changed_by)
-            cells = (f"`{metric.name}`", ARROWS[metric.direction], f"`{formula}`", changed, metric.source)
+            name = f"`{metric.name}`{' †' if metric.debiased else ''}"
+            cells = (name, ARROWS[metric.direction], f"`{formula}`", changed, metric.source)
             rows.append(f"| {' | '.join(cells)} |")
         sections.append(f"### {family}: {title}\n\n{meaning[0].upper()}{meaning[1:]}.\n\n" + "\n".join(rows))
     return "\n\n".join(sections)

@@ -47,7 +47,7 @@ def readable_model(hub: StandIn) -> Repository:
 
 def measured_report() -> Report:
     """A report of this model."""
-    return measure(NAME, STORIES, max_tokens=4_000, block_size=32, min_count=2, progress=False)
+    return measure(NAME, STORIES, max_tokens=4_000, block_size=32, progress=False)
 
 
 def files_of_pull(repository: Repository, number: int = 1) -> dict[str, str]:

@@ -13,7 +13,7 @@ from nc_hf.report.trajectory import TrajectoryPoint
 from tests.paths import REFERENCES
 
 SCHEMA_1, SCHEMA_2 = REFERENCES / "report.json", REFERENCES / "report_2.json"
-SCHEMA_4 = REFERENCES / "report_4.json"
+SCHEMA_4, SCHEMA_5 = REFERENCES / "report_4.json", REFERENCES / "report_5.json"
 REFERENCE = REFERENCES / "report_3.json"
 BARE = Report.load(SCHEMA_1)
 

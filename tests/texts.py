@@ -33,10 +33,18 @@ class Text:
     def logits(self) -> np.ndarray:
         return self.features @ self.weight.T
 
-    def decisions(self) -> Decisions:
-        linear = torch.from_numpy(self.logits().argmax(axis=1))
-        labels = torch.from_numpy(self.labels)
-        return decide(self.statistics(), torch.from_numpy(self.features), labels, linear, leave_one_out=True)
+    def common(self, fewest: int) -> torch.Tensor:
+        """The ids of the classes with so many tokens."""
+        ids, counts = np.unique(self.labels, return_counts=True)
+        return torch.from_numpy(ids[counts >= fewest])
+
+    def decisions(self, classes: torch.Tensor | None = None) -> Decisions:
+        """Decide all tokens, or those of some classes among these."""
+        ids = np.arange(len(self.weight)) if classes is None else classes.numpy()
+        kept = np.isin(self.labels, ids)
+        linear = torch.from_numpy(ids[self.logits()[kept][:, ids].argmax(axis=1)])
+        features, labels = torch.from_numpy(self.features[kept]), torch.from_numpy(self.labels[kept])
+        return decide(self.statistics(), features, labels, linear, leave_one_out=True, classes=classes)
 
 
 def zipf_text() -> Text:

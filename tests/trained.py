@@ -20,7 +20,7 @@ NAME = "writer/tiny-stories"
 STEPS = (0, 10, 20, 30, 40)
 STORIES = story_texts(900)
 TRAINED_ON, HELD_OUT = STORIES[:600], Corpus("held out", "all", STORIES[600:])
-OPTIONS: MeasureOptions = {"max_tokens": 6_000, "min_count": 5, "progress": False}
+OPTIONS: MeasureOptions = {"max_tokens": 6_000, "classes": "top:50", "progress": False}
 
 States = dict[str, dict[str, Content]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -114,10 +115,15 @@ def by_hand(
     model: Any,
     rows: Iterable[dict[str, Tensor]],
     preset: str | Sequence[str] = "core",
-    min_count: int = 10,
+    share: float = 0.0005,
     autocast: torch.dtype | None = None,
+    classes: Sequence[int] | str | None = None,
 ) -> dict[str, float]:
-    """The metrics, row by row: hidden states of the decoder, the next label of each, statistics, decisions."""
+    """The metrics, row by row: hidden states of the decoder, the next label of each, statistics, decisions.
+
+    The classes are those given, or those with a share of the labels; both classifiers decide among them. Where every
+    class counts, with ``all`` and in the preset ``paper``, the model decides among all tokens.
+    """
     training = model.training
     model.eval()
     hidden, labels, decided = [], [], []
@@ -126,17 +132,33 @@ def by_hand(
         with nullcontext() if autocast is None else torch.autocast("cpu", autocast):
             features = model.get_decoder()(**inputs)[0]
             logits = model(**inputs).logits
+        if autocast is not None:  # the head decides among the classes in float32, where the model rounds its logits
+            logits = model.get_output_embeddings()(features.float())
         following = row["labels"][1:]
         hidden.append(features[0, :-1][following >= 0])
         labels.append(following[following >= 0])
-        decided.append(logits[0, :-1][following >= 0].argmax(-1))
+        decided.append(logits[0, :-1][following >= 0])
     model.train(training)
-    features, targets, linear = torch.cat(hidden), torch.cat(labels), torch.cat(decided)
+    features, targets, logits = torch.cat(hidden), torch.cat(labels), torch.cat(decided)
     stats = ClassStatistics(features.shape[1], covariance=True)
     stats.update(features, targets)
-    counts = count_agreement(stats, features, targets, linear, leave_one_out=True)
+    times = torch.bincount(targets)
+    ids = (times >= share * len(targets)).nonzero().flatten() if classes is None else None
+    if classes not in (None, "all"):
+        ids = torch.tensor(classes)
+    if preset == "paper":
+        ids = None
+    kept = torch.ones_like(targets, dtype=torch.bool) if ids is None else torch.isin(targets, ids)
+    linear = logits[kept].argmax(-1) if ids is None else ids[logits[kept][:, ids].argmax(-1)]
+    counts = count_agreement(stats, features[kept], targets[kept], linear, leave_one_out=True, classes=ids)
     assert isinstance(counts, AgreementCounts)
-    return compute_metrics(stats, ClassifierHead.from_model(model), preset, min_count, counts)
+    return compute_metrics(stats, ClassifierHead.from_model(model), preset, 1, counts, classes=ids)
+
+
+def commonest(tokens: Tensor, number: int) -> list[int]:
+    """The tokens that come most often, of equally common ones the lower ids."""
+    times = Counter(tokens.flatten().tolist())
+    return sorted(sorted(times, key=lambda token: (-times[token], token))[:number])
 
 
 def evaluated(values: dict[str, Any], prefix: str = PREFIX) -> dict[str, float]:
@@ -145,7 +167,7 @@ def evaluated(values: dict[str, Any], prefix: str = PREFIX) -> dict[str, float]:
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(families)}
 
 
-def history(trainer: Trainer, name: str = "eval_nc1_cdnv") -> dict[int, float]:
+def history(trainer: Trainer, name: str = "eval_nc1_trace_ratio") -> dict[int, float]:
     """A value's course by step."""
     return {row["step"]: row[name] for row in trainer.state.log_history if name in row}
 

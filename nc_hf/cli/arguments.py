@@ -82,6 +82,8 @@ def _parameter(name: str, option: Option) -> Parameter:
         kind = int if default is not None else int | None
     elif option.flag is not None:
         kind, default = bool, False
+    elif isinstance(default, float):
+        kind, default = str, f"{default:g}"  # it may be a word too
     said = typer.Option(
         *(option.flag[:1] if option.flag else ()),
         min=option.minimum,
@@ -104,7 +106,7 @@ def parse_names(metrics: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in (metrics or "").split(",") if name.strip())
     if metrics is not None and not names:
         raise InputError(
-            "--metrics names no metric: write names with commas between them, such as nc1_cdnv,nc2_cos_std."
+            "--metrics names no metric: write names with commas between them, such as nc1_trace_ratio,nc2_cos_std."
         )
     return names
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nc_hf.cli.arguments import check_writable, takes_measure_options
+from nc_hf.corpus.classes import EVERY, ClassChoice, ClassRule, choose_classes
 from nc_hf.errors import MergeError
-from nc_hf.measurement.options import MeasureOptions
+from nc_hf.measurement.options import OPTIONS, MeasureOptions
 
 if TYPE_CHECKING:
     from nc_hf.model.head import ClassifierHead
     from nc_hf.statistics.class_statistics import ClassStatistics
 
 
-@takes_measure_options("preset", "min_count")
+@takes_measure_options("preset")
 def merge_command(
     statistics: Annotated[
         list[Path],
@@ -26,6 +27,10 @@ def merge_command(
     output: Annotated[Path, typer.Option(metavar="OUT", help="The whole, as safetensors.")],
     model: Annotated[
         str | None, typer.Option(metavar="MODEL[@REVISION]", help="The model, for the metrics that need its head.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE|top:N|FILE|all", help="Other next tokens than those that counted for the shards."),
     ] = None,
     *,
     options: MeasureOptions,
@@ -43,15 +48,24 @@ def merge_command(
     whole = ClassStatistics.load(statistics[0])
     for path in statistics[1:]:
         whole.merge(ClassStatistics.load(path))
+    choice = choose_classes(classes or _listed(whole), whole.census(), None)
     head = _head_of(model, whole.provenance) if model else None
     whole.save(output)
-    preset, min_count = options["preset"], options["min_count"]
-    values = compute_metrics(whole, head, preset=preset, min_count=min_count)
+    preset = options["preset"]
+    values = compute_metrics(whole, head, preset=preset, min_count=1, classes=choice.ids)
     said = preset if isinstance(preset, str) else ",".join(preset)
     if as_json:
-        _print_json(whole, said, min_count, values)
+        _print_json(whole, said, choice, values)
     else:
         _print_table(whole, said, values)
+
+
+def _listed(whole: ClassStatistics) -> ClassRule:
+    """Return the classes that counted for the shards; of files from before there was a list, the default."""
+    listed = whole.provenance.get("classes")
+    if listed is None or listed == EVERY:
+        return listed or OPTIONS["classes"].default
+    return [int(each) for each in listed.split(",")]
 
 
 def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
@@ -74,7 +88,7 @@ def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
     return ClassifierHead.from_model(load_model(source))
 
 
-def _print_json(whole: ClassStatistics, preset: str, min_count: int, values: dict[str, float]) -> None:
+def _print_json(whole: ClassStatistics, preset: str, choice: ClassChoice, values: dict[str, float]) -> None:
     from nc_hf.report.codec import encode
 
     document: dict[str, Any] = {
@@ -82,7 +96,8 @@ def _print_json(whole: ClassStatistics, preset: str, min_count: int, values: dic
         "tokens": whole.num_tokens,
         "classes": whole.num_classes,
         "preset": preset,
-        "min_count": min_count,
+        "classes_rule": choice.rule,
+        "classes_hash": choice.hash,
         "metrics": values,
     }
     typer.echo(json.dumps(encode(document), indent=2, ensure_ascii=False, allow_nan=False))
@@ -97,7 +112,10 @@ def _print_table(whole: ClassStatistics, preset: str, values: dict[str, float]) 
 
     tokens = f"{whole.num_tokens:,} of {whole.num_classes:,} classes"
     console = Console()
-    console.print(section("Merged statistics", pairs([*sorted(whole.provenance.items()), ("tokens", tokens)])))
+    listed = whole.provenance.get("classes", EVERY)
+    count = {} if listed == EVERY else {"classes": f"{listed.count(',') + 1:,} that count"}
+    said = sorted((whole.provenance | count).items())
+    console.print(section("Merged statistics", pairs([*said, ("tokens", tokens)])))
     console.print(section("Metrics", metric_table({name: MetricValue(value) for name, value in values.items()})))
     if not values.keys() >= set(metric_names(preset)):
         console.print("The rest needs the head (--model) or the tokens themselves (nc-hf measure).")

@@ -38,6 +38,9 @@ class TokenBlocks:
             follows one is to be read as if nothing stood before it: see `positions`.
         context: (B,) int32, how many tokens a block begins with that are only read: its mark, and what the block before
             it held of the same document; None if no block has any.
+        census: (T,) int64, how often each token is to be predicted in the text that these blocks are a part of, up to
+            a bound that is the same for every part; None where the blocks are all that is known of it.
+        seed: by which these blocks were chosen from others; None where none were left out.
     """
 
     input_ids: Tensor
@@ -50,6 +53,8 @@ class TokenBlocks:
     eot_id: int | None
     marks: Marks = NO_MARKS
     context: Tensor | None = None
+    census: Tensor | None = None
+    seed: int | None = None
 
     def __len__(self) -> int:
         """Count the blocks."""
@@ -118,7 +123,48 @@ class TokenBlocks:
         places = torch.arange(self.block_size).expand(begins.shape)
         return places - torch.where(begins, places, 0).cummax(dim=1).values
 
-    def rows(self, part: slice) -> TokenBlocks:
+    def token_counts(self, most: int | None = None, *, first: int = 0) -> Tensor:
+        """Count how often each token is to be predicted, if there is something before it to predict it from.
+
+        Args:
+            most: count the first so many; None counts all.
+            first: count from this place in each block on. 0 makes no difference between a text that is cut here or
+                there; 1 leaves out what nothing predicts in these blocks.
+
+        Returns:
+            (T,) int64, T one more than the highest token that was counted.
+        """
+        counts = torch.zeros(1 + int(self.input_ids.max()), dtype=torch.int64)
+        left = self.input_ids.numel() if most is None else most
+        for begin in range(0, len(self), _HASHED_ROWS):  # some at a time: they are copied
+            labels = self.labels(slice(begin, begin + _HASHED_ROWS))[:, first:]
+            labels = labels[labels >= 0][:left]
+            counts += torch.bincount(labels, minlength=len(counts))
+            left -= len(labels)
+        return counts[: 1 + int(counts.nonzero().max())] if bool(counts.any()) else counts[:0]
+
+    def spread(self, max_tokens: int, seed: int) -> TokenBlocks:
+        """Choose blocks at random from all of them, as many as hold ``max_tokens`` to be predicted, one at the least.
+
+        So a budget below the text reads from all of it, in pieces, with the context that each would have had; a larger
+        budget of the same seed reads what the smaller one did, and more.
+
+        Returns:
+            The chosen blocks in their order, with a fingerprint of their own; these blocks if all are chosen.
+        """
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        totals = torch.tensor(self.label_counts())[order].cumsum(0)
+        taken = max(1, int((totals <= max_tokens).sum()))
+        if taken == len(self):
+            return self
+        chosen = self.rows(order[:taken].sort().values)
+        return replace(chosen, fingerprint=chosen.content_hash(), seed=seed)
+
+    def content_hash(self) -> str:
+        """Hash what these blocks hold; equal to ``fingerprint`` but for a shard, which keeps that of the whole."""
+        return fingerprint(self.input_ids, self.packing, self.tokenizer_hash, self.marks, self.context)
+
+    def rows(self, part: Tensor | slice) -> TokenBlocks:
         """Return some of the blocks."""
         context = None if self.context is None else self.context[part]
         return replace(self, input_ids=self.input_ids[part], document_ids=self.document_ids[part], context=context)
@@ -153,6 +199,11 @@ def fingerprint(
         for begin in range(0, blocks, _HASHED_ROWS):
             digest.update(tensor[begin : begin + _HASHED_ROWS].numpy().astype("<i4").tobytes())
     return digest.hexdigest()
+
+
+def hash_counts(census: Tensor) -> str:
+    """Identify a text by its token counts (T,): the first 16 digits of a sha256."""
+    return hashlib.sha256(census.numpy().astype("<i8").tobytes()).hexdigest()[:16]
 
 
 def _is_any(ids: Tensor, wanted: Iterable[int]) -> Tensor:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("nc_hf.corpus")
 
 DEFAULT_BLOCK = 1024
+CENSUS_TOKENS = 1_000_000
+"""Tokens of a text by whose counts the classes are chosen: its first million, whatever budget is measured."""
 BUILTIN_SEEDS = {"train": 0, "validation": 1}
 BUILTIN_DOCUMENTS = {"train": 50_000, "validation": 5_000}
 """The stream is endless; as a corpus it has so many stories, unless ``max_documents`` asks for more or fewer."""
@@ -105,11 +107,43 @@ class Corpus:
         )
         if isinstance(self.texts, Texts):
             reading = self.texts.record
-            if max_tokens is not None and not reading.complete:
-                reading.spread = False  # a budget takes the first documents
             level = logging.WARNING if reading.notable else logging.INFO
             _LOG.log(level, "read %s (%s): %s", self.name, self.split, reading)
         return blocks
+
+    def sample(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        block_size: int,
+        *,
+        packing: str = "documents",
+        max_tokens: int | None = None,
+        seed: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> TokenBlocks:
+        """Pack as much as the census takes, or the budget if that is more, and choose the budget's blocks from it.
+
+        Args:
+            tokenizer: as of `pack`.
+            block_size: as of `pack`.
+            packing: as of `pack`.
+            max_tokens: the budget, in tokens to be predicted; None takes all of the text.
+            seed: of the choice.
+            progress: as of `pack`.
+
+        Returns:
+            The blocks, with the text's census.
+
+        Raises:
+            CorpusError, InputError, TokenizerError: as `pack` does.
+        """
+        most = None if max_tokens is None else max(max_tokens, CENSUS_TOKENS + block_size)  # whole blocks are kept
+        blocks = self.pack(tokenizer, block_size, packing=packing, max_tokens=most, progress=progress)
+        counted = replace(blocks, census=blocks.token_counts(CENSUS_TOKENS))
+        chosen = counted if max_tokens is None else counted.spread(max_tokens, seed)
+        if isinstance(self.texts, Texts):
+            self.texts.record.spread = True if len(chosen) < len(blocks) else None
+        return chosen
 
     def pack_for(
         self,
@@ -119,14 +153,15 @@ class Corpus:
         *,
         packing: str = "documents",
         max_tokens: int | None = None,
+        seed: int = 0,
         progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
-        """Cut the text into blocks that fit a model; by default as long as its context, at most ``DEFAULT_BLOCK``.
+        """Sample blocks that fit a model; by default as long as its context, at most ``DEFAULT_BLOCK``.
 
         Raises:
             TokenizerError: there is no tokenizer, or it does not belong to the model.
             InputError: the block is longer than the model's context.
-            CorpusError: as `pack` does.
+            CorpusError: as `sample` does.
         """
         if tokenizer is None:
             raise TokenizerError(
@@ -141,7 +176,7 @@ class Corpus:
         if block_size is not None and not 2 <= block_size <= context:
             raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
         size = block_size or min(context, DEFAULT_BLOCK)
-        return self.pack(tokenizer, size, packing=packing, max_tokens=max_tokens, progress=progress)
+        return self.sample(tokenizer, size, packing=packing, max_tokens=max_tokens, seed=seed, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nc_hf.corpus.blocks import TokenBlocks, fingerprint
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.marks import NO_MARKS, Marks, Spelled, document_marks, own_marks
 from nc_hf.corpus.tokens import checked, tokenise, tokenizer_hash
 from nc_hf.corpus.writers import BegunBlocks, Sequence, Writer
@@ -96,12 +96,8 @@ def pack_texts(
     if max_tokens is not None:
         totals = np.cumsum(blocks.label_counts())
         blocks = blocks.rows(slice(max(1, int(np.searchsorted(totals, max_tokens, side="right")))))
-    return replace(
-        blocks,
-        input_ids=blocks.input_ids.contiguous(),
-        document_ids=blocks.document_ids.contiguous(),
-        fingerprint=fingerprint(blocks.input_ids, packing, belongs, marks, blocks.context),
-    )
+    ids, numbers = blocks.input_ids.contiguous(), blocks.document_ids.contiguous()
+    return replace(blocks, input_ids=ids, document_ids=numbers, fingerprint=blocks.content_hash())
 
 
 def _check_arguments(block_size: int, packing: str, max_tokens: int | None) -> None:

@@ -27,8 +27,8 @@ class ReadRecord:
         repeated: documents that had been met before, character by character.
         left_out: files beside the text that are not read: licences, read-mes, files of no split beside some of one.
         complete: whether all of the split was read; False where enough was found before its end.
-        spread: whether the documents were taken from all of the text; False where from its beginning alone, None where
-            nothing had to be chosen.
+        spread: True where less was measured than was read, in blocks spread over all of that; None where nothing had
+            to be chosen, False in a report from before there was a choice.
     """
 
     files: int = 0
@@ -65,8 +65,7 @@ class ReadRecord:
         counts = {"without text, skipped": self.skipped, "empty": self.empty, "repeated": self.repeated}
         notes = [f"{count:,} {what}" for what, count in counts.items() if count]
         if not self.complete:
-            first = self.spread is False
-            notes.append("the first of the text, the rest was not read" if first else "the rest was not read")
+            notes.append("the rest was not read")
         notes += [f"left out {_some(self.left_out)}"] if self.left_out else []
         told = f"{self.documents:,} document{'s' * (self.documents != 1)} ({self.unit or 'text'}){met}{files}"
         return f"{told}: {', '.join(notes)}" if notes else told

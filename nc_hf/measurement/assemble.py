@@ -10,17 +10,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from nc_hf.corpus.classes import EVERY, ClassChoice
 from nc_hf.corpus.spelling import byte_count, fragment_share
 from nc_hf.measurement.collection import Collection, perplexity
 from nc_hf.measurement.detail import stratify, token_table
+from nc_hf.measurement.sample import DecidedSample
+from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics
-from nc_hf.metrics.decisions import AgreementCounts, Decisions
+from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS, diagnostics_of
-from nc_hf.metrics.uncertainty import replicates
+from nc_hf.metrics.uncertainty import debiased, replicates
 from nc_hf.model.tap import FINAL
 from nc_hf.report import Report
 from nc_hf.report.record import (
@@ -43,7 +45,7 @@ def report_of(
     model: ModelRecord,
     corpus: CorpusRecord,
     preset: str | Sequence[str],
-    min_count: int,
+    choice: ClassChoice,
     tokenizer: Any,
     started: float,
 ) -> Report:
@@ -54,33 +56,28 @@ def report_of(
         model: which weights.
         corpus: which tokens.
         preset: ``core``, ``paper``, ``full``, or names of metrics.
-        min_count: a class counts with so many tokens; for the preset ``paper`` only in the table of single tokens.
+        choice: the classes that count; for the preset ``paper``, where all do, only in the table of single tokens.
         tokenizer: spells the tokens; None writes their ids.
         started: a reading of ``time.monotonic()``.
     """
     assert collection.head is not None
     stats, head = collection.statistics, collection.head
-    token_min_count, min_count = min_count, 1 if preset == "paper" else min_count
-    decisions = joined(collection.decisions())
+    in_table, choice = choice.ids, ClassChoice(EVERY, None) if preset == "paper" else choice
+    decided = collection.decided(choice.ids)
+    decisions = collection.decisions(decided)
     total = decisions.counts()
     agreement = total if total.tokens else None
-    values, errors = layer_values(collection, FINAL, preset, min_count)
+    values, errors = layer_values(collection, FINAL, preset, decided)
     counts = stats.counts
-    counted = list(zip(stats.class_ids.tolist(), counts.tolist(), strict=True))
-    used = counts[counts >= min_count]
+    spelled = list(zip(stats.class_ids.tolist(), counts.tolist(), strict=True))
     loss = collection.loss_sum / collection.tokens
     return Report(
         model=replace(model, head=head.describe()),
-        corpus=replace(corpus, bytes=None if tokenizer is None else byte_count(tokenizer, counted)),
+        corpus=replace(corpus, bytes=None if tokenizer is None else byte_count(tokenizer, spelled)),
         tokens=collection.tokens,
-        classes=ClassRecord(
-            seen=stats.num_classes,
-            used=len(used),
-            min_count=min_count,
-            coverage=int(used.sum()) / stats.num_tokens,
-            vocab_size=head.vocab_size,
-            unigram_entropy=_entropy(counts),
-            fragment_share=None if tokenizer is None else fragment_share(tokenizer, counted),
+        classes=replace(
+            _class_record(stats, choice, head.vocab_size),
+            fragment_share=None if tokenizer is None else fragment_share(tokenizer, spelled),
         ),
         loss=loss,
         perplexity=perplexity(loss),
@@ -88,17 +85,19 @@ def report_of(
         preset=preset if isinstance(preset, str) else ",".join(preset),
         metrics=values,
         definitions={name: METRICS[name].formula for name in values},
-        diagnostics=compute_metrics(stats, head, diagnostics_of(values), min_count, agreement),
-        layers=_every_layer(collection, values, min_count),
+        diagnostics=compute_metrics(stats, head, diagnostics_of(values), 1, agreement, classes=choice.ids),
+        layers=_every_layer(collection, values, decided),
         outliers={
             name: OutlierRecord(layer.outliers.tolist(), layer.outlier_share)
             for name, layer in collection.layers.items()
             if len(layer.outliers)
         },
-        agreement=None if agreement is None else AgreementRecord(agreement.tokens, leave_one_out=True),
-        errors=_error_record(collection, errors),
-        strata=stratify(stats, head, list(values), min_count, decisions),
-        token_table=token_table(stats, head, token_min_count, decisions, tokenizer),
+        agreement=None
+        if agreement is None
+        else AgreementRecord(agreement.tokens, leave_one_out=True, classes="seen" if choice.ids is None else "listed"),
+        errors=_error_record(collection, errors, "held" if choice.ids is None else "fixed"),
+        strata=stratify(stats, head, list(values), choice.ids, decisions),
+        token_table=token_table(stats, head, in_table, decisions, tokenizer),
         head_check=collection.head_error,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,49 +106,63 @@ def report_of(
 
 
 def layer_values(
-    collection: Collection, name: str, preset: str | Sequence[str], min_count: int
+    collection: Collection, name: str, preset: str | Sequence[str], decided: DecidedSample
 ) -> tuple[dict[str, MetricValue], dict[str, list[float]]]:
     """Compute the metrics of one layer, with standard errors where enough groups of rows were kept apart.
 
     Args:
         collection: reduced; every process calls this.
         name: of the layer; the head is there for the final one alone.
-        preset: of `nc_hf.metrics.compute_metrics`, like ``min_count``.
-        min_count: a class counts with so many tokens.
+        preset: of `nc_hf.metrics.compute_metrics`.
+        decided: the sample, decided among the classes that count.
 
     Returns:
         The values, and the replicates behind their errors: without each group in turn, by centres made anew.
     """
     layer, head = collection.layers[name], collection.head if name == FINAL else None
-    stats, total = layer.statistics, joined(collection.decisions(name)).counts()
-    values = compute_metrics(stats, head, preset, min_count, total if total.tokens else None)
-    # On the classes of the whole: one that drops below min_count in a part would move the value by a leap, of which the
-    # jackknife makes an error twice too large.
-    counted = stats.class_ids[stats.counts >= min_count]
+    stats, total = layer.statistics, collection.decisions(decided, name).counts()
+    values = compute_metrics(stats, head, preset, 1, total if total.tokens else None, classes=decided.classes)
 
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        decided = joined(collection.decisions(name, centres=part, without=group)).counts()
-        agreement = decided if decided.tokens else None
-        return compute_metrics(part, head, preset, min_count, agreement, classes=counted)
+        rest = collection.decisions(decided, name, centres=part, without=group).counts()
+        return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=decided.classes)
 
     found = replicates(layer.groups, measure_without) if len(layer.groups) >= FEWEST_GROUPS else {}
     return {key: valued(key, value, found.get(key), total) for key, value in values.items()}, found
 
 
-def joined(groups: Sequence[Decisions]) -> Decisions:
-    """Return the decisions of all groups as one."""
-    return Decisions.from_rows(torch.cat([group.to_rows() for group in groups], dim=1))
+def _class_record(stats: ClassStatistics, choice: ClassChoice, vocab_size: int) -> ClassRecord:
+    counts = stats.counts
+    used = counts if choice.ids is None else counts[counted(stats, choice.ids)]
+    return ClassRecord(
+        seen=stats.num_classes,
+        rule=choice.rule,
+        listed=stats.num_classes if choice.ids is None else len(choice.ids),
+        used=len(used),
+        fewest=int(used.min()),
+        hash=choice.hash,
+        census=choice.census,
+        coverage=int(used.sum()) / stats.num_tokens,
+        vocab_size=vocab_size,
+        unigram_entropy=_entropy(counts),
+        ids=[] if choice.ids is None else choice.ids.tolist(),
+    )
 
 
 def valued(name: str, value: float, found: Sequence[float] | None, decided: AgreementCounts) -> MetricValue:
-    """Return a value with its error; a share of 0 or 1 has none to be seen, and a bound by the rule of three."""
+    """Return a value with its error, and without the bias of few tokens where the table says so.
+
+    A share of 0 or 1 has no error to be seen, and a bound by the rule of three.
+    """
     of = METRICS[name].share_of
     if of is not None and value in (0.0, 1.0):
         return MetricValue(value, bound=3 / getattr(decided, of))
-    return MetricValue(value, None if found is None else jackknife_error(found))
+    if found is None:
+        return MetricValue(value)
+    return MetricValue(debiased(name, value, found), jackknife_error(found))
 
 
-def _error_record(collection: Collection, found: Mapping[str, list[float]]) -> ErrorRecord | None:
+def _error_record(collection: Collection, found: Mapping[str, list[float]], classes: str) -> ErrorRecord | None:
     """Return the replicates of the metrics with those of loss and accuracy; None where there are too few groups."""
     tokens, losses, correct = collection.outcomes
     if len(tokens) < FEWEST_GROUPS:
@@ -158,20 +171,21 @@ def _error_record(collection: Collection, found: Mapping[str, list[float]]) -> E
     outcomes = {"loss": (losses.sum() - losses) / rest, "accuracy": (correct.sum() - correct) / rest}
     return ErrorRecord(
         groups=len(tokens),
-        classes="held",
+        classes=classes,
+        corrected=[name for name in found if METRICS[name].debiased],
         replicates={**{name: values.tolist() for name, values in outcomes.items()}, **found},
     )
 
 
 def _every_layer(
-    collection: Collection, final: Mapping[str, MetricValue], min_count: int
+    collection: Collection, final: Mapping[str, MetricValue], decided: DecidedSample
 ) -> dict[str, dict[str, MetricValue]]:
     """Return the metrics of every layer, where there are several: the head reads the final one alone."""
     if len(collection.layers) == 1:
         return {}
     names = [name for name in final if "head" not in METRICS[name].needs]
     return {
-        name: dict(final) if name == FINAL else layer_values(collection, name, names, min_count)[0]
+        name: dict(final) if name == FINAL else layer_values(collection, name, names, decided)[0]
         for name in collection.layers
     }
 

@@ -1,9 +1,9 @@
-"""What one pass gathers: every layer's statistics and NC4 sample, the loss, and the checked head."""
+"""What one pass gathers: every layer's statistics, the sample for NC4, the loss, and the checked head."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.measurement.mark_losses import MarkLosses
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.measurement.outliers import norms_by_position, outlying_positions
-from nc_hf.metrics.compute import compute_metrics
-from nc_hf.metrics.decisions import AgreementCounts, Decisions
+from nc_hf.measurement.sample import DecidedSample, TokenSample
+from nc_hf.metrics.decisions import Decisions
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FINAL, TapBatch
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
@@ -31,7 +31,7 @@ class Collection:
         model: whose features these are; its head is read off and checked on the first batch.
         layers: ``final``, or ``all``, as for the tap.
         covariance: keep the (D, D) moment of the features of each layer.
-        agreement_tokens: capacity of each layer's NC4 sample.
+        agreement_tokens: capacity of the NC4 sample; 0 decides nothing.
         groups: groups of rows whose statistics are kept apart, for standard errors. Neighbours are in one group, so
             that a document of several rows is hardly ever in two.
         inner_groups: whether layers before the final one keep their groups apart too.
@@ -42,6 +42,7 @@ class Collection:
         head: the classifier head, once a batch has come.
         head_error: largest relative difference between head(features) and the model's logits on the first batch.
         layers: what was gathered of each layer; whole after ``reduce``.
+        sample: tokens on which NC4 is decided, with their features in all layers; of this process alone.
         outliers: positions that a layer keeps out, as `find_outliers` found them.
         outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
             many the argmax gets right.
@@ -63,7 +64,7 @@ class Collection:
     ) -> None:
         """Start empty."""
         self._model = model
-        self._covariance, self._agreement_tokens = covariance, agreement_tokens
+        self._covariance = covariance
         self._num_groups, self._inner_groups, self._rows = groups, inner_groups, rows
         self.identity = {
             "layers": layers,
@@ -75,6 +76,8 @@ class Collection:
         self._head_sample: tuple[Tensor, Tensor] | None = None
         self.head_error = 0.0
         self.layers: dict[str, Layer] = {}
+        self.sample = TokenSample(agreement_tokens)
+        self._process: Process | None = None
         self.outliers: dict[str, Tensor] = {}
         self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
         self.marks = MarkLosses(marks)
@@ -124,8 +127,11 @@ class Collection:
                 f"label {int(batch.labels.max())} is beyond the head's {self.head.vocab_size} classes: use the model's "
                 "own tokenizer."
             )
-        tokens = self._tokens_of(batch, rows, positions)
-        self._add_outcomes(batch, tokens)
+        row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
+        # Groups differ in size by one row at the most.
+        group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
+        tokens = TokenBatch(batch.labels, group, _positions_of(batch, positions))
+        self._add_decisions(batch, row * _POSITIONS + batch.index % batch.sequence_length, tokens)
         self.marks.add(batch)
         for name, features in batch.features.items():
             self._layer(name, features.shape[1], features.device).add(features, tokens)
@@ -144,6 +150,7 @@ class Collection:
         self.layers = {name: self.layers[name] for name in order}
         for layer in self.layers.values():
             layer.reduce(process)
+        self.sample.reduce(process)
 
     @property
     def tokens(self) -> int:
@@ -170,33 +177,44 @@ class Collection:
         """The final layer's statistics; call ``reduce`` first."""
         return self.final.statistics
 
+    def decided(self, classes: Tensor | None = None) -> DecidedSample:
+        """Let the linear classifier decide the sample, among ``classes`` (K,) where not every one competes."""
+        return self.sample.decided(self.head, classes)
+
     def decisions(
         self,
+        decided: DecidedSample,
         layer: str = FINAL,
         *,
-        leave_one_out: bool = True,
         centres: ClassStatistics | None = None,
+        leave_one_out: bool = True,
         without: int | None = None,
-    ) -> list[Decisions]:
-        """Decide a layer's sample, group by group; against ``centres`` if they come from other text."""
-        return self.layers[layer].decisions(
-            self._process, leave_one_out=leave_one_out, centres=centres, without=without
+    ) -> Decisions:
+        """Decide a sample by the nearest centres of a layer; every process calls this, and has the tokens of all.
+
+        Args:
+            decided: what `decided` returned.
+            layer: whose features.
+            centres: the statistics to decide by; default: the layer's own.
+            leave_one_out: the tokens are among those that made the centres.
+            without: a group of rows whose tokens are left out.
+        """
+        mine = decided.nearest(
+            layer,
+            self.layers[layer].statistics if centres is None else centres,
+            leave_one_out=leave_one_out,
+            without=without,
+            outliers=self.layers[layer].outliers,
         )
-
-    def agreement(self, *, leave_one_out: bool = True, centres: ClassStatistics | None = None) -> list[AgreementCounts]:
-        """Count the decisions of each group of the final layer."""
-        return [group.counts() for group in self.decisions(leave_one_out=leave_one_out, centres=centres)]
-
-    def metrics(
-        self, preset: str | Sequence[str], min_count: int, *, centres: ClassStatistics | None = None
-    ) -> dict[str, float]:
-        """Compute metrics of the final layer; call ``reduce`` first."""
-        total = sum(self.agreement(leave_one_out=centres is None, centres=centres), AgreementCounts())
-        return compute_metrics(self.statistics, self.head, preset, min_count, total if total.tokens else None)
+        if self._process is None or self._process.num_processes == 1:
+            return mine
+        parts = exchange_tensors({"rows": mine.to_rows()}, self._process)
+        return Decisions.from_rows(torch.cat([part["rows"].cpu() for part in parts], dim=1))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
         state = {"outcomes": self.outcomes, "marks": self.marks.sums}
+        state |= {f"sample/{part}": tensor for part, tensor in self.sample.state_dict().items()}
         state["head_error"] = torch.tensor(self.head_error, dtype=torch.float64)
         for name, layer in self.layers.items():
             state |= {f"layer/{name}/{part}": tensor for part, tensor in layer.state_dict().items()}
@@ -213,6 +231,9 @@ class Collection:
             if kind == "layer":
                 name, _, part = rest.partition("/")
                 parts.setdefault(name, {})[part] = tensor
+        self.sample.load_state_dict(
+            {key.removeprefix("sample/"): tensor for key, tensor in state.items() if key.startswith("sample/")}
+        )
         device = next(self._model.parameters()).device
         for name, tensors in parts.items():
             self._layer(name, tensors["group/0/sums"].shape[1], device).load_state_dict(tensors)
@@ -229,7 +250,6 @@ class Collection:
                 dim,
                 device,
                 groups=self._num_groups if name == FINAL or self._inner_groups else 1,
-                agreement_tokens=self._agreement_tokens,
                 covariance=self._covariance,
                 outliers=self.outliers.get(name),
             )
@@ -252,25 +272,19 @@ class Collection:
         if self.head is None:
             self._read_head(None)
 
-    def _tokens_of(self, batch: TapBatch, rows: Tensor, positions: Tensor | None) -> TokenBatch:
-        """Number the groups, which differ in size by one row at the most, and find or make the model's decisions."""
-        row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
-        group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
+    def _add_decisions(self, batch: TapBatch, places: Tensor, tokens: TokenBatch) -> None:
+        """Add up loss and accuracy by group, and offer the tokens to the NC4 sample."""
         predictions, tied = batch.predictions, batch.tied
-        if (predictions is None or tied is None) and self._agreement_tokens:
+        if (predictions is None or tied is None) and self.sample.capacity:
             assert self.head is not None
             predictions, tied = self.head.predict(batch.features[FINAL])
-        places = row * _POSITIONS + batch.index % batch.sequence_length
-        return TokenBatch(batch.labels, group, places, _positions_of(batch, positions), predictions, tied)
-
-    def _add_outcomes(self, batch: TapBatch, tokens: TokenBatch) -> None:
-        rows = [torch.ones_like(batch.labels), batch.nll, None]
-        if tokens.predictions is not None:
-            rows[2] = tokens.predictions == batch.labels
         group = tokens.group.to(self.outcomes.device)
+        rows = [torch.ones_like(batch.labels), batch.nll, None if predictions is None else predictions == batch.labels]
         for sums, values in zip(self.outcomes, rows, strict=True):
             if values is not None:
                 sums.index_add_(0, group, values.to(sums.device, torch.float64))
+        if predictions is not None and tied is not None:
+            self.sample.add(places, batch.features, **vars(tokens), predictions=predictions, tied=tied)
 
     @staticmethod
     def _check_finite(batch: TapBatch, batch_number: int) -> None:

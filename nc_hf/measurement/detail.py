@@ -11,6 +11,7 @@ from torch import Tensor
 from nc_hf.corpus.vocabulary import categories_of, shown_text
 from nc_hf.errors import StatisticsError
 from nc_hf.metrics import METRICS
+from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.inputs import Head, MetricInputs
@@ -29,85 +30,93 @@ def stratify(
     stats: ClassStatistics,
     head: Head,
     names: Sequence[str],
-    min_count: int,
+    classes: Tensor | None,
     decisions: Decisions | None = None,
 ) -> list[StratumRecord]:
-    """Measure the classes of each bin of frequency among themselves; bins without a class are left out.
+    """Measure the classes of each bin of frequency among themselves, those that count apart from those that do not.
 
     Args:
         stats: of all classes.
         head: the classifier head.
         names: metrics; those that cannot be split by class (``nc1_pinv``) or need more than head and decisions are
-            left out, and so are those of a bin with a single class, or whose classes are not used, but for NC4.
-        min_count: classes with so many tokens are used.
+            left out, and so are those of a bin with a single class, but for NC4, and all where classes do not count.
+        classes: (K,) ids of the classes that count; None for every one.
         decisions: of the sample, for NC4: a token falls into the bin of its true class.
 
     Raises:
-        StatisticsError: fewer than two classes are used.
+        StatisticsError: fewer than two classes count.
     """
     counts = stats.counts
-    every = MetricInputs(stats, head, min_count, None, None)
-    norms, dualities = relative_norms(every), every.duality_by_class
+    counting = torch.ones_like(counts, dtype=torch.bool) if classes is None else counted(stats, classes)
+    whole = MetricInputs(stats, head, 1, None, None, classes=classes)
     strata = []
-    for low, high in frequency_bins(min_count, int(counts.max())):
+    for low, high in frequency_bins(int(counts.max())):
         inside = (counts >= low) & (counts <= high)
-        if not bool(inside.any()):
-            continue
-        part = subset(stats, inside)
-        decided = AgreementCounts() if decisions is None else decisions.of_classes(part.class_ids).counts()
-        used = low >= min_count
-        here = torch.isin(every.used.class_ids, part.class_ids)
-        strata.append(
-            StratumRecord(
-                low=low,
-                high=high,
-                used=used,
-                classes=part.num_classes,
-                tokens=part.num_tokens,
-                share=part.num_tokens / stats.num_tokens,
-                norm=float(norms[here].mean()) if used else None,
-                duality=float(dualities[here].nanmean()) if used else None,
-                agreement_tokens=decided.tokens,
-                metrics=_metrics_within(part, head, names, min_count, decided),
-            )
-        )
+        for used in (False, True):
+            mine = inside & (counting == used)
+            if bool(mine.any()):
+                strata.append(_stratum(whole, subset(stats, mine), (low, high), names, decisions, used=used))
     return strata
 
 
+def _stratum(
+    whole: MetricInputs,
+    part: ClassStatistics,
+    counts: tuple[int, int],
+    names: Sequence[str],
+    decisions: Decisions | None,
+    *,
+    used: bool,
+) -> StratumRecord:
+    decided = AgreementCounts() if decisions is None else decisions.of_classes(part.class_ids).counts()
+    here = torch.isin(whole.used.class_ids, part.class_ids)
+    assert whole.head is not None
+    return StratumRecord(
+        low=counts[0],
+        high=counts[1],
+        used=used,
+        classes=part.num_classes,
+        tokens=part.num_tokens,
+        share=part.num_tokens / whole.stats.num_tokens,
+        norm=float(relative_norms(whole)[here].mean()) if used else None,
+        duality=float(whole.duality_by_class[here].nanmean()) if used else None,
+        agreement_tokens=decided.tokens,
+        metrics=_metrics_within(part, whole.head, names, decided) if used else {},
+    )
+
+
 def _metrics_within(
-    part: ClassStatistics, head: Head, names: Sequence[str], min_count: int, decided: AgreementCounts
+    part: ClassStatistics, head: Head, names: Sequence[str], decided: AgreementCounts
 ) -> dict[str, float]:
     """Compute what one bin allows."""
     allowed = {"head", "agreement"} if decided.tokens else {"head"}
     names = [name for name in names if allowed.issuperset(METRICS[name].needs)]
-    without_classes = [name for name in names if "agreement" in METRICS[name].needs]
-    if part.num_classes < 2 or int(part.counts[0]) < min_count:
-        names = without_classes
+    if part.num_classes < 2:
+        names = [name for name in names if "agreement" in METRICS[name].needs]
     try:
-        return compute_metrics(part, head, names, min_count, decided)
-    except StatisticsError:  # min_count is 1, and a variance needs two classes of two tokens
+        return compute_metrics(part, head, names, 1, decided)
+    except StatisticsError:  # a variance needs two classes of two tokens
         if len(names) < 2:
             return {}
-        alone = (_metrics_within(part, head, [name], min_count, decided) for name in names)
+        alone = (_metrics_within(part, head, [name], decided) for name in names)
         return {name: value for values in alone for name, value in values.items()}
 
 
 def token_table(
-    stats: ClassStatistics, head: Head, min_count: int, decisions: Decisions | None, tokenizer: Any
+    stats: ClassStatistics, head: Head, classes: Tensor | None, decisions: Decisions | None, tokenizer: Any
 ) -> TokenTable | None:
-    """Return the part of a report that speaks of single tokens; None where fewer than two classes are left.
+    """Return the part of a report that speaks of single tokens; None where fewer than two classes have two tokens.
 
     Args:
         stats: of all classes.
         head: the classifier head.
-        min_count: classes with fewer tokens, or with a single one, are left out.
+        classes: (K,) ids of the classes that count; None for every one.
         decisions: of the sample, for NC4.
         tokenizer: spells the tokens; None writes their ids.
     """
-    min_count = max(min_count, 2)
-    if int((stats.counts >= min_count).sum()) < 2:
+    if int((stats.counts >= 2 if classes is None else counted(stats, classes)).sum()) < 2:
         return None
-    table, directions = class_table(stats, head, min_count, decisions)
+    table, directions = class_table(stats, head, classes, decisions)
     # A class without a rank (no variance between classes to measure against) is at neither end.
     ranked = table.variability.argsort(stable=True)
     ranked = ranked[~table.variability[ranked].isnan()]
@@ -116,7 +125,6 @@ def token_table(
     categories = None if tokenizer is None else categories_of(tokenizer, table.ids.tolist())
     common = len(directions)
     return TokenTable(
-        min_count=min_count,
         classes=len(table.ids),
         most_collapsed=[_record(table, texts, place) for place in ranked[:ENDS].tolist()],
         least_collapsed=[_record(table, texts, place) for place in ranked.flip(0)[:ENDS].tolist()],
@@ -124,7 +132,7 @@ def token_table(
         commonest=CosineRecord(
             table.ids[:common].tolist(), texts[:common], (directions @ directions.T).clamp(-1, 1).tolist()
         ),
-        shares={} if categories is None else category_shares(stats, categories, min_count),
+        shares={} if categories is None else category_shares(stats, categories, classes),
     )
 
 

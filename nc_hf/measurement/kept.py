@@ -40,6 +40,11 @@ class KeptReports:
         theirs = read_json(path)
         if not isinstance(theirs, dict):
             raise FileError(f"{path} is damaged: remove it, or name another folder.")
+        for name in theirs.keys() - mine.keys():
+            raise MergeError(
+                f"{folder} holds reports with {name} {theirs[name]!r}, of a version of nc_hf that had it: name another "
+                "folder."
+            )
         for name, value in mine.items():
             default = OPTIONS[name].default if name in OPTIONS else None
             if theirs.get(name, default) != value:  # the folder may be older than an option

@@ -1,4 +1,4 @@
-"""What one pass gathers of one layer: statistics by group of rows, and the sample of tokens that NC4 is decided on."""
+"""What one pass gathers of one layer: statistics by group of rows, without the tokens at outlying positions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nc_hf.measurement.sample import TokenSample
-from nc_hf.metrics.decisions import Decisions
-from nc_hf.runtime.distributed import Process, exchange_tensors
+from nc_hf.runtime.distributed import Process
 from nc_hf.runtime.precision import float64_device
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -22,29 +20,16 @@ class TokenBatch:
     Attributes:
         labels: int64, the true next tokens.
         group: int64, which group of rows each is in.
-        places: int64, where each stands in the corpus.
         positions: int64, where each stands in what the model reads as one text.
-        predictions, tied: the model's own decisions, and whether its largest logit is attained twice; None where
-            nobody asks for them.
     """
 
     labels: Tensor
     group: Tensor
-    places: Tensor
     positions: Tensor
-    predictions: Tensor | None
-    tied: Tensor | None
 
     def where(self, kept: Tensor) -> TokenBatch:
         """Return the tokens that ``kept`` (N,) marks."""
-        return TokenBatch(
-            labels=self.labels[kept],
-            group=self.group[kept],
-            places=self.places[kept],
-            positions=self.positions[kept],
-            predictions=None if self.predictions is None else self.predictions[kept],
-            tied=None if self.tied is None else self.tied[kept],
-        )
+        return TokenBatch(self.labels[kept], self.group[kept], self.positions[kept])
 
 
 class Layer:
@@ -56,14 +41,12 @@ class Layer:
         dim: width D of the features.
         device: of the features; the statistics live there too, or on the CPU where there is no float64.
         groups: groups of rows that are kept apart, for standard errors.
-        agreement_tokens: capacity of the NC4 sample, over all groups; 0 decides nothing.
         covariance: keep the (D, D) moment.
         outliers: positions (int64) to keep out.
 
     Attributes:
         groups: the statistics of each group.
-        samples: the NC4 sample of each group.
-        outliers: int64, positions whose tokens are kept out of groups and samples.
+        outliers: int64, positions whose tokens are kept out of the groups.
         kept_out: the statistics of those tokens, as one class.
     """
 
@@ -73,7 +56,6 @@ class Layer:
         device: torch.device,
         *,
         groups: int = 1,
-        agreement_tokens: int = 0,
         covariance: bool = False,
         outliers: Tensor | None = None,
     ) -> None:
@@ -81,7 +63,6 @@ class Layer:
         self.dim, self._covariance = dim, covariance
         self._device = float64_device(device)
         self.groups = [ClassStatistics(dim, self._device, covariance=covariance) for _ in range(groups)]
-        self.samples = [TokenSample(-(-agreement_tokens // groups)) for _ in range(groups)]
         self.outliers = torch.empty(0, dtype=torch.int64) if outliers is None else outliers
         self.kept_out = ClassStatistics(dim, self._device)
         self._whole: ClassStatistics | None = None
@@ -93,28 +74,19 @@ class Layer:
             out = torch.isin(tokens.positions, self.outliers.to(tokens.positions.device))
             self.kept_out.update(features[out], torch.zeros_like(tokens.labels[out]))
             features, tokens = features[~out], tokens.where(~out)
-        for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
+        for number, group in enumerate(self.groups):
             # Where there is one group the batch is taken as it is, without a copy.
             mine = slice(None) if len(self.groups) == 1 else tokens.group == number
             group.update(features[mine], tokens.labels[mine])
-            if sample.capacity and tokens.predictions is not None and tokens.tied is not None:
-                sample.add(
-                    tokens.places[mine],
-                    features[mine],
-                    tokens.labels[mine],
-                    tokens.predictions[mine],
-                    tokens.tied[mine],
-                )
 
     def reduce(self, process: Process) -> None:
-        """Add up all processes; every rank then holds the whole statistics, and its own part of the sample."""
+        """Add up all processes; every rank then holds the whole."""
         self._whole = None
         self.kept_out.reduce(process)
-        for group, sample in zip(self.groups, self.samples, strict=True):
+        for group in self.groups:
             group.reduce(process)
             # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
             group.load_state_dict(group.state_dict())
-            sample.reduce(process)
 
     @property
     def statistics(self) -> ClassStatistics:
@@ -141,35 +113,9 @@ class Layer:
         whole = within + float(out.scatter.sum()) + apart * tokens * others / (tokens + others)
         return 1 - within / whole if whole else 0.0
 
-    def decisions(
-        self,
-        process: Process,
-        *,
-        leave_one_out: bool = True,
-        centres: ClassStatistics | None = None,
-        without: int | None = None,
-    ) -> list[Decisions]:
-        """Decide the sample of each group, of all processes.
-
-        Args:
-            process: all of whose ranks call this.
-            leave_one_out: the tokens are among those that made the centres.
-            centres: the statistics to decide by; default: the layer's own.
-            without: a group that is left out.
-        """
-        decided = []
-        for sample in (each for number, each in enumerate(self.samples) if number != without):
-            rows = sample.decide(centres or self.statistics, leave_one_out=leave_one_out).to_rows()
-            if process.num_processes > 1:
-                parts = exchange_tensors({"rows": rows}, process)
-                rows = torch.cat([part["rows"].cpu() for part in parts], dim=1)
-            decided.append(Decisions.from_rows(rows))
-        return decided
-
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
         parts = {f"group/{number}": group.state_dict() for number, group in enumerate(self.groups)}
-        parts |= {f"sample/{number}": sample.state_dict() for number, sample in enumerate(self.samples)}
         parts |= {"kept_out": self.kept_out.state_dict(), "outliers": {"positions": self.outliers}}
         return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
@@ -178,9 +124,8 @@ class Layer:
         self._whole = None
         self.outliers = state["outliers/positions"].cpu()
         self.kept_out.load_state_dict(_below(state, "kept_out/"))
-        for number, (group, sample) in enumerate(zip(self.groups, self.samples, strict=True)):
+        for number, group in enumerate(self.groups):
             group.load_state_dict(_below(state, f"group/{number}/"))
-            sample.load_state_dict(_below(state, f"sample/{number}/"))
 
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

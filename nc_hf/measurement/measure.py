@@ -11,7 +11,8 @@ import torch
 from accelerate.state import PartialState
 from torch import nn
 
-from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.blocks import TokenBlocks, hash_counts
+from nc_hf.corpus.classes import EVERY, ClassChoice, choose_classes
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.repetition import repeated_share
 from nc_hf.corpus.tokens import tokenizer_hash
@@ -22,14 +23,14 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.mark_losses import mark_records, marks_note
 from nc_hf.measurement.one_pass import collect, room_for_statistics
 from nc_hf.measurement.options import MeasureOptions, complete, takes_options
+from nc_hf.measurement.untrained import untrained_values
 from nc_hf.metrics.compute import pass_metrics
+from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import weight_hash
 from nc_hf.report import Report
 from nc_hf.report.record import CorpusRecord, ModelRecord
 from nc_hf.runtime.progress import Listener, Meter
-
-GROUPS = 10  # of blocks, for the standard errors
 
 
 @takes_options()
@@ -60,7 +61,7 @@ def measure(
     """
     started = time.monotonic()
     settings = complete(options)
-    names = pass_metrics(settings["preset"], settings["min_count"], settings["agreement_tokens"])
+    names = pass_metrics(settings["preset"], settings["agreement_tokens"])
     _check_given(model, corpus, options)
     process = _start_process(settings["device"])
     listener = settings["progress"] if callable(settings["progress"]) else None
@@ -77,6 +78,8 @@ def measure(
     blocks = _blocks_for(network, text, tokenizer, settings, listener)
     if blocks is corpus and tokenizer is not None and tokenizer_hash(tokenizer) != blocks.tokenizer_hash:
         tokenizer = None  # it would spell other tokens
+    census = blocks.token_counts() if blocks.census is None else blocks.census
+    choice = choose_classes(settings["classes"], census, tokenizer)
     part = blocks if shard is None else blocks.shard(*shard)
     needed = needs_of(names)
     collection = collect(
@@ -93,10 +96,10 @@ def measure(
         progress=settings["progress"],
     )
     if statistics_path is not None and process.is_main_process:
-        _save_statistics(collection, network, record, blocks, shard, statistics_path)
+        _save_statistics(collection, network, record, blocks, shard, choice, statistics_path)
     Meter(listener, "computing")
     with room_for_statistics(process.device):
-        return report_of(
+        report = report_of(
             collection,
             record,
             replace(
@@ -104,10 +107,15 @@ def measure(
                 reading=None if isinstance(text, TokenBlocks) else text.reading,
             ),
             settings["preset"],
-            settings["min_count"],
+            choice,
             tokenizer,
             started,
         )
+    if not settings["untrained"]:
+        return report
+    counting = ClassChoice(EVERY, None) if settings["preset"] == "paper" else choice
+    values = untrained_values(network, part, settings["preset"], counting, batch_size=settings["batch_size"])
+    return replace(report, untrained={name: values[name] for name in report.metrics if name in values})
 
 
 def _check_given(model: object, corpus: object, given: MeasureOptions) -> None:
@@ -121,9 +129,9 @@ def _check_given(model: object, corpus: object, given: MeasureOptions) -> None:
     most = given.get("max_tokens")
     cut = len(corpus) > 1 and most is not None and corpus.num_labels > most
     packed = given.get("packing") in (None, "documents", corpus.packing)
-    if given.get("block_size") not in (None, corpus.block_size) or not packed or cut:
+    if given.get("block_size") not in (None, corpus.block_size) or not packed or cut or given.get("seed"):
         raise InputError(
-            "block_size, packing and max_tokens say how to make blocks, and these are made: leave them out."
+            "block_size, packing, max_tokens and seed say how to make blocks, and these are made: leave them out."
         )
 
 
@@ -153,6 +161,7 @@ def _blocks_for(
         settings["block_size"],
         packing=settings["packing"],
         max_tokens=settings["max_tokens"],
+        seed=settings["seed"],
         progress=meter.advance,
     )
 
@@ -221,6 +230,8 @@ def _corpus_record(
         documents=part.num_documents,
         tokenizer_hash=part.tokenizer_hash,
         shard=None if shard is None else "{}/{}".format(*shard),
+        seed=part.seed,
+        text_hash=None if part.census is None else hash_counts(part.census),
         marks=mark_records(part, collection.marks, tokenizer),
         marks_note=marks_note(part, collection.apart),
         repeated_share=repeated_share(part.input_ids, part.context),
@@ -233,6 +244,7 @@ def _save_statistics(
     model: ModelRecord,
     blocks: TokenBlocks,
     shard: tuple[int, int] | None,
+    choice: ClassChoice,
     path: str | Path,
 ) -> None:
     """Save the final statistics with what made them, so that only shards of one measurement merge."""
@@ -243,6 +255,7 @@ def _save_statistics(
         "corpus": blocks.fingerprint,
         "packing": blocks.packing,
         "dtype": model.dtype,
+        "classes": "all" if choice.ids is None else ",".join(map(str, choice.ids.tolist())),
         "shards": "{}/{}".format(*(shard or (1, 1))),
     }
     stats.save(path)

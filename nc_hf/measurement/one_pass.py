@@ -51,7 +51,7 @@ def collect(
         batch_size: blocks a forward pass and process.
         layers: ``final``, or ``all`` for every block's output too.
         covariance: keep the (D, D) moment that ``nc1_pinv`` needs, of each layer.
-        agreement_tokens: tokens of each layer's sample on which NC4 is decided; 0 leaves NC4 out.
+        agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
         groups: groups of blocks kept apart for the standard errors, of the final layer.
         inner_groups: keep them apart in every layer.
         outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model

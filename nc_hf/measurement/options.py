@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
+from nc_hf.corpus.classes import SHARE, ClassRule, checked_rule
 from nc_hf.errors import InputError
-from nc_hf.metrics.table import MIN_COUNT, PRESETS
+from nc_hf.metrics.table import PRESETS
 from nc_hf.runtime.progress import Listener
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Option:
         panel: its heading in the command's help; None where it is no option of the command.
         flag: the command's name for the other value of a bool, and what it does.
         metavar: what stands for its value in the command's help.
+        read: returns a value in one form, or refuses it, where there is more to it than a smallest number or a choice.
     """
 
     default: Any
@@ -47,6 +49,7 @@ class Option:
     panel: str | None = None
     flag: tuple[str, str] | None = None
     metavar: str | None = None
+    read: Callable[[Any], Any] | None = None
 
 
 class PassOptions(TypedDict, total=False):
@@ -78,8 +81,20 @@ class PassOptions(TypedDict, total=False):
         Option(None, "Tokens a block; by default the context, at most 1,024.", decides=True, minimum=2, panel=HOW),
     ]
     batch_size: Annotated[int, Option(8, "Blocks a forward pass.", minimum=1, panel=HOW)]
-    min_count: Annotated[
-        int, Option(MIN_COUNT, "Leave out classes with fewer tokens.", decides=True, minimum=1, panel=WHAT)
+    classes: Annotated[
+        ClassRule,
+        Option(
+            SHARE,
+            "Which next tokens count: those with this share of the text, top:N, a file of tokens or ids, all.",
+            decides=True,
+            panel=WHAT,
+            metavar="SHARE|top:N|FILE|all",
+            read=checked_rule,
+        ),
+    ]
+    seed: Annotated[
+        int,
+        Option(0, "Chooses which part of a longer text is measured.", decides=True, minimum=0, panel=WHAT),
     ]
     agreement_tokens: Annotated[
         int,
@@ -136,6 +151,16 @@ class MeasureOptions(PassOptions, total=False):
         Option(True, "Add standard errors; without them nothing is measured again.", decides=True, panel=HOW,
                flag=("--no-stderr", "Leave out the standard errors.")),
     ]  # fmt: skip
+    untrained: Annotated[
+        bool,
+        Option(
+            False,
+            "Measure a model of the same shape before training too, as the mark of no collapse.",
+            decides=True,
+            panel=WHAT,
+            flag=("--untrained", "Measure a model of the same shape before training too, as the mark of no collapse."),
+        ),
+    ]
     dtype: Annotated[
         "str | torch.dtype | None",
         Option(
@@ -186,8 +211,8 @@ def complete(
         TypeError: there is no such option.
         InputError: a number cannot be meant.
 
-    >>> complete({"min_count": 5})["min_count"], complete({})["packing"]
-    (5, 'documents')
+    >>> complete({"classes": "top:5"})["classes"], complete({})["packing"]
+    ('top:5', 'documents')
     """
     for name, value in given.items():
         if name not in names:
@@ -195,7 +220,8 @@ def complete(
             raise TypeError(f"there is no option {name!r}{f': do you mean {near[0]!r}?' if near else ''}")
         _check(name, value)
     declared = {name: OPTIONS[name].default for name in names}
-    whole: Any = {**declared, **(defaults or {}), **given}  # a dict of what the names say
+    read = {name: _in_one_form(name, value) for name, value in given.items()}
+    whole: Any = {**declared, **(defaults or {}), **read}  # a dict of what the names say
     completed: MeasureOptions = whole
     return completed
 
@@ -210,6 +236,11 @@ def _check(name: str, value: object) -> None:
             raise InputError(f"{name} is {value}: pass {option.minimum} or more.")
     if option.closed and value not in option.choices:
         raise InputError(f"{name} is {value!r}: pass {' or '.join(option.choices)}.")
+
+
+def _in_one_form(name: str, value: object) -> object:
+    read = OPTIONS[name].read
+    return value if read is None else read(value)
 
 
 def deciding(given: MeasureOptions) -> dict[str, object]:

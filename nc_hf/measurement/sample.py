@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nc_hf.metrics.decisions import Decisions, decide
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.tap import FINAL
 from nc_hf.runtime.distributed import Process, exchange_tensors
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 # Multipliers of the splitmix64 finaliser (Steele, Lea and Flood, 2014), as signed 64-bit numbers.
 _MIX = (-4658895280553007687, -7723592293110705685)
+_FEATURES = "features/"
 
 
 class TokenSample:
-    """The ``capacity`` tokens with the smallest hash of their place in the corpus, with features and decisions.
+    """The ``capacity`` tokens with the smallest hash of their place in the corpus, with their features in each layer.
 
     Which tokens these are depends on their places alone, so batches, processes and restarts make no difference.
 
@@ -30,17 +34,19 @@ class TokenSample:
         self._parts: list[dict[str, Tensor]] = []
         self._threshold: int | None = None
 
-    def add(self, places: Tensor, features: Tensor, labels: Tensor, predictions: Tensor, tied: Tensor) -> None:
-        """Offer N tokens: their places (N,), features (N, D), labels, linear decisions and ties of these (N,)."""
+    def add(self, places: Tensor, features: Mapping[str, Tensor], **columns: Tensor) -> None:
+        """Offer N tokens.
+
+        Args:
+            places: (N,) int64, where each stands in the corpus.
+            features: (N, D) of each layer by name.
+            **columns: (N,) int64 ``labels``, ``group``, ``positions``, ``predictions`` (the linear classifier's
+                decisions) and bool ``tied`` of these.
+        """
         if not self.capacity:
             return
-        offered = {
-            "hash": _hash(places),
-            "features": features,
-            "labels": labels,
-            "predictions": predictions,
-            "tied": tied,
-        }
+        layers = {f"{_FEATURES}{name}": tensor for name, tensor in features.items()}
+        offered = {"hash": _hash(places), **columns, **layers}
         if self._parts and self._parts[0]["hash"].device != places.device:  # read back from a file
             self._parts = [{name: tensor.to(places.device) for name, tensor in part.items()} for part in self._parts]
         if self._threshold is not None:
@@ -60,20 +66,24 @@ class TokenSample:
             limit = int(every.kthvalue(self.capacity).values)
             self._parts = [_pick(self._parts[0], self._parts[0]["hash"] <= limit)]
 
-    def decide(self, stats: ClassStatistics, *, leave_one_out: bool) -> Decisions:
-        """Decide the kept tokens against the class means of ``stats``."""
+    def decided(self, head: ClassifierHead | None, classes: Tensor | None) -> DecidedSample:
+        """Let the linear classifier decide the kept tokens, among the classes that count.
+
+        Args:
+            head: decides among some of the classes; not needed for all of them, where the model has.
+            classes: (K,) int64 ids, ascending; tokens of others are left out. None lets every class compete.
+        """
         self._shrink()
         if not self._parts:
-            return Decisions.from_rows(torch.empty(6, 0, dtype=torch.int64))
+            return DecidedSample({}, classes)
         kept = self._parts[0]
-        return decide(
-            stats,
-            kept["features"],
-            kept["labels"],
-            kept["predictions"],
-            leave_one_out=leave_one_out,
-            linear_tied=kept["tied"],
-        )
+        if classes is not None:
+            assert head is not None
+            kept = _pick(kept, torch.isin(kept["labels"], classes.to(kept["labels"].device)))
+            ids, tied = head.among(classes).predict(kept[f"{_FEATURES}{FINAL}"])
+            kept = {**kept, "predictions": classes.to(ids.device)[ids], "tied": tied}
+            kept = {name: tensor.to(kept["labels"].device) for name, tensor in kept.items()}
+        return DecidedSample(kept, classes)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the kept tokens as tensors."""
@@ -93,6 +103,56 @@ class TokenSample:
         self._parts = [_pick(whole, order)]
         if len(order) == self.capacity:
             self._threshold = int(whole["hash"][order[-1]])
+
+
+@dataclass(frozen=True)
+class DecidedSample:
+    """Sampled tokens of this process, with the linear classifier's decisions.
+
+    Attributes:
+        tokens: columns and features as `TokenSample.add` takes them; empty where no token was kept.
+        classes: (K,) int64, those among which both classifiers decide; None for every class.
+    """
+
+    tokens: dict[str, Tensor]
+    classes: Tensor | None
+
+    def nearest(
+        self,
+        layer: str,
+        stats: ClassStatistics,
+        *,
+        leave_one_out: bool,
+        without: int | None = None,
+        outliers: Tensor | None = None,
+    ) -> Decisions:
+        """Decide by the nearest centre of one layer.
+
+        Args:
+            layer: whose features.
+            stats: whose class means are the centres.
+            leave_one_out: the tokens are among those that made the centres.
+            without: a group of rows whose tokens are left out.
+            outliers: positions whose tokens are left out.
+        """
+        if not self.tokens:
+            return Decisions.from_rows(torch.empty(6, 0, dtype=torch.int64))
+        kept = torch.ones_like(self.tokens["group"], dtype=torch.bool)
+        if without is not None:
+            kept &= self.tokens["group"] != without
+        if outliers is not None and len(outliers):
+            kept &= ~torch.isin(self.tokens["positions"], outliers.to(kept.device))
+        names = ("labels", "predictions", "tied", f"{_FEATURES}{layer}")
+        labels, predictions, tied, features = (self.tokens[name][kept] for name in names)
+        return decide(
+            stats,
+            features,
+            labels,
+            predictions,
+            leave_one_out=leave_one_out,
+            linear_tied=tied,
+            classes=self.classes,
+        )
 
 
 def _pick(tokens: Mapping[str, Tensor], which: Tensor) -> dict[str, Tensor]:

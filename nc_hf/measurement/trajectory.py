@@ -206,15 +206,10 @@ def _fingerprint(text: PackedOnce | TokenBlocks, options: MeasureOptions, report
     """Fingerprint of the blocks on which a report's commit would be measured now."""
     if isinstance(text, TokenBlocks):
         return text.fingerprint
-    record = report.corpus
-    for blocks in text.packed.values():
-        if (blocks.tokenizer_hash, blocks.block_size) == (record.tokenizer_hash, record.block_size):
-            return blocks.fingerprint
-    tokenizer = options.get("tokenizer") or open_tokenizer(
-        report.model.id, report.model.commit, token=options.get("token")
-    )
-    max_tokens = complete(options)["max_tokens"]
-    return text.pack(tokenizer, record.block_size, packing=record.packing, max_tokens=max_tokens).fingerprint
+    record, settings = report.corpus, complete(options)
+    tokenizer = settings["tokenizer"] or open_tokenizer(report.model.id, report.model.commit, token=settings["token"])
+    most, seed = settings["max_tokens"], settings["seed"]
+    return text.sample(tokenizer, record.block_size, packing=record.packing, max_tokens=most, seed=seed).fingerprint
 
 
 def _has_weights(commit: str) -> bool:

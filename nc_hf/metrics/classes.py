@@ -24,20 +24,22 @@ class ClassView:
     Shapes: K classes, D features; everything is float64 on the device of the statistics.
 
     Raises:
-        StatisticsError: fewer than two classes have ``min_count`` tokens.
+        StatisticsError: fewer than two classes are left.
     """
 
-    def __init__(self, stats: ClassStatistics, min_count: int, classes: Tensor | None = None) -> None:
+    def __init__(self, stats: ClassStatistics, min_count: int = 2, classes: Tensor | None = None) -> None:
         """Choose the classes: by their counts or, if ``classes`` names them, of these all that have a variance."""
         counts = stats.counts
-        used = counts >= min_count if classes is None else torch.isin(stats.class_ids, classes) & (counts >= 2)
+        used = counts >= min_count if classes is None else counted(stats, classes)
         self.num_classes = int(used.sum())
         if self.num_classes < 2:
+            which, way = f"of {stats.num_classes} classes", "lower min_count"
+            if classes is not None:
+                which, way = f"of the {len(classes)} classes that count", "name commoner ones"
             raise StatisticsError(
-                f"{self.num_classes} of {stats.num_classes} classes have at least {min_count} tokens, and collapse is "
-                "a property of two or more: measure more text or lower min_count."
+                f"{self.num_classes} {which} have at least {min_count} tokens, and collapse is a property of two or "
+                f"more: measure more text or {way}."
             )
-        self.min_count = min_count
         self.dim = stats.dim
         self.class_ids = stats.class_ids[used]
         self.counts = counts[used].double()
@@ -105,6 +107,11 @@ class ClassView:
     def gram_norm(self) -> Tensor:
         """Scalar: ||M M^T||_F, from the smaller of the two Gram matrices."""
         return small_gram_norm(self.centred, self.centred)
+
+
+def counted(stats: ClassStatistics, classes: Tensor) -> Tensor:
+    """(C,) bool: which classes of the statistics are among ``classes`` and have a variance, of two tokens or more."""
+    return torch.isin(stats.class_ids, classes.to(stats.class_ids.device)) & (stats.counts >= 2)
 
 
 def about_their_mean(rows: Tensor) -> Tensor:

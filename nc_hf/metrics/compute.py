@@ -42,8 +42,8 @@ def compute_metrics(
             one token in any case. Names that end in ``_paper`` and the whole preset ``paper`` use every class.
         agreement: decisions of the linear and the nearest-centre classifier, for NC4.
         categories: category of each token id, which splits ``nc1_identity_share`` in two.
-        classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens where that is two or
-            more; those with fewer than two tokens are left out. So parts of a text can be measured on the same classes.
+        classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens; those with fewer than
+            two tokens are left out. So different amounts of text are measured on the same classes.
 
     Returns:
         One float a name, in the order of ``METRICS``; NaN where a definition divides nothing by nothing.
@@ -57,12 +57,13 @@ def compute_metrics(
     metrics = [METRICS[name] for name in metric_names(preset)]
     if isinstance(preset, str):
         metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
-        min_count = 1 if preset == "paper" else min_count
+        min_count, classes = (1, None) if preset == "paper" else (min_count, classes)
     for metric in metrics:
         for need in metric.needs:
             if need not in given:
                 raise InputError(f"{metric.name} needs the {need}: {_WAY_OUT[need]}.")
-    _check_min_count(min_count)
+    if min_count < 1:
+        raise InputError(f"min_count is {min_count}: pass 1 or more.")
     wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
     inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes)
     return {metric.name: function_of(metric.function)(inputs) for metric in metrics}
@@ -92,19 +93,17 @@ def metric_names(preset: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(preset)
 
 
-def pass_metrics(preset: str | Sequence[str], min_count: int, agreement_tokens: int) -> tuple[str, ...]:
+def pass_metrics(preset: str | Sequence[str], agreement_tokens: int) -> tuple[str, ...]:
     """Return the names that one pass over text is to give, or refuse before it what would fail after it.
 
     Args:
         preset: as of ``compute_metrics``.
-        min_count: as of ``compute_metrics``.
         agreement_tokens: tokens that NC4 is to be decided on; 0 leaves it out of a preset.
 
     Raises:
         InputError: a name that a pass cannot give, or a number that cannot be meant.
     """
     names = metric_names(preset)
-    _check_min_count(min_count)
     if agreement_tokens < 0:
         raise InputError(f"agreement_tokens is {agreement_tokens}: pass 0 or more.")
     for name in names if not isinstance(preset, str) else ():
@@ -113,11 +112,6 @@ def pass_metrics(preset: str | Sequence[str], min_count: int, agreement_tokens: 
         if "agreement" in METRICS[name].needs and not agreement_tokens:
             raise InputError(f"{name} is decided on a sample of tokens: pass agreement_tokens of 1 or more.")
     return names
-
-
-def _check_min_count(min_count: int) -> None:
-    if min_count < 1:
-        raise InputError(f"min_count is {min_count}: pass 1 or more.")
 
 
 def _given(

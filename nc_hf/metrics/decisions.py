@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor
 
+from nc_hf.errors import StatisticsError
 from nc_hf.runtime.precision import full_float32
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -86,9 +87,13 @@ def count_agreement(
     *,
     leave_one_out: bool,
     linear_tied: Tensor | None = None,
+    classes: Tensor | None = None,
 ) -> AgreementCounts:
     """Decide tokens as ``decide`` does, and add them up."""
-    return decide(stats, features, labels, linear, leave_one_out=leave_one_out, linear_tied=linear_tied).counts()
+    decided = decide(
+        stats, features, labels, linear, leave_one_out=leave_one_out, linear_tied=linear_tied, classes=classes
+    )
+    return decided.counts()
 
 
 def decide(
@@ -99,25 +104,32 @@ def decide(
     *,
     leave_one_out: bool,
     linear_tied: Tensor | None = None,
+    classes: Tensor | None = None,
 ) -> Decisions:
     """Decide tokens by their nearest class centre and compare with the linear classifier.
 
-    Every class seen competes; ties go to the lowest class id. Features and centres are moved by the mean centre first,
+    Ties go to the lowest class id. Features and centres are moved by the mean centre first,
     and |h|^2 is left out of the comparison: in float32 both would cost decisions when features share an offset.
 
     Args:
         stats: whose class means are the centres.
         features: (N, D); float64 decides in float64, anything else in float32.
         labels: (N,) the true next tokens.
-        linear: (N,) the linear classifier's decisions: argmax of the model's logits.
+        linear: (N,) the linear classifier's decisions: argmax of the model's logits, among the same classes.
         leave_one_out: the tokens are among those of ``stats``; each is then compared with its own class's centre
             without itself, |h - mu_c^(-h)|^2 = (n_c / (n_c - 1))^2 |h - mu_c|^2.
         linear_tied: (N,) where the largest logit is attained more than once.
+        classes: (K,) ids of the classes whose centres compete; None lets every class compete that was seen.
+
+    Raises:
+        StatisticsError: there is no centre.
     """
     dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
     device, labels, linear = features.device, labels.long(), linear.long()
-    class_ids, counts = stats.class_ids.to(device), stats.counts.to(device)
-    means = stats.means
+    kept = slice(None) if classes is None else torch.isin(stats.class_ids, classes.to(stats.class_ids.device))
+    class_ids, counts, means = stats.class_ids[kept].to(device), stats.counts[kept].to(device), stats.means[kept]
+    if not len(means):
+        raise StatisticsError("no class that counts was met: measure more text, or name commoner classes.")
     origin = means.mean(dim=0)
     centres = (means - origin).to(device, dtype)
     offsets = centres.square().sum(dim=1)

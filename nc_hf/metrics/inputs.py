@@ -35,7 +35,7 @@ class MetricInputs:
     Args:
         stats: the statistics.
         head: the classifier head, for NC0 and NC3.
-        min_count: a class counts with at least so many tokens.
+        min_count: a class counts with at least so many tokens, unless ``classes`` says which count.
         agreement: decisions of both classifiers, for NC4.
         categories: category of a token id, for the shares of variance.
         wanted: the sweeps that will be read, so that those over the same classes run as one; another one that is
@@ -55,31 +55,25 @@ class MetricInputs:
     ) -> None:
         """Keep the inputs; nothing is computed yet."""
         self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
-        self.min_count, self._classes = min_count, classes
+        self._min_count, self._classes = min_count, classes
         self._wanted: set[Pairs] = set(wanted)
         self._views: dict[int, ClassView] = {}
         self._kernels: dict[Pairs, PairKernel] = {}
 
-    def view(self, min_count: int) -> ClassView:
-        """Return the classes with at least ``min_count`` tokens."""
-        if min_count not in self._views:
-            self._views[min_count] = ClassView(self.stats, min_count, self._classes if min_count > 1 else None)
-        return self._views[min_count]
-
     @property
     def used(self) -> ClassView:
         """The classes that count."""
-        return self.view(self.min_count)
+        return self._view(self._min_count) if self._classes is None else self._listed
 
     @property
     def spread(self) -> ClassView:
         """The classes that count and have an unbiased variance: two tokens or more."""
-        return self.view(max(self.min_count, 2))
+        return self._view(max(self._min_count, 2)) if self._classes is None else self._listed
 
     @property
     def every(self) -> ClassView:
         """Every class seen: what the ``_paper`` definitions use."""
-        return self.view(1)
+        return self._view(1)
 
     @cached_property
     def weight(self) -> Tensor:
@@ -125,6 +119,15 @@ class MetricInputs:
     def directions_paper(self) -> DirectionKernel:
         """Distances between directions of all classes that are not centred."""
         return self._kernel("directions_paper", DirectionKernel)
+
+    @cached_property
+    def _listed(self) -> ClassView:
+        return ClassView(self.stats, classes=self._classes)
+
+    def _view(self, min_count: int) -> ClassView:
+        if min_count not in self._views:
+            self._views[min_count] = ClassView(self.stats, min_count)
+        return self._views[min_count]
 
     def _weight_of(self, view: ClassView) -> Tensor:
         assert self.head is not None, "a metric that needs the head was computed without it"

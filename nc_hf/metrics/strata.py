@@ -1,8 +1,7 @@
 """Every metric by class frequency, and the variance between categories of tokens.
 
-Bins are half decades of a class's token count, counted from ``min_count`` = m in both directions: the edges are the
-smallest integers that are at least m 10^(k/2), k = ..., -1, 0, 1, ... So with m = 10 the bins are 1-3, 4-9, 10-31,
-32-99, 100-316, 317-999 and so on. No bin straddles ``min_count``, and reports of one ``min_count`` have the same bins.
+Bins are half decades of a class's token count: the edges are the smallest integers that are at least 10^(k/2), k = 0,
+1, 2, ... So the bins are 1-3, 4-9, 10-31, 32-99, 100-316, 317-999 and so on.
 
 A bin is measured as a problem of collapse of its own: its metrics are those of ``compute_metrics`` on statistics that
 hold nothing but its classes, so mu is the mean over the bin's classes. Distances between means (CDNV) and the decisions
@@ -16,33 +15,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 from torch import Tensor
 
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.inputs import MetricInputs
-from nc_hf.metrics.table import MIN_COUNT
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _BY_CLASS = ("class_ids", "counts", "sums", "squares")
 
 
-def frequency_bins(min_count: int, most: int) -> Iterator[tuple[int, int]]:
+def frequency_bins(most: int) -> Iterator[tuple[int, int]]:
     """Yield the lowest and the highest count of each bin, from one token up to the bin that holds ``most``.
 
-    >>> list(frequency_bins(10, 120))
+    >>> list(frequency_bins(120))
     [(1, 3), (4, 9), (10, 31), (32, 99), (100, 316)]
     """
-    step = 0
-    while _edge(min_count, step) > 1:
-        step -= 1
     low = 1
-    while low <= most:
-        step += 1
-        edge = _edge(min_count, step)
-        if edge > low:
-            yield low, edge - 1
-            low = edge
+    for step in count(1):
+        if low > most:
+            return
+        edge = math.isqrt(10**step - 1) + 1  # the smallest integer of at least 10^(step/2), in whole numbers
+        yield low, edge - 1
+        low = edge
 
 
 def subset(stats: ClassStatistics, keep: Tensor) -> ClassStatistics:
@@ -62,25 +58,19 @@ def relative_norms(inputs: MetricInputs) -> Tensor:
 
 
 def category_shares(
-    stats: ClassStatistics, categories: Mapping[int, int], min_count: int = MIN_COUNT
+    stats: ClassStatistics, categories: Mapping[int, int], classes: Tensor | None = None
 ) -> dict[str, float]:
     """Split the tokens' total variance in three; the shares sum to 1.
 
     Args:
         stats: of all classes.
         categories: category of each token id (see ``nc_hf.corpus.vocabulary.categories_of``).
-        min_count: classes with fewer tokens are left out.
+        classes: (K,) ids of those that count; None for every one.
 
     Returns:
         ``categories``: between categories; ``tokens``: between the tokens of one category; ``contexts``: within one
         token. As in METRICS, after arXiv 2607.09487.
     """
     names = {"nc1_category_share": "categories", "nc1_identity_share": "tokens", "nc1_context_share": "contexts"}
-    values = compute_metrics(stats, None, tuple(names), min_count, categories=categories)
+    values = compute_metrics(stats, None, tuple(names), 1, categories=categories, classes=classes)
     return {names[name]: value for name, value in values.items()}
-
-
-def _edge(min_count: int, step: int) -> int:
-    """Return the smallest integer of at least ``min_count`` 10^(step/2), in whole numbers."""
-    square = min_count**2 * 10**step if step >= 0 else -(-(min_count**2) // 10**-step)
-    return math.isqrt(square - 1) + 1

@@ -75,6 +75,7 @@ class Metric:
         share_of: of a share of sampled tokens, which count of ``AgreementCounts`` it is a share of.
         qualifies: the values beside which it stands in every report, since it says how far they can be trusted, or why
             one is infinite or undefined.
+        debiased: whether measurements take the bias of few tokens out of it, by groups of text: it falls as 1/n.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
 
@@ -91,6 +92,7 @@ class Metric:
     share_of: Literal["tokens", "linear_correct"] | None = None
     qualifies: tuple[str, ...] = ()
     signed: bool = False
+    debiased: bool = False
 
     @property
     def diagnostic(self) -> bool:
@@ -117,7 +119,8 @@ _ALL = (
            "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
            changed_by=("duplication",), signed=True),
     Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV, those with d2 <= 0 above all",
-           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",)),
+           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",),
+           debiased=True),
     Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs not told apart", "none", "share of pairs with d2 <= 0",
            "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",),
            qualifies=("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median")),
@@ -134,7 +137,7 @@ _ALL = (
            qualifies=("nc1_cdnv_paper", "nc1_cdnv_scale_free")),
     Metric("nc1_trace_ratio", "NC1", "within/between trace ratio", "down",
            "mean_c s2_c / (mean_c |m_c|^2 - (1 - 1/K) mean_c s2_c/n_c)", "Tirer 2023, bias-corrected",
-           "variability.trace_ratio", changed_by=("duplication",)),
+           "variability.trace_ratio", changed_by=("duplication",), debiased=True),
     Metric("nc1_trace_ratio_token_weighted", "NC1", "within/between trace ratio of tokens", "down",
            "sum_c n_c s2_c / (sum_c n_c |mu_c - g|^2 - sum_c (1 - n_c/N) s2_c)",
            "Papyan 2020, Tr(Sigma_W) / Tr(Sigma_B), bias-corrected", "variability.trace_ratio_token_weighted",
@@ -150,7 +153,8 @@ _ALL = (
            "share of token variance between categories", "after arXiv 2607.09487", "variability.category_share",
            needs=("categories",)),
     Metric("nc2_norm_cov", "NC2", "norm spread", "down", "CoV of |m_c|", "Papyan 2020", "geometry.norm_cov"),
-    Metric("nc2_log_norm_std", "NC2", "log-norm spread", "down", "std of log|m_c|", "nc_hf", "geometry.log_norm_std"),
+    Metric("nc2_log_norm_std", "NC2", "log-norm spread", "down", "std of log|m_c|", "nc_hf", "geometry.log_norm_std",
+           debiased=True),
     Metric("nc2_log_norm_cov_paper", "NC2", "equinormness as published", "down", "CoV of log|m_c|", _LC1,
            "geometry.log_norm_cov_paper", changed_by=("scale",), signed=True),
     Metric("nc2_undirected_classes", "NC2", "means at the centre", "none", "number of classes with m_c = 0", "nc_hf",
@@ -161,7 +165,7 @@ _ALL = (
            "number of classes with m_c = 0", "nc_hf", "geometry.undirected_classes_paper",
            qualifies=("nc2_log_norm_cov_paper", "nc2_cos_cov_paper")),
     Metric("nc2_cos_std", "NC2", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
-           "geometry.cos_std"),
+           "geometry.cos_std", debiased=True),
     Metric("nc2_cos_cov_paper", "NC2", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
            _LC1, "geometry.cos_cov_paper", signed=True),
     Metric("nc2_cos_mean", "NC2", "mean cosine", "none", "mean over pairs of cos(m_c, m_c')", "Papyan 2020",
@@ -181,10 +185,10 @@ _ALL = (
     Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
            "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True),
     Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions"),
+           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions", debiased=True),
     Metric("gnc2_log_std_ratio", "GNC2", "log kernel spread / uniform", "down",
            "gnc2_log_std / that of the uniform law on the sphere", "nc_hf", "uniformity.log_std_ratio",
-           pairs="directions"),
+           pairs="directions", debiased=True),
     Metric("gnc2_log_cov_paper", "GNC2", "hyperspherical uniformity as published", "none",
            "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, "uniformity.log_cov_paper",
            pairs="directions_paper", changed_by=("shift",), signed=True),
@@ -203,7 +207,7 @@ _ALL = (
     Metric("nc3_cos_mean", "NC3", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, "duality.cosine_mean",
            needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("nc3_cos_mean_centred", "NC3", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
-           "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True),
+           "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True, debiased=True),
     Metric("nc3_cos_mean_centred_token_weighted", "NC3", "self-duality of tokens, centred", "up",
            "sum_c n_c cos(w~_c, m_c) / sum_c n_c", "nc_hf", "duality.cosine_mean_token_weighted", needs=("head",),
            signed=True),
@@ -223,7 +227,7 @@ _ALL = (
     Metric("unc3_cos_std", "UNC3", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, "duality.cosine_std",
            needs=("head",), changed_by=("head_shift",)),
     Metric("unc3_cos_std_centred", "UNC3", "uniform duality, centred", "down", "std over c of cos(w~_c, m_c)", "nc_hf",
-           "duality.cosine_std_centred", needs=("head",)),
+           "duality.cosine_std_centred", needs=("head",), debiased=True),
     Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",
            "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, "agreement.agreement",
            needs=("agreement",), changed_by=("duplication",), share_of="tokens"),
@@ -247,8 +251,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "core": (
-        "nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio", "nc3_cos_mean_centred",
-        "unc3_cos_std", "nc4_agreement",
+        "nc1_cdnv_median", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio",
+        "nc3_cos_mean_centred", "unc3_cos_std_centred", "nc4_agreement",
     ),
     "paper": (
         "nc1_cdnv_paper", "nc2_log_norm_cov_paper", "nc2_cos_cov_paper", "gnc2_log_cov_paper", "nc3_cos_mean",

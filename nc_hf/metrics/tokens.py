@@ -1,6 +1,6 @@
 """The tokens one by one: which classes have collapsed most and least, and which class lies nearest to each.
 
-For each of the K classes with ``min_count`` tokens, mu the mean over these classes:
+For each of the K classes that count and have two tokens, mu the mean over these classes:
 
     variability   s2_c / (mean_c |m_c|^2 - bias), the denominator of ``nc1_trace_ratio``, of which it is one term: its
                   mean over the classes is that metric. How widely the contexts before one token scatter, against how
@@ -23,7 +23,6 @@ from nc_hf.metrics.decisions import Decisions
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.pairwise import Tile, sweep
 from nc_hf.metrics.strata import relative_norms
-from nc_hf.metrics.table import MIN_COUNT
 from nc_hf.metrics.variability import between_variance
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -54,14 +53,14 @@ class ClassTable:
 
 
 def class_table(
-    stats: ClassStatistics, head: Head, min_count: int = MIN_COUNT, decisions: Decisions | None = None
+    stats: ClassStatistics, head: Head, classes: Tensor | None = None, decisions: Decisions | None = None
 ) -> tuple[ClassTable, Tensor]:
-    """Describe the classes with ``min_count`` tokens (two at the least), commonest first.
+    """Describe the classes that count, of two tokens or more, commonest first.
 
     Args:
         stats: of all classes.
         head: the classifier head.
-        min_count: classes with fewer tokens are left out.
+        classes: (K,) ids of those that count; None for every one.
         decisions: of the sample, for NC4; a token belongs to its true class.
 
     Returns:
@@ -70,7 +69,7 @@ def class_table(
     Raises:
         StatisticsError: fewer than two classes are left.
     """
-    inputs = MetricInputs(stats, head, max(min_count, 2), None, None)
+    inputs = MetricInputs(stats, head, 2, None, None, classes=classes)
     view = inputs.used
     distance, nearest = nearest_classes(view.centred)
     order = view.counts.argsort(descending=True, stable=True)

@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from nc_hf.errors import FeatureError, HeadError, InputError
+from nc_hf.errors import FeatureError, HeadError, InputError, LabelError
 from nc_hf.model.anatomy import causal_lm, find_decoder, first_tensor, model_logits
 from nc_hf.model.logits import argmax_with_ties
 from nc_hf.runtime.precision import matmul_dtypes
@@ -149,6 +149,21 @@ class ClassifierHead:
         """
         decided = [argmax_with_ties(self.logits(part)) for part in torch.split(features, FEATURE_ROWS)]
         return torch.cat([ids for ids, _ in decided]), torch.cat([tied for _, tied in decided])
+
+    def among(self, classes: Tensor) -> Self:
+        """Return the head that decides among some classes (K,) alone: its class k is ``classes[k]``.
+
+        Raises:
+            LabelError: a class has no row.
+        """
+        if len(classes) and int(classes.max()) >= self.vocab_size:
+            raise LabelError(
+                f"class {int(classes.max())} is beyond the head's {self.vocab_size} classes: leave it out of classes, "
+                "or name the model's own tokenizer."
+            )
+        rows = classes.to(self.weight.device)
+        bias = None if self.bias is None else self.bias[rows]
+        return replace(self, weight=self.weight[rows], bias=bias)
 
     def check(self, features: Tensor, logits: Tensor) -> float:
         """Hold the head against logits that the model itself made.

@@ -38,8 +38,8 @@ FEW_TOKENS = 20_000
 """At 24,000 tokens of a real text core metrics were a quarter off what all of it gives (docs/metrics.md)."""
 FEW_CLASSES = 100
 """A spread over so many classes is itself known to 7 % (1/sqrt(2K))."""
-LITTLE_COVERAGE = 0.9
-"""What more than a tenth of the text would say is then unknown."""
+FEW_OF_EACH = 10
+"""Tokens of a class below which its mean is mostly noise: at ten, duality and its spread are 3 and 9 % off."""
 NO_DIRECTION = 0.1
 """NC3 below which directions are as good as random: their cosines scatter by 0.1 in a hundred dimensions."""
 TOP_SHARE = 0.5
@@ -117,12 +117,16 @@ def _tokens(report: ReportRecord) -> Iterator[Caution]:
 def _classes(report: ReportRecord) -> Iterator[Caution]:
     classes = report.classes
     if classes.used < FEW_CLASSES:
+        yield Caution(f"Only {classes.used:,} tokens of the vocabulary were measured", "more_text")
+    if classes.used < classes.listed:
         yield Caution(
-            f"Only {classes.used:,} tokens of the vocabulary occurred often enough to be measured", "more_text"
+            f"{classes.listed - classes.used:,} of the {classes.listed:,} tokens that count were too rare in what was "
+            "read, so the values speak of the others alone",
+            "more_text",
         )
-    if classes.coverage < LITTLE_COVERAGE:
+    elif classes.fewest < FEW_OF_EACH and classes.rule != "all":
         yield Caution(
-            f"The tokens that occurred often enough make up {classes.coverage:.0%} of the text, not all of it",
+            f"Of some tokens that count only {classes.fewest} were read, by which their means are mostly noise",
             "more_text",
         )
 

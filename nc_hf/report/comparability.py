@@ -23,6 +23,7 @@ class _Circumstance:
     why: str
 
 
+_AMONG = {"listed": "the classes that count", "seen": "every class"}
 _PLACES = {"begin": "before", "end": "after", "between": "between"}
 _OF_TEXT = (
     _Circumstance(
@@ -51,7 +52,9 @@ _OF_TEXT = (
 
 _OF_MEASUREMENT = (
     _Circumstance(
-        "the budget", lambda report: f"{report.tokens:,} tokens", "one has read more of the text than the other"
+        "the budget",
+        lambda report: "" if report.classes.ids else f"{report.tokens:,} tokens",
+        "one has read more of the text than the other, and so of more classes",
     ),
     _Circumstance(
         "the part of the text",
@@ -59,15 +62,20 @@ _OF_MEASUREMENT = (
         "one speaks of a part of what the other read",
     ),
     _Circumstance(
-        "min_count",
-        lambda report: f"{report.classes.min_count:,} tokens a class",
-        "the metrics speak of other classes",
+        "what the values speak of",
+        lambda report: report.classes.description,
+        "a class is in one list and not in the other",
     ),
     _Circumstance("the dtype", lambda report: report.model.dtype, "the features are rounded differently"),
     _Circumstance(
-        "the kind of preset",
-        lambda report: "as published" if report.preset == "paper" else "corrected",
-        "NC4 decides among other classes",
+        "the correction for few tokens",
+        lambda report: "by groups of text" if report.errors is not None and report.errors.corrected else "none",
+        "without it values move with the number of tokens",
+    ),
+    _Circumstance(
+        "what NC4 decides among",
+        lambda report: "" if report.agreement is None else f"{_AMONG[report.agreement.classes]}",
+        "the fewer there are, the easier it is to agree",
     ),
 )
 
@@ -113,16 +121,24 @@ def _differing_texts(reports: Sequence[ReportRecord]) -> Iterator[str]:
     if _several(report.corpus.tokenizer_hash for report in reports):
         sizes = " / ".join(dict.fromkeys(f"of {report.classes.vocab_size:,} tokens" for report in reports))
         found.insert(0, f"the tokenizer differs ({sizes}): the same text is other tokens, so classes and loss differ.")
-    if not found and not _several((report.tokens, report.corpus.shard) for report in reports):
+    if found or not _other_text(reports):
+        yield from found
+    else:
         prints = " / ".join(dict.fromkeys(report.corpus.fingerprint[:16] for report in reports))
         why = "it is of another revision, or other documents were taken"
-        found = [f"the text differs though it is called the same (fingerprints {prints}): {why}."]
-    yield from found
+        yield f"the text differs though it is called the same (fingerprints {prints}): {why}."
+
+
+def _other_text(reports: Sequence[ReportRecord]) -> bool:
+    """Whether reports are of different texts; their fingerprints, which differ, do so between parts of one text too."""
+    if all(report.corpus.text_hash for report in reports):
+        return _several(report.corpus.text_hash for report in reports)
+    return not _several((report.tokens, report.corpus.shard) for report in reports)
 
 
 def _named(circumstances: Sequence[_Circumstance], reports: Sequence[ReportRecord]) -> Iterator[str]:
     for each in circumstances:
-        found = list(dict.fromkeys(each.of(report) for report in reports))
+        found = [said for said in dict.fromkeys(each.of(report) for report in reports) if said]
         if len(found) > 1:
             yield f"{each.what} differs ({' / '.join(found)}): {each.why}."
 

@@ -84,7 +84,7 @@ def compare(reports: Sequence[ReportRecord]) -> Comparison:
 
 
 def difference(name: str, report: ReportRecord, other: ReportRecord) -> MetricValue | None:
-    """Return what a metric, or the ``loss``, has more in one report than in another, with its standard error.
+    """Return what a metric, ``loss`` or ``accuracy`` has more in one report than in another, with its standard error.
 
     Reports of the same tokens err together: there the error is the jackknife's over the differences of their
     replicates, group by group. Else the two errors are added in squares, as of independent measurements.
@@ -109,7 +109,9 @@ def is_clear(lead: MetricValue, report: ReportRecord, other: ReportRecord) -> bo
 
 
 def _value_of(name: str, report: ReportRecord) -> MetricValue | None:
-    return report.outcome("loss") if name == "loss" else report.metrics.get(name)
+    if name == "loss":
+        return report.outcome("loss")
+    return report.outcome("accuracy") if name == "accuracy" else report.metrics.get(name)
 
 
 def _pairs(name: str, report: ReportRecord, other: ReportRecord) -> list[tuple[float, float]]:

@@ -11,14 +11,15 @@ class StratumRecord:
 
     Attributes:
         low, high: fewest and most tokens of a class, both included.
-        used: whether these classes reach ``min_count`` and so count for the metrics of the report.
+        used: whether these classes count for the metrics of the report; a bin may have some that do and some that do
+            not, which then are two strata.
         classes: number of classes.
         tokens: number of tokens.
         share: of all tokens, in [0, 1].
         norm: mean |m_c| over the root mean square of all used classes; None where the classes are not used.
         duality: mean cos(w~_c, m_c), centred over all used classes; None where the classes are not used.
         agreement_tokens: sampled tokens of these classes, on which NC4 was decided.
-        metrics: values by name, among these classes alone; NC4 only where they are not used.
+        metrics: values by name, among these classes alone; none where they are not used.
     """
 
     low: int
@@ -89,8 +90,7 @@ class TokenTable:
     """The classes one by one.
 
     Attributes:
-        min_count: tokens that a class must have to be in the table.
-        classes: how many have.
+        classes: how many count, and have two tokens or more.
         most_collapsed: the classes of least variability, least first.
         least_collapsed: those of most variability, most first.
         columns: every class, or where they are many the commonest and an even choice of the rest.
@@ -99,7 +99,6 @@ class TokenTable:
             and between the ``contexts`` of one token; empty without a tokenizer.
     """
 
-    min_count: int
     classes: int
     most_collapsed: list[TokenRecord]
     least_collapsed: list[TokenRecord]

@@ -15,6 +15,7 @@ from nc_hf.report.verdict import Verdict
 from nc_hf.report.words import (
     ARROWS,
     LEGEND,
+    UNTRAINED,
     by_family,
     circumstances,
     comparison_legend,
@@ -72,15 +73,19 @@ def html_metrics(report: ReportRecord, column: Column | None = None) -> str:
         report: whose metrics.
         column: one more, between value and definition.
     """
-    extra = "" if column is None else f"<th scope='col'>{escape(column.heading)}</th>"
+    columns = [column] if column is not None else []
+    if report.untrained:
+        marks = {name: number(value) for name, value in report.untrained.items()}
+        columns.insert(0, Column(UNTRAINED.capitalize(), marks))
+    extra = "".join(f"<th scope='col'>{escape(each.heading)}</th>" for each in columns)
     rows = []
     for family, names in by_family(report.metrics).items():
         meaning = FAMILIES[family].meaning if family in FAMILIES else ""
         rows.append(
-            f"<tr class='family'><th colspan='{3 if column is None else 4}' scope='colgroup'>"
+            f"<tr class='family'><th colspan='{3 + len(columns)}' scope='colgroup'>"
             f"{escape(family_title(family))}<span>{escape(meaning)}</span></th></tr>"
         )
-        rows.extend(_metric_row(report, name, column) for name in names)
+        rows.extend(_metric_row(report, name, columns) for name in names)
     return (
         "<div class='scroll' tabindex='0' role='region' aria-label='Metrics'><table class='metrics'>"
         f"<caption class='hidden'>Metrics of {escape(report.name)}</caption>"
@@ -126,10 +131,10 @@ def html_comparison(comparison: ComparisonRecord) -> str:
     )
 
 
-def _metric_row(report: ReportRecord, name: str, column: Column | None) -> str:
+def _metric_row(report: ReportRecord, name: str, columns: Sequence[Column]) -> str:
     formula = report.definitions.get(name, "")
     source = METRICS[name].source if name in METRICS else ""
-    extra = "" if column is None else f"<td>{column.cells.get(name, '')}</td>"
+    extra = "".join(f"<td>{each.cells.get(name, '')}</td>" for each in columns)
     return (
         f"<tr><th scope='row'>{_name(name)}</th><td class='number' data-metric='{escape(name, quote=True)}'>"
         f"{_value(report.metrics[name])}</td>{extra}"

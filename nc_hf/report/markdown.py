@@ -16,6 +16,7 @@ from nc_hf.report.words import (
     LEGEND,
     TOKEN_HEADER,
     TOKEN_NOTE,
+    UNTRAINED,
     by_family,
     circumstances,
     compared_by_family,
@@ -94,8 +95,10 @@ def _metric_table(report: ReportRecord) -> str:
     rows = []
     for names in by_family(report.metrics).values():
         for name in names:
-            rows.append((code(name), ARROWS[direction(name)], with_error(report.metrics[name]), plain(title(name))))
-    return markdown_table(["metric", "", "value", "what it is"], rows)
+            mark = [number(report.untrained[name]) if name in report.untrained else ""] if report.untrained else []
+            value = with_error(report.metrics[name])
+            rows.append((code(name), ARROWS[direction(name)], value, *mark, plain(title(name))))
+    return markdown_table(["metric", "", "value", *([UNTRAINED] if report.untrained else []), "what it is"], rows)
 
 
 def _verdict(said: Verdict) -> Iterable[str]:
@@ -108,7 +111,7 @@ def _verdict(said: Verdict) -> Iterable[str]:
 
 def _token_tables(table: TokenTable) -> Iterable[str]:
     for heading, records in (("Most collapsed", table.most_collapsed), ("Least collapsed", table.least_collapsed)):
-        yield f"{heading}, of {table.classes:,} with {table.min_count:,} tokens or more:"
+        yield f"{heading}, of the {table.classes:,} that count:"
         yield markdown_table(TOKEN_HEADER, [[plain(cell) for cell in row] for row in token_rows(records)])
     yield TOKEN_NOTE
 

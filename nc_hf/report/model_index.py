@@ -52,7 +52,7 @@ def eval_results(report: ReportRecord, source_url: str) -> list[EvalResult]:
                 "packing": report.corpus.packing,
                 "block_size": report.corpus.block_size,
                 "tokens": report.tokens,
-                "min_count": report.classes.min_count,
+                "classes": report.classes.rule,
                 "model_commit": report.model.commit,
             },
             metric_type=metric,

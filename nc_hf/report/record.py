@@ -13,7 +13,7 @@ from nc_hf.corpus.reading import ReadRecord
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,18 @@ class ErrorRecord:
 
     Attributes:
         groups: of neighbouring blocks, each left out once; intervals take Student's t with one less of freedom.
-        classes: ``held``: every replicate speaks of the classes of the whole, so that another sample would lift other
-            classes over ``min_count`` is not in the errors.
+        classes: ``fixed``: the list does not depend on the sample, so another one speaks of the same classes; ``held``:
+            it does, as all of them do that are seen, and every replicate speaks of those of the whole, so that another
+            sample would have others is not in the errors.
         replicates: of ``loss``, ``accuracy`` and each metric the values without each group, by which two reports of the
             same text are compared group by group.
+        corrected: metrics from whose values the bias of few tokens was taken out, by the replicates.
     """
 
     groups: int
     classes: str
     replicates: dict[str, list[float]]
+    corrected: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ class CorpusRecord:
         bytes: of the text that the measured tokens spell, in UTF-8; None where that is not known.
         repeated_share: share, in [0, 1], of runs of 32 tokens that stood before; None where that was not counted.
         reading: what was read of the corpus; None where that is not known.
+        text_hash: of the token counts of the text, whatever part of it was measured; None where they are not known.
+        seed: by which blocks of it were chosen; None where all of them were measured.
         marks: what was put around and between documents; the packing ``paper`` puts nothing.
         marks_note: what has to be known of how documents are marked and kept apart; None where it is as it should be.
     """
@@ -166,6 +171,8 @@ class CorpusRecord:
     bytes: int | None = None
     repeated_share: float | None = None
     reading: ReadRecord | None = None
+    text_hash: str | None = None
+    seed: int | None = None
     marks: list[MarkRecord] = field(default_factory=list)
     marks_note: str | None = None
 
@@ -176,8 +183,14 @@ class ClassRecord:
 
     Attributes:
         seen: classes with at least one token.
-        used: classes with at least ``min_count`` tokens.
-        min_count: tokens that a class must have.
+        rule: how the classes that count were chosen: a share of the text, ``top:N``, a file, ids, ``all``; in a report
+            from before schema 5 ``min_count:N``, those with N of the tokens that were measured.
+        listed: classes that count.
+        used: those of them that the metrics speak of, since two tokens or more of them were measured.
+        fewest: measured tokens of the rarest of these.
+        hash: of the list; reports with one hash speak of the same classes. Empty where there is no list.
+        ids: the list; empty for ``all``.
+        census: tokens of the text whose counts decided; 0 where they did not.
         coverage: share of the tokens, in [0, 1], whose class is used.
         vocab_size: rows of the classifier head.
         unigram_entropy: of the measured tokens, in nats: the loss of who knows only how often each of them occurs.
@@ -186,20 +199,52 @@ class ClassRecord:
     """
 
     seen: int
+    rule: str
+    listed: int
     used: int
-    min_count: int
+    fewest: int
+    hash: str
+    census: int
     coverage: float
     vocab_size: int
     unigram_entropy: float | None = None
     fragment_share: float | None = None
+    ids: list[int] = field(default_factory=list)
+
+    @property
+    def description(self) -> str:
+        """Which classes count, in the words of their rule, with the beginning of the list's hash.
+
+        >>> ClassRecord(512, "0.0002", 200, 200, 52, "0123456789abcdef", 1_000_000, 0.99, 512).description
+        '200 tokens with a share of 0.0002 or more of the text (list 01234567)'
+        """
+        kind, _, number = self.rule.partition(":")
+        if self.rule == "all":
+            return "every token that was seen"
+        if kind == "min_count":
+            return f"{self.listed:,} tokens that came up {number} times or more"
+        of = f"{self.listed:,} tokens"
+        try:
+            said = f"{of} with a share of {float(self.rule):g} or more of the text"
+        except ValueError:
+            said = f"the {of} that are commonest" if kind == "top" else f"{of} of {self.rule}"
+        return f"{said} (list {self.hash[:8]})"
 
 
 @dataclass(frozen=True)
 class AgreementRecord:
-    """How NC4 was counted: over how many tokens, and whether each was left out of its own class centre."""
+    """How NC4 was counted.
+
+    Attributes:
+        tokens: on which it was decided.
+        leave_one_out: whether each was left out of its own class centre.
+        classes: ``listed``: both classifiers decide among the classes that count, for tokens of these; ``seen``: every
+            centre competes, and the model has its whole head.
+    """
 
     tokens: int
     leave_one_out: bool
+    classes: Literal["listed", "seen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +263,8 @@ class ReportRecord:
         metrics: every value by its name in METRICS.md.
         definitions: the formula of each metric, as used.
         diagnostics: what qualifies the values, such as shares of excluded pairs and of ties.
+        untrained: the same values of a model of this shape before training, on a part of the text, where that was
+            asked for: what is no better says nothing of training.
         layers: metrics by layer, where all layers were asked for, ``final`` last.
         outliers: by layer, what was kept out of it.
         agreement: how NC4 was counted; None where it was not.
@@ -242,6 +289,7 @@ class ReportRecord:
     metrics: dict[str, MetricValue]
     definitions: dict[str, str]
     diagnostics: dict[str, float] = field(default_factory=dict)
+    untrained: dict[str, float] = field(default_factory=dict)
     layers: dict[str, dict[str, MetricValue]] = field(default_factory=dict)
     outliers: dict[str, OutlierRecord] = field(default_factory=dict)
     agreement: AgreementRecord | None = None

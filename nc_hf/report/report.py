@@ -129,6 +129,33 @@ def _with_replicates(entries: _Entries) -> _Entries:
     }
 
 
+def _with_chosen_classes(entries: _Entries) -> _Entries:
+    """Upgrade from schema 4, in which classes counted by their tokens among those that were measured."""
+    classes, agreement, table = (entries.get(name) for name in ("classes", "agreement", "token_table"))
+    corpus = _filled(entries.get("corpus"), ("text_hash", "seed"))
+    if isinstance(classes, dict) and "min_count" in classes:
+        rest = {name: entry for name, entry in classes.items() if name != "min_count"}
+        fewest, used = classes["min_count"], classes.get("used")
+        chosen = {"rule": f"min_count:{fewest}", "listed": used, "fewest": fewest, "hash": "", "census": 0, "ids": []}
+        classes = {**rest, **chosen}
+    if isinstance(agreement, dict):
+        agreement = {**agreement, "classes": "seen"}
+    if isinstance(table, dict):
+        table = {name: entry for name, entry in table.items() if name != "min_count"}
+    errors = entries.get("errors")
+    if isinstance(errors, dict):
+        errors = {**errors, "corrected": []}
+    changed = {
+        "errors": errors,
+        "corpus": corpus,
+        "classes": classes,
+        "agreement": agreement,
+        "token_table": table,
+        "untrained": {},
+    }
+    return {**entries, **changed}
+
+
 _SINCE_4 = {
     "model": ("weights",),
     "corpus": ("bytes", "repeated_share", "reading", "marks_note"),
@@ -153,5 +180,6 @@ _UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {
     2: _with_strata_and_tokens,
     3: _with_errors_by_layer,
     4: _with_replicates,
+    5: _with_chosen_classes,
 }
 """To each schema from the one before."""

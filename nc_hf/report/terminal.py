@@ -19,6 +19,7 @@ from nc_hf.report.words import (
     LEGEND,
     TOKEN_HEADER,
     TOKEN_NOTE,
+    UNTRAINED,
     by_family,
     circumstances,
     direction,
@@ -40,14 +41,16 @@ def report_table(report: ReportRecord) -> RenderableType:
     return Group(*_sections(report))
 
 
-def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
-    """Return metrics grouped by family, each with its direction, value and standard error."""
+def metric_table(metrics: Mapping[str, MetricValue], untrained: Mapping[str, float] | None = None) -> RenderableType:
+    """Return metrics grouped by family, each with its direction, value, standard error and the untrained model's."""
     table = ruled_table()
     table.add_column("metric", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     uncertain = any(metric.stderr is not None for metric in metrics.values())
     table.add_column("± s.e." if uncertain else "", justify="right", no_wrap=True)
+    if untrained:
+        table.add_column(UNTRAINED, justify="right", style="dim", no_wrap=True)
     # Not no_wrap, so that on a narrow terminal this column alone gives way: a number cut short is another number.
     table.add_column("", style="dim")
     for family, names in by_family(metrics).items():
@@ -55,7 +58,8 @@ def metric_table(metrics: Mapping[str, MetricValue]) -> RenderableType:
         for name in names:
             value, error = value_and_error(metrics[name])
             what = Text(title(name), no_wrap=True, overflow="ellipsis")
-            table.add_row(Text(f"  {name}"), arrow(name), Text(value, style="bold"), error, what)
+            mark = [number(untrained[name]) if name in untrained else ""] if untrained else []
+            table.add_row(Text(f"  {name}"), arrow(name), Text(value, style="bold"), error, *mark, what)
     return table
 
 
@@ -90,7 +94,8 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
     yield Text()
     yield section("Verdict", _verdict(verdict(report)))
     yield section("Circumstances", pairs(circumstances(report)))
-    yield section(f"Metrics ({report.preset})", Group(metric_table(report.metrics), Text(), Text(LEGEND, style="dim")))
+    metrics = metric_table(report.metrics, report.untrained)
+    yield section(f"Metrics ({report.preset})", Group(metrics, Text(), Text(LEGEND, style="dim")))
     if report.strata:
         header, rows = stratum_table(report)
         yield section("By class frequency", _columns(header, {"": rows}, stratum_note(report.strata)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from nc_hf.metrics.table import FAMILIES, METRICS
 from nc_hf.report.detail import StratumRecord, TokenRecord
-from nc_hf.report.record import MarkRecord, MetricValue, ReportRecord
+from nc_hf.report.record import ClassRecord, CorpusRecord, MarkRecord, MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
@@ -16,6 +16,8 @@ LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — n
 DIFFERENCE = "Δ difference to A"
 _MARKS = "● most collapsed · ○ the same, but not clear of the next (95 %)"
 UNDEFINED = "undefined"
+UNTRAINED = "untrained"
+"""Heading of what a model of the same shape gives before training."""
 
 TOKEN_HEADER = ("token", "count", "variability ↓", "norm", "duality ↑", "nearest token", "distance")
 TOKEN_NOTE = (
@@ -147,28 +149,40 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
         *(("marks" if not place else "", _mark_phrase(mark)) for place, mark in enumerate(corpus.marks)),
         ("marks" if not corpus.marks else "", corpus.marks_note or ""),
         ("fingerprint", corpus.fingerprint),
-        ("tokens", f"{report.tokens:,} from {corpus.documents:,} documents"),
-        (
-            "classes",
-            f"{classes.used:,} with {classes.min_count:,} tokens or more, {classes.coverage:.2%} of all tokens",
-        ),
-        ("", f"{classes.seen:,} seen of a vocabulary of {classes.vocab_size:,}"),
+        ("tokens", f"{report.tokens:,} from {corpus.documents:,} documents{_spread_phrase(corpus)}"),
+        ("classes", f"{classes.description}, {classes.coverage:.2%} of all tokens"),
+        ("", _measured_classes(classes)),
         ("loss", f"{_loss_phrase(report)} nats a token, perplexity {number(report.perplexity)}"),
         ("", _unmarked_phrase(report)),
         ("accuracy", _accuracy_phrase(report)),
     ]
     if report.agreement is not None:
         centres = "own token left out of its centre" if report.agreement.leave_one_out else "centres from other tokens"
-        pairs.append(("NC4", f"{report.agreement.tokens:,} tokens, {centres}"))
+        among = "among the classes that count" if report.agreement.classes == "listed" else "among every class"
+        pairs.append(("NC4", f"{report.agreement.tokens:,} tokens decided {among}, {centres}"))
     for layer, kept_out in report.outliers.items():
         places = ", ".join(map(str, kept_out.positions))
         share = f"{kept_out.variance_share:.1%} of its variance"
         pairs.append(("outliers", f"{layer} without the tokens at position {places}, which would be {share}"))
     if report.errors is not None:
-        pairs.append(("errors", f"from {report.errors.groups} groups of neighbouring blocks, the classes held"))
+        held = ", the classes held" if report.errors.classes == "held" else ""
+        by = ", which correct the values for few tokens too" if report.errors.corrected else ""
+        pairs.append(("errors", f"from {report.errors.groups} groups of neighbouring blocks{by}{held}"))
     versions = ", ".join(f"{library} {version}" for library, version in report.versions.items())
     pairs += [("versions", versions), ("measured", f"{report.created}, in {report.seconds:,.1f} s")]
     return [(heading, phrase) for heading, phrase in pairs if phrase]
+
+
+def _measured_classes(classes: ClassRecord) -> str:
+    """Say how much was read of the classes that count."""
+    lacking = classes.listed - classes.used
+    unmeasured = f", {lacking:,} too rare here to be measured" if lacking else ""
+    rarest = f"{classes.fewest:,} tokens or more of each{unmeasured}"
+    return f"{rarest}; {classes.seen:,} seen of a vocabulary of {classes.vocab_size:,}"
+
+
+def _spread_phrase(corpus: CorpusRecord) -> str:
+    return "" if corpus.seed is None else f", in blocks spread over what was read (seed {corpus.seed})"
 
 
 def stratum_table(report: ReportRecord) -> tuple[list[str], list[list[str]]]:
@@ -190,7 +204,7 @@ def stratum_table(report: ReportRecord) -> tuple[list[str], list[list[str]]]:
 def stratum_note(strata: Sequence[StratumRecord]) -> str:
     """Say what the classes of a stratum are compared with."""
     note = "norm, duality: among all classes · the others: among the classes of one row"
-    return note if all(stratum.used for stratum in strata) else f"{note} · blank: too rare to count"
+    return note if all(stratum.used for stratum in strata) else f"{note} · blank: does not count"
 
 
 def token_rows(records: Sequence[TokenRecord]) -> list[list[str]]:

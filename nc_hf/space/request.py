@@ -62,7 +62,7 @@ class Request:
     @property
     def options(self) -> MeasureOptions:
         """How to measure it, as far as a visitor decides; nothing that came over a network is a path."""
-        return {"preset": self.preset, "max_tokens": self.max_tokens, "allow_local": False}
+        return {"preset": self.preset, "max_tokens": self.max_tokens, "untrained": True, "allow_local": False}
 
     @property
     def repositories(self) -> list[tuple[str, str]]:

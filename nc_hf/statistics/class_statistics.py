@@ -146,6 +146,12 @@ class ClassStatistics:
         """(C,) int64: tokens of each class, in the order of ``class_ids``."""
         return self._counts[self._index.rows]
 
+    def census(self) -> Tensor:
+        """(T,) int64 on the CPU: tokens of each class by its id, T one more than the highest id that was seen."""
+        counts = torch.zeros(1 + int(self.class_ids.max()) if self.num_classes else 0, dtype=torch.int64)
+        counts[self.class_ids.cpu()] = self.counts.cpu()
+        return counts
+
     @property
     def means(self) -> Tensor:
         """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""

@@ -13,13 +13,15 @@ from typing import Any
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from nc_hf.corpus.classes import SHARE, checked_rule
 from nc_hf.corpus.packing import PACKINGS
-from nc_hf.errors import StudyError
+from nc_hf.errors import InputError, StudyError
 from nc_hf.study.settings import (
     AXES,
     TEXT,
     Batches,
     Blocks,
+    Classes,
     Integer,
     Integers,
     Number,
@@ -78,7 +80,7 @@ class Study:
             which the first that fits counts.
         max_train_tokens, max_validation_tokens: bounds of the two texts; None for all.
         measure_train_tokens: bound of the training text that NC1-NC3 are measured on; None for all that was trained on.
-        min_count: tokens that a class needs to count.
+        classes: which tokens count: a share of the training text, ``top:N``, a file, ids or ``all``.
         agreement_tokens: validation tokens on which NC4 is decided; None for all.
         eval_steps: steps between the evaluations that make the training curve; None for one an epoch.
         torch_compile: compile the models.
@@ -105,8 +107,8 @@ class Study:
     batch_size: Batches
     max_train_tokens: OrNull[Integer]
     max_validation_tokens: OrNull[Integer]
-    min_count: Integer
     agreement_tokens: OrNull[Integer]
+    classes: Classes = SHARE
     extra: Blocks = ()
     states: States = "all"
     initial: Switch = True
@@ -143,12 +145,17 @@ class Study:
             self.states_of(cell)
 
     def _check_numbers(self) -> None:
-        for name in ("window", "vocab_size", "save_steps", "min_count"):
+        for name in ("window", "vocab_size", "save_steps"):
             if getattr(self, name) < 1:
                 raise StudyError(f"{name} is {getattr(self, name)}: give a number from 1.")
         for name in ("max_train_tokens", "max_validation_tokens", "measure_train_tokens", "agreement_tokens"):
             if getattr(self, name) is not None and getattr(self, name) < 2:
                 raise StudyError(f"{name} is {getattr(self, name)}: give a number from 2, or null for all.")
+        try:
+            rule = checked_rule(self.classes)
+        except InputError as error:
+            raise StudyError(str(error)) from None
+        object.__setattr__(self, "classes", tuple(rule) if isinstance(rule, list) else rule)  # in one form
         if self.packing not in PACKINGS:
             raise StudyError(f"packing is {self.packing!r}: give {' or '.join(PACKINGS)}.")
         if self.block_size < 2:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,18 @@ from accelerate.utils import broadcast_object_list
 from transformers import GPTNeoForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.measurement.collection import perplexity
-from nc_hf.measurement.one_pass import collect
-from nc_hf.metrics import AgreementCounts
-from nc_hf.metrics.compute import compute_metrics
 from nc_hf.runtime.precision import full_float32
 from nc_hf.study.checkpoints import CellFolder, state_name
 from nc_hf.study.cost import training_share
 from nc_hf.study.grid import Cell, Study
 from nc_hf.study.ledger import LOG
+from nc_hf.study.states import measure_state
 from nc_hf.study.text import StudyText
 from nc_hf.study.training import Listener, process_batch, train_cell
 
-DECIDED_TOKENS = 262_144
-"""Tokens whose features are held at a time where NC4 is decided on all: 1 GiB at width 1,024."""
-
 RECORDED = (
     "corpus", "tokenizer", "packing", "block_size", "heads", "window", "dropout", "optimizer", "learning_rate",
-    "lr_scheduler", "warmup_steps", "min_count",
+    "lr_scheduler", "warmup_steps",
 )  # fmt: skip
 """Settings of the whole study that its numbers depend on: each row tells them, so that tables can be compared."""
 
@@ -92,71 +84,17 @@ def _measured_row(study: Study, cell: Cell, text: StudyText, folder: CellFolder,
         "vocab_size": text.vocab_size,
         **{name: getattr(study, name) for name in RECORDED},
         "agreement_tokens": study.agreement_tokens or ALL,
+        "classes": text.classes.rule,
+        "classes_hash": text.classes.hash,
     }
     scratch = folder.path / f"measuring-{state_name(state)}-{process.num_processes}"
     with full_float32():  # a compiled training leaves TF32 on
-        row |= measure_state(study, model, text, process_batch(study, cell), scratch)
+        row |= measure_state(model, text, process_batch(study, cell), study.agreement_tokens, scratch)
     row["measure_seconds"] = time.monotonic() - began
     if process.is_main_process:
         folder.save_row(state, row)
     process.wait_for_everyone()
     return row
-
-
-def measure_state(
-    study: Study, model: GPTNeoForCausalLM, text: StudyText, batch_size: int, scratch: Path
-) -> dict[str, float]:
-    """Measure one model as the paper does: NC1-NC3 on training text, NC4 and the loss on validation text.
-
-    The centres of NC4 come from the training text, so no validation token is among those that made them.
-
-    Args:
-        study: the settings.
-        model: on its device.
-        text: the blocks.
-        batch_size: blocks a forward pass and process.
-        scratch: folder for what a pass that is killed goes on from.
-    """
-    train = collect(
-        model,
-        text.measured,
-        batch_size=batch_size,
-        agreement_tokens=0,
-        outcomes=False,
-        checkpoint=scratch / "train",
-        progress=False,
-    )
-    agreement, tokens, correct, loss_sum = AgreementCounts(), 0, 0, 0.0
-    for part in _parts(text.validation, study.agreement_tokens, batch_size):
-        found = collect(
-            model,
-            part,
-            batch_size=batch_size,
-            agreement_tokens=study.agreement_tokens or part.num_labels,
-            progress=False,
-        )
-        agreement += found.agreement(leave_one_out=False, centres=train.statistics)[0]
-        tokens, correct, loss_sum = tokens + found.tokens, correct + found.correct, loss_sum + found.loss_sum
-    outcomes = {
-        "val_loss": loss_sum / tokens,
-        "val_accuracy": correct / tokens,
-        "perplexity": perplexity(loss_sum / tokens),
-        "train_tokens": text.train.num_labels,
-        "measured_tokens": train.tokens,
-        "classes": train.statistics.num_classes,
-    }
-    return outcomes | compute_metrics(train.statistics, train.head, "full", study.min_count, agreement)
-
-
-def _parts(blocks: TokenBlocks, agreement_tokens: int | None, batch_size: int) -> Iterator[TokenBlocks]:
-    """Divide the validation text so that the features of all tokens to decide on fit into memory.
-
-    A sample is small enough by itself; where every token counts, the centres are known and parts can be decided alone.
-    """
-    batches = max(1, DECIDED_TOKENS // (blocks.block_size * batch_size * PartialState().num_processes))
-    rows = len(blocks) if agreement_tokens else batches * batch_size * PartialState().num_processes
-    for begin in range(0, len(blocks), rows):
-        yield blocks.rows(slice(begin, begin + rows))
 
 
 def _train_seconds(folder: Path) -> float | None:

@@ -133,6 +133,10 @@ Integers = Annotated[_Wholes, _takes("whole numbers")]
 Numbers = Annotated[_Numbers, _takes("numbers")]
 Batches = Annotated[_Whole | dict[_Pattern, _Whole], _takes("a whole number, or whole numbers by model name")]
 States = Annotated[str | dict[_Whole, _Wholes], _takes("all, last, or lists of states by training length")]
+Classes = Annotated[
+    float | str | tuple[_Whole, ...] | tuple[str, ...],
+    _takes("a share such as 0.001, top:N, a file with one token a line, ids, or all"),
+]
 Blocks = Annotated[
     tuple[_Block, ...],
     BeforeValidator(lambda blocks: blocks or ()),

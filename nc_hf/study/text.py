@@ -13,7 +13,8 @@ from accelerate.state import PartialState
 from filelock import FileLock
 
 from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.classes import ClassChoice, choose_classes
+from nc_hf.corpus.corpus import CENSUS_TOKENS, Corpus, open_corpus
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.errors import StudyError
 from nc_hf.hub import open_tokenizer
@@ -25,8 +26,6 @@ from nc_hf.study.packed import Packing, keep_packed, note_texts
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-COUNTED_BLOCKS = 4096
-
 
 @dataclass(frozen=True)
 class StudyText:
@@ -37,12 +36,14 @@ class StudyText:
         validation: (B', L) what the loss and NC4 are measured on.
         vocab_size: entries of the tokenizer.
         measured: the part of ``train`` that NC1-NC3 are measured on.
+        classes: that count, by their share of ``train``.
     """
 
     train: TokenBlocks
     validation: TokenBlocks
     vocab_size: int
     measured: TokenBlocks
+    classes: ClassChoice
 
 
 def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
@@ -69,15 +70,16 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
     blocks = {role: _pack(study, role, corpus, tokenizer, bounds[role], folder) for role, corpus in corpora.items()}
     measured = _measured(study, blocks["train"])
+    choice = choose_classes(study.classes, blocks["train"].token_counts(CENSUS_TOKENS), tokenizer)
     for part in (measured, blocks["validation"]):
-        _check_classes(study, part)
+        _check_classes(choice, part)
     found = tuple(len(part) for part in blocks.values())
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if folder is not None:
         note_texts(folder, study, blocks)
     vocab_size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))  # ids may have gaps
-    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured)
+    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured, choice)
 
 
 def _pack(
@@ -103,17 +105,14 @@ def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
     return train.rows(slice(rows))
 
 
-def _check_classes(study: Study, blocks: TokenBlocks) -> None:
+def _check_classes(choice: ClassChoice, blocks: TokenBlocks) -> None:
     """Refuse a text on which no metric could be computed, before a model is trained for it."""
-    counts = torch.zeros(1 + int(blocks.input_ids.max()), dtype=torch.int64)
-    for begin in range(0, len(blocks), COUNTED_BLOCKS):  # some at a time: they are copied
-        labels = blocks.labels(slice(begin, begin + COUNTED_BLOCKS))[:, 1:]
-        counts += torch.bincount(labels[labels >= 0], minlength=len(counts))
-    usable = int((counts >= study.min_count).sum())
+    seen = (blocks.token_counts(first=1) >= 2).nonzero().flatten()
+    usable = len(seen) if choice.ids is None else int(torch.isin(choice.ids, seen).sum())
     if usable < 2:
         raise StudyError(
-            f"{usable} next tokens come up {study.min_count} times in the {blocks.split} text to measure on, and "
-            "collapse takes two: give more text or a smaller min_count."
+            f"{usable} of the next tokens that count come up twice in the {blocks.split} text to measure on, and "
+            "collapse takes two: give more text or other classes."
         )
 
 

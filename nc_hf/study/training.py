@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.classes import ClassChoice, ClassRule
 from nc_hf.errors import StudyError
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.runtime.files import write_text
@@ -76,7 +77,7 @@ def train_cell(
         train_dataset=LabelledBlocks(text.train),
         eval_dataset=LabelledBlocks(text.validation),
         callbacks=[
-            NeuralCollapseCallback(min_count=study.min_count, agreement_tokens=curve_tokens),
+            NeuralCollapseCallback(classes=_rule(text.classes), agreement_tokens=curve_tokens),
             keeper,
         ],
     )
@@ -85,6 +86,11 @@ def train_cell(
     last = _from_main(lambda: kept.resume_point(wanted))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     process.wait_for_everyone()
+
+
+def _rule(choice: ClassChoice) -> ClassRule:
+    """Let the training curve speak of the classes that the table speaks of."""
+    return choice.rule if choice.ids is None else choice.ids.tolist()
 
 
 def training_arguments(study: Study, cell: Cell, folder: Path, *, quiet: bool = True) -> TrainingArguments:

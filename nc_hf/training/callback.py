@@ -6,17 +6,20 @@ import math
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.classes import choose_classes
 from nc_hf.corpus.corpus import open_corpus
 from nc_hf.errors import InputError
+from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
+from nc_hf.model.tap import FINAL
 from nc_hf.training.listener import EvaluationListener
 
 _DEFAULTS = {"agreement_tokens": 8_192, "batch_size": None}
@@ -34,12 +37,12 @@ class NeuralCollapseCallback(TrainerCallback):
     a bounded pass of its own over held-out text, at each evaluation or as ``every`` says::
 
         trainer = Trainer(..., eval_dataset=held_out, callbacks=[NeuralCollapseCallback()])
-        trainer.evaluate()["eval_nc1_cdnv"]
+        trainer.evaluate()["eval_nc1_trace_ratio"]
 
     The values are in the dict that ``evaluate()`` returns, in ``state.log_history``, and can select the best model
-    (``metric_for_best_model="nc1_cdnv"``, with ``greater_is_better=False`` where down means collapse: the Trainer
-    takes all but losses to be better when greater). Trackers named in ``report_to`` run before other callbacks; to
-    have them log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
+    (``metric_for_best_model="nc1_trace_ratio"``, with ``greater_is_better=False`` where down means collapse: the
+    Trainer takes all but losses to be better when greater). Trackers named in ``report_to`` run before other callbacks;
+    to have them log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
 
     Args:
         corpus: None to listen; else held-out text by name or path (``tinystories``, ``builtin``, a file), or blocks.
@@ -47,17 +50,17 @@ class NeuralCollapseCallback(TrainerCallback):
         max_tokens: tokens of the callback's own pass, None for all; a listening callback takes what the evaluation
             reads.
         every: with a corpus: steps between two passes, or ``"epoch"``; None runs one at each evaluation.
-        label: stands before the metric's name, as in ``eval_train_nc1_cdnv``: where a Trainer has several callbacks,
-            it keeps their values apart.
-        **options: those of `nc_hf.measure` that hold here: ``min_count`` (n_c, the tokens that a class needs to
-            count), ``agreement_tokens`` (8,192 of them decide NC4) and, with a corpus, ``split``, ``packing``,
-            ``block_size``, ``batch_size`` (default: the Trainer's ``eval_batch_size``) and ``tokenizer`` (default: the
-            Trainer's ``processing_class``).
+        label: stands before the metric's name, as in ``eval_train_nc1_trace_ratio``: where a Trainer has several
+            callbacks, it keeps their values apart.
+        **options: those of `nc_hf.measure` that hold here: ``classes`` (which tokens count, by their share of the
+            text: of the evaluation's own where it is listened to), ``agreement_tokens`` (8,192 of them decide NC4) and,
+            with a corpus, ``split``, ``packing``, ``block_size``, ``seed``, ``batch_size`` (default: the Trainer's
+            ``eval_batch_size``) and ``tokenizer`` (default: the Trainer's ``processing_class``).
 
     Raises:
         InputError: an argument that cannot be meant, or two callbacks with other values for one key.
         TapError: after an evaluation whose labels or features could not be seen; the message names the way out.
-        StatisticsError: fewer than two classes have ``min_count`` tokens.
+        StatisticsError: fewer than two classes count.
     """
 
     @takes_options(PASS_OPTIONS, _DEFAULTS)
@@ -75,10 +78,10 @@ class NeuralCollapseCallback(TrainerCallback):
         given = complete({**_DEFAULTS, **options}, PASS_OPTIONS)
         complete({"preset": preset, "max_tokens": max_tokens})
         self.preset, self.max_tokens = preset, max_tokens
-        self.min_count, self.agreement_tokens = given["min_count"], given["agreement_tokens"]
+        self.classes, self.agreement_tokens = given["classes"], given["agreement_tokens"]
         self.split, self.packing, self.block_size = given["split"], given["packing"], given["block_size"]
-        self.batch_size, self.tokenizer = given["batch_size"], given["tokenizer"]
-        self.names = pass_metrics(preset, self.min_count, self.agreement_tokens)
+        self.batch_size, self.tokenizer, self.seed = given["batch_size"], given["tokenizer"], given["seed"]
+        self.names = pass_metrics(preset, self.agreement_tokens)
         if every is not None and corpus is None:
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
@@ -153,7 +156,7 @@ class NeuralCollapseCallback(TrainerCallback):
         known = any(f"{prefix}_{self.label}{name}" in logs for name in self.names)
         if not self._listener.batches and (known or not prefix.startswith("eval")):
             return  # logged by hand: what evaluate() or predict() returned
-        values = self._heard_values() if self.corpus is None else self._own_values(args, **kwargs)
+        values = self._heard_values(**kwargs) if self.corpus is None else self._own_values(args, **kwargs)
         values = {f"{prefix}_{self.label}{name}": value for name, value in values.items()}
         taken = [key for key, value in values.items() if logs.get(key, value) != value and not math.isnan(value)]
         if taken:
@@ -195,26 +198,34 @@ class NeuralCollapseCallback(TrainerCallback):
             return
         self._listener.listen_to(model)
 
-    def _heard_values(self) -> dict[str, float]:
+    def _heard_values(self, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
-        return self._values_of(self._listener.collection())
+        collection = self._listener.collection()
+        return self._values_of(collection, collection.statistics.census(), kwargs.get("processing_class"))
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
         self._listener.forget()
+        tokenizer = kwargs.get("processing_class")
+        blocks = self._read_corpus(kwargs["model"], tokenizer)
         collection = collect(
             kwargs["model"],
-            self._read_corpus(kwargs["model"], kwargs.get("processing_class")),
+            blocks,
             batch_size=self.batch_size or args.eval_batch_size,
             **self._gathered,
             compiled=False,  # or the training step would be compiled anew after every pass
             progress=not args.disable_tqdm,
         )
         loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
-        return {"nc_loss": loss, **self._values_of(collection)}
+        census = blocks.token_counts() if blocks.census is None else blocks.census
+        return {"nc_loss": loss, **self._values_of(collection, census, tokenizer)}
 
-    def _values_of(self, collection: Collection) -> dict[str, float]:
-        return collection.metrics(self.preset, self.min_count)
+    def _values_of(self, collection: Collection, census: Tensor, tokenizer: Any) -> dict[str, float]:
+        ids = None
+        if self.preset != "paper":  # which has every class count
+            ids = choose_classes(self.classes, census, self.tokenizer or tokenizer).ids
+        values, _ = layer_values(collection, FINAL, self.preset, collection.decided(ids))
+        return {name: metric.value for name, metric in values.items()}
 
     def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
         """Return the blocks of the callback's own pass, packed at the first call."""
@@ -227,6 +238,7 @@ class NeuralCollapseCallback(TrainerCallback):
                 self.block_size,
                 packing=self.packing,
                 max_tokens=self.max_tokens,
+                seed=self.seed,
             )
         return self._blocks
 

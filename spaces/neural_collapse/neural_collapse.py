@@ -21,7 +21,7 @@ from nc_hf.errors import InputError, LabelError, NCError
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
 from nc_hf.metrics.compute import metric_names
-from nc_hf.metrics.table import needs_of
+from nc_hf.metrics.table import MIN_COUNT, needs_of
 
 # evaluate turns what passes through its own table into Python lists, a hundred million objects for a hundred thousand
 # features. This measurement therefore keeps arrays as they are, in memory, and leaves evaluate's table out.
@@ -48,7 +48,7 @@ Returns:
 
 Examples:
     collapse = evaluate.load("./spaces/neural_collapse", module_type="measurement")
-    collapse.compute(features=features, labels=labels, weight=weight)["nc1_cdnv"]
+    collapse.compute(features=features, labels=labels, weight=weight)["nc1_trace_ratio"]
 """
 
 _CITATION = """\
@@ -121,7 +121,7 @@ class NeuralCollapse(evaluate.Measurement):
         weight: Any = None,
         bias: Any = None,
         preset: str | Sequence[str] = "core",
-        min_count: int = OPTIONS["min_count"].default,
+        min_count: int = MIN_COUNT,
         agreement_tokens: int = OPTIONS["agreement_tokens"].default,
         categories: Mapping[int, int] | None = None,
     ) -> dict[str, float]:

@@ -13,8 +13,10 @@ import torch.distributed as dist
 from accelerate.state import PartialState
 from torch import nn
 
+from nc_hf.corpus.classes import choose_classes
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
+from tests.collected import agreement_of, metrics_of
 from tests.training import tiny_model, token_blocks
 
 
@@ -44,13 +46,19 @@ def everything(collection: Collection) -> dict[str, Any]:
         for name, stats in ((name, layer.statistics) for name, layer in collection.layers.items())
     }
     assert collection.head is not None
+    listed = choose_classes("top:9", collection.statistics.census(), None).ids
     return {
         "layers": layers,
         "groups": [group.means.tolist() for group in collection.final.groups],
-        "agreement": [vars(counts) for counts in collection.agreement()],
+        "agreement": [
+            vars(agreement_of(collection, name, classes, group))
+            for name in layers
+            for classes in (None, listed)
+            for group in (None, *range(len(collection.final.groups)))
+        ],
         "totals": [collection.tokens, collection.loss_sum, collection.correct],
         "head": [collection.head.describe(), collection.head_error],
-        "metrics": collection.metrics("full", 2),
+        "metrics": [metrics_of(collection, "full", classes) for classes in (None, listed)],
     }
 
 

@@ -33,7 +33,7 @@ def evaluate(folder: Path, callback: NeuralCollapseCallback, rows: Any, **settin
 def train(folder: Path) -> list[dict[str, Any]]:
     """Both kinds of callback in one training; one process accumulates what several share out."""
     processes = int(sys.argv[2])
-    own = NeuralCollapseCallback(token_blocks(7, 3), every=2, batch_size=1, preset=["nc1_cdnv"])
+    own = NeuralCollapseCallback(token_blocks(7, 3), every=2, batch_size=1, preset=["nc1_trace_ratio"])
     trainer = make_trainer(
         folder,
         NeuralCollapseCallback(),
@@ -45,7 +45,7 @@ def train(folder: Path) -> list[dict[str, Any]]:
         ddp_find_unused_parameters=False,
     )
     trainer.train()
-    return [row for row in trainer.state.log_history if "eval_nc1_cdnv" in row]
+    return [row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row]
 
 
 def bypassed(folder: Path) -> str:
@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
         "uneven": evaluate(folder, NeuralCollapseCallback(preset="full"), rows),
         "even": evaluate(folder, NeuralCollapseCallback(), rows[:8]),
         "sampled": evaluate(folder, NeuralCollapseCallback(agreement_tokens=50), rows),
-        "one batch": evaluate(folder, NeuralCollapseCallback(min_count=2), rows[:2]),
+        "one batch": evaluate(folder, NeuralCollapseCallback(), rows[:2]),
         "unlabelled": evaluate(folder, NeuralCollapseCallback(), rows_partly_unlabelled()),
         "own": evaluate(folder, NeuralCollapseCallback(token_blocks(7, 3), preset="full"), rows),
         "bypassed": bypassed(folder),

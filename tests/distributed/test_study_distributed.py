@@ -16,7 +16,7 @@ from tests.paths import RECIPES, ROOT
 
 RECIPE = RECIPES / "tinystories_grid.py"
 TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
-TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000", "--set", "min_count=3"]
+TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -39,12 +39,16 @@ def test_two_processes_share_a_cell(tmp_path: Path) -> None:
     two = pd.read_csv(tmp_path / "two" / "results.csv")
     assert two["saved_epoch"].tolist() == [-1, 0]
     numbers = two.select_dtypes("number")
-    assert np.isfinite(numbers.drop(columns="nc1_cdnv_log_mean")).all(axis=None)
-    assert not numbers["nc1_cdnv_log_mean"].isna().any()  # infinite where a pair of means cannot be told apart
+    # Infinite where a pair of means cannot be told apart, and then without an error.
+    infinite = ["nc1_cdnv_log_mean", "nc1_cdnv_log_mean_stderr"]
+    assert np.isfinite(numbers.drop(columns=infinite)).all(axis=None)
+    assert not numbers["nc1_cdnv_log_mean"].isna().any()
     alone = launch(tmp_path / "one", 1)
     assert alone.returncode == 0, alone.stderr[-3000:]
     one = pd.read_csv(tmp_path / "one" / "results.csv")
-    steady = ["val_loss", "nc1_cdnv_median", "nc2_cos_std", "classes"]
+    values = ["val_loss", "nc1_cdnv_median", "nc2_cos_std", "nc4_agreement"]
+    steady = [*values, *(f"{name}_stderr" for name in values), "classes", "classes_seen"]
+    assert two["classes_hash"].tolist() == one["classes_hash"].tolist()
     assert two["batch_size"].tolist() == one["batch_size"].tolist()  # blocks a step, however many processes
     assert two.loc[0, steady].to_list() == pytest.approx(one.loc[0, steady].to_list(), rel=1e-6)
     assert two["val_loss"][1] == pytest.approx(one["val_loss"][1], rel=0.01)  # the same batches, summed in parts

@@ -21,7 +21,7 @@ class TestSelection:
         "save_strategy": "steps",
         "eval_steps": 1,
         "save_steps": 1,
-        "metric_for_best_model": "nc1_cdnv",
+        "metric_for_best_model": "nc1_trace_ratio",
         "greater_is_better": False,
         "load_best_model_at_end": True,
     }
@@ -33,7 +33,7 @@ class TestSelection:
         best = min(course, key=lambda step: course[step])
         assert trainer.state.best_metric == course[best]
         assert trainer.state.best_model_checkpoint.endswith(f"checkpoint-{best}")
-        assert trainer.evaluate()["eval_nc1_cdnv"] == pytest.approx(course[best], rel=1e-6)
+        assert trainer.evaluate()["eval_nc1_trace_ratio"] == pytest.approx(course[best], rel=1e-6)
 
     @pytest.mark.parametrize("corpus", [None, "blocks"])
     def test_early_stopping(self, tmp_path: Path, corpus: str | None) -> None:
@@ -83,7 +83,7 @@ class TestSettings:
             tmp_path, NeuralCollapseCallback(), bf16=True, max_steps=2, eval_strategy="steps", eval_steps=2
         )
         trainer.train()
-        row = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        row = next(row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row)
         wanted = by_hand(trainer.model, HELD_OUT, autocast=torch.bfloat16)
         assert evaluated(row) == close(wanted, 2e-2)
         assert evaluated(trainer.evaluate()) == close(evaluated(row), 1e-6)
@@ -91,7 +91,7 @@ class TestSettings:
     def test_bf16_with_its_own_corpus(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3), every=2), bf16=True, max_steps=2)
         trainer.train()
-        row = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        row = next(row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row)
         wanted = by_hand(trainer.model, examples(8, seed=3), autocast=torch.bfloat16)
         assert evaluated(row) == close(wanted, 2e-2)
 
@@ -134,7 +134,7 @@ class TestSettings:
         )
         trainer.train()
         assert list(history(trainer)) == [1, 2]
-        last = [row for row in trainer.state.log_history if "eval_nc1_cdnv" in row][-1]
+        last = [row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row][-1]
         torch.compiler.reset()
         wanted = by_hand(trainer.model, examples(8, seed=3) if corpus else HELD_OUT)
         assert evaluated(last) == close(wanted)
@@ -150,9 +150,9 @@ class TestSettings:
         assert graphs[1] == graphs[0] > 0
 
     def test_no_decisions_without_an_nc4_name(self, tmp_path: Path) -> None:
-        callback = NeuralCollapseCallback(preset=["nc1_cdnv"])
+        callback = NeuralCollapseCallback(preset=["nc1_trace_ratio"])
         trainer = make_trainer(tmp_path, callback)
-        assert list(evaluated(trainer.evaluate())) == ["nc1_cdnv"]
+        assert list(evaluated(trainer.evaluate())) == ["nc1_trace_ratio"]
         assert callback._gathered["agreement_tokens"] == 0
 
     def test_a_small_sample_for_nc4(self, tmp_path: Path) -> None:
@@ -173,9 +173,7 @@ class TestHeads:
     def test_values(self, tmp_path: Path, name: str) -> None:
         model = ARCHITECTURES[name]()
         rows = examples(24, seed=4, classes=VOCAB_SIZE)
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=3), model=model, evaluation=rows)
-        assert evaluated(trainer.evaluate()) == close(by_hand(model, rows, min_count=3), 1e-3)
-        own = make_trainer(
-            tmp_path, NeuralCollapseCallback(token_blocks(24, 4, classes=VOCAB_SIZE), min_count=3), model=model
-        )
-        assert evaluated(own.evaluate()) == close(by_hand(model, rows, min_count=3), 1e-3)
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), model=model, evaluation=rows)
+        assert evaluated(trainer.evaluate()) == close(by_hand(model, rows), 1e-3)
+        own = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(24, 4, classes=VOCAB_SIZE)), model=model)
+        assert evaluated(own.evaluate()) == close(by_hand(model, rows), 1e-3)

@@ -45,7 +45,7 @@ class TestTensorBoard:
         NeuralCollapseCallback().attach(trainer)
         trainer.train()
         scalars = self.read(log_folder)
-        assert list(scalars["eval/loss"]) == list(scalars["eval/nc1_cdnv"]) == [0, 2, 4]
+        assert list(scalars["eval/loss"]) == list(scalars["eval/nc1_trace_ratio"]) == [0, 2, 4]
         for name in evaluated(trainer.state.log_history[0]):
             assert scalars[f"eval/{name}"] == pytest.approx(history(trainer, f"eval_{name}"), rel=1e-6)
 
@@ -55,7 +55,7 @@ class TestTensorBoard:
         trainer.train()
         scalars = self.read(log_folder)
         assert list(scalars["train/loss"]) == [1, 2, 3, 4]
-        assert scalars["eval/nc1_cdnv"] == pytest.approx(history(trainer), rel=1e-6)
+        assert scalars["eval/nc1_trace_ratio"] == pytest.approx(history(trainer), rel=1e-6)
         assert list(scalars["eval/nc_loss"]) == [2, 4]
 
 
@@ -153,7 +153,7 @@ class TestSFT:
             train_dataset=datasets.Dataset.from_dict({"text": texts[:12]}),
             eval_dataset=datasets.Dataset.from_dict({"text": texts[12:]}),
             processing_class=tokenizer,
-            callbacks=[NeuralCollapseCallback(min_count=3)],
+            callbacks=[NeuralCollapseCallback()],
         )
         trainer.train()
         assert list(history(trainer)) == [1, 2]
@@ -164,7 +164,7 @@ class TestSFT:
             ids = trainer.data_collator([{"input_ids": row}])["input_ids"][0][: len(row)]
             rows.append({"input_ids": ids, "labels": ids})
         assert len(rows) > 8
-        assert evaluated(values) == pytest.approx(by_hand(trainer.model, rows, min_count=3), rel=1e-3, abs=1e-6)
+        assert evaluated(values) == pytest.approx(by_hand(trainer.model, rows), rel=1e-3, abs=1e-6)
 
     def test_its_own_rows_do_not_take_trls_training_means(
         self, tmp_path: Path, tokenizer: PreTrainedTokenizerFast
@@ -191,7 +191,7 @@ class TestSFT:
         )
         NeuralCollapseCallback(token_blocks(8, 3), every=1).attach(trainer)
         trainer.train()
-        own = [row for row in trainer.state.log_history if "eval_nc1_cdnv" in row]
+        own = [row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row]
         training = next(row for row in trainer.state.log_history if "loss" in row)
         assert len(own) == 2
         assert not any("mean_token_accuracy" in row for row in own)

@@ -38,7 +38,7 @@ def real(shared_data: Path) -> list[object]:
     """A real model and real stories, as arguments."""
     stories = shared_data / "tinystories" / "validation.jsonl"
     model = shared_data / "models" / "stories260K"
-    return ["measure", model, "--corpus", stories, "--max-tokens", MAX_TOKENS, "--min-count", 2, "--quiet"]
+    return ["measure", model, "--corpus", stories, "--max-tokens", MAX_TOKENS, "--classes", "top:150", "--quiet"]
 
 
 class TestRealModel:
@@ -52,7 +52,7 @@ class TestRealModel:
         assert set(report.metrics) == set(PRESETS["core"])
 
         model = AutoModelForCausalLM.from_pretrained(real[1], dtype=torch.float32)
-        blocks = open_corpus(str(real[3])).pack(AutoTokenizer.from_pretrained(real[1]), 512, max_tokens=MAX_TOKENS)
+        blocks = open_corpus(str(real[3])).sample(AutoTokenizer.from_pretrained(real[1]), 512, max_tokens=MAX_TOKENS)
         with torch.no_grad():
             rows = torch.arange(len(blocks))
             positions, wanted = blocks.positions(rows), blocks.labels(rows)
@@ -94,8 +94,9 @@ class TestRealModel:
         for part, path in enumerate(parts):
             report = json.loads(done(*quick, path, "--shard", f"{part + 1}/2"))
             assert report["corpus"]["shard"] == f"{part + 1}/2"
-        merge = ["merge", *parts, "--output", tmp_path / "all", "--min-count", 2, "--model", real[1], "--json"]
+        merge = ["merge", *parts, "--output", tmp_path / "all", "--model", real[1], "--json"]
         merged = json.loads(done(*merge))
+        assert merged["classes_hash"] == whole["classes"]["hash"]
         stats = ClassStatistics.load(tmp_path / "all")
         assert torch.equal(stats.counts, ClassStatistics.load(tmp_path / "whole").counts)
         assert merged["provenance"]["shards"] == "1/2 2/2"

@@ -30,7 +30,7 @@ from tests.paths import RECIPES
 TINY = {
     "widths": "16", "depths": "1", "epochs": "1", "seeds": "0", "heads": "2", "vocab_size": "300", "block_size": "32",
     "window": "16", "max_train_tokens": "8000", "max_validation_tokens": "4000", "agreement_tokens": "1000",
-    "min_count": "3", "save_steps": "20",
+    "save_steps": "20",
 }  # fmt: skip
 PATIENCE = 240.0
 # Sums depend on the number of threads, and a test must not send statistics of its use.
@@ -225,7 +225,7 @@ def test_a_worker_that_does_not_see_the_folder_sends_everything_back(
     assert outcome.why is None
     assert [row["saved_epoch"] for row in outcome.rows] == [-1, 0]
     assert outcome.log is not None
-    assert "eval_nc1_cdnv" in outcome.log
+    assert "eval_nc1_trace_ratio" in outcome.log
     assert told[0] == (cell.name, None)
     assert not elsewhere.path.exists()
     assert not list((tmp_path / "home").rglob(cell.name))  # nothing is left behind

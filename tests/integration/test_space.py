@@ -55,7 +55,7 @@ def test_an_option_that_decides_a_result_makes_another_key(hub: StandIn, monkeyp
     options = request_for().options
     monkeypatch.setattr(Request, "options", property(lambda self: {**options, "batch_size": 3}))
     assert identify(request_for(), False).key == key
-    monkeypatch.setattr(Request, "options", property(lambda self: {**options, "min_count": 3}))
+    monkeypatch.setattr(Request, "options", property(lambda self: {**options, "classes": "top:3"}))
     assert identify(request_for(), False).key != key
 
 

@@ -51,7 +51,7 @@ def test_python_command_line_and_api_give_the_same_numbers(
     asked = {"corpus": "tinystories", "max_tokens": 15_000}
     answer = ask(client, STORIES, **asked)
     by_api = Report.from_dict(answer["report"])
-    by_python = measure(STORIES, "tinystories", max_tokens=15_000, progress=False)
+    by_python = measure(STORIES, "tinystories", max_tokens=15_000, untrained=True, progress=False)
     environment = {**os.environ, "HF_HOME": str(tmp_path)}
     command = [
         Path(sys.executable).with_name("nc-hf"),
@@ -59,12 +59,14 @@ def test_python_command_line_and_api_give_the_same_numbers(
         STORIES,
         "--max-tokens",
         "15000",
+        "--untrained",
         "--json",
         "--quiet",
     ]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     by_command = Report.from_dict(json.loads(printed))
     assert by_api.metrics == by_python.metrics == by_command.metrics
+    assert by_api.untrained == by_python.untrained == by_command.untrained
     assert by_api.to_markdown().split("### Circumstances")[0] == by_command.to_markdown().split("### Circumstances")[0]
     assert answer["verdict"]["level"] == "partial"
     assert answer["verdict"] == answer["report"]["verdict"]

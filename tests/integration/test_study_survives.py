@@ -22,7 +22,7 @@ RECIPE = RECIPES / "tinystories_grid.py"
 # Four cells of 64 steps with a checkpoint every 5, two states and the initial one.
 TINY = ["--widths", "16", "--depths", "1,2", "--epochs", "2", "--seeds", "0,1", "--set", "vocab_size=512"]
 TINY += ["--set", "block_size=64", "--set", "max_train_tokens=16384", "--set", "max_validation_tokens=4096"]
-TINY += ["--set", "min_count=3", "--set", "save_steps=5", "--tokenizer", "train"]
+TINY += ["--set", "save_steps=5", "--tokenizer", "train"]
 KILLS = 5
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 

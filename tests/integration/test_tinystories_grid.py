@@ -10,12 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.runner import RECORDED
 from tests.paths import RECIPES
 
 RECIPE = RECIPES / "tinystories_grid.py"
 TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
-TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000", "--set", "min_count=3"]
+TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,8 +34,13 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     assert frame["val_loss"].is_monotonic_decreasing
     assert frame[["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean", "nc4_agreement"]].notna().all(axis=None)
     study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
-    told = {name: study[name] for name in RECORDED} | {"agreement_tokens": study["agreement_tokens"] or "all"}
+    told = {name: study[name] for name in (*RECORDED, "classes")}
+    told["agreement_tokens"] = study["agreement_tokens"] or "all"
     assert (frame[list(told)] == pd.Series(told)).all(axis=None)
+    assert frame["classes_hash"].nunique() == 1
+    errors = {f"{name}_stderr" for name in ("val_loss", "val_accuracy", *metric_columns(frame))}
+    assert {name for name in frame if name.endswith("_stderr")} == errors
+    assert (frame[["val_loss_stderr", "nc1_trace_ratio_stderr", "nc2_cos_std_stderr"]] > 0).all(axis=None)
     assert (tmp_path / "collapse_vs_loss.png").stat().st_size > 10_000
     before = (tmp_path / "results.csv").read_bytes()
     again = run(*TINY, "--output", str(tmp_path))
@@ -61,7 +67,9 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
         (["--shard", "half"], "'half' is no shard: write i/n with i from 1 to n"),
         (["--set", "lr_scheduler=stairs"], "not one that the Trainer knows"),
         (["--corpus", "no/such/file.txt"], "There is no file or folder"),
-        (["--set", "max_train_tokens=100"], "give more text or a smaller min_count"),
+        (["--set", "max_train_tokens=100", "--set", "classes=[2046, 2047]"], "give more text or other classes"),
+        (["--set", "classes=top:1"], "pass top: with a number from 2"),
+        (["--set", "min_count=10"], "'min_count' of smoke.yaml is unknown"),
     ],
 )
 @pytest.mark.slow

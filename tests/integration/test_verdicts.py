@@ -100,9 +100,10 @@ class TestStories260K:
 
         return measured
 
+    @pytest.mark.slow
     def test_its_own_kind_of_text_gives_a_verdict_and_no_caution(self, shared_data: Path) -> None:
         stories = str(shared_data / "tinystories" / "validation.jsonl")
-        report = measure(str(shared_data / "models" / "stories260K"), stories, max_tokens=25_000, **OPTIONS)
+        report = measure(str(shared_data / "models" / "stories260K"), stories, max_tokens=200_000, **OPTIONS)
         said = verdict(report)
         assert (said.level, said.cautions) == ("partial", ())
         assert all(HEADLINES["partial"] in shown for shown in front_ends(report).values())

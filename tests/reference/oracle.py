@@ -72,10 +72,17 @@ def classes_with(features, labels, min_count):
     return Classes(np.array(list(tokens)), n, mu, np.array(M2, dtype=object), len(n), features.shape[1])
 
 
-def oracle_metrics(features, labels, weight=None, *, min_count, categories=None):
-    """Every metric of NC1, NC2, GNC2, and with ``weight`` of NC3, UNC3 and NC0, by name."""
+def oracle_metrics(features, labels, weight=None, *, min_count=None, classes=None, categories=None):
+    """Every metric of NC1, NC2, GNC2, and with ``weight`` of NC3, UNC3 and NC0, by name.
+
+    The classes are those with ``min_count`` tokens, or of the ids ``classes`` those with two.
+    """
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
-    used = classes_with(features, labels, min_count)
+    if classes is None:
+        used = classes_with(features, labels, min_count)
+    else:
+        listed, min_count = np.isin(labels, list(classes)), 2
+        used = classes_with(features[listed], labels[listed], min_count)
     spread = used if (used.n > 1).all() else classes_with(features, labels, max(min_count, 2))  # s2_c needs two tokens
     every = used if min_count == 1 else classes_with(features, labels, 1)  # the _paper names
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -332,18 +339,21 @@ def duality(used, W):
 # -- NC4
 
 
-def oracle_agreement(centre_features, centre_labels, features, labels, logits, leave_one_out):
+def oracle_agreement(centre_features, centre_labels, features, labels, logits, leave_one_out, classes=None):
     """The NC4 metrics of ``features`` (N, D), ``labels`` (N,), ``logits`` (N, V), one token at a time.
 
     With ``leave_one_out`` each token is one of those that made the centres: it is found there and taken out before the
-    centre of its class is computed again.
+    centre of its class is computed again. With ``classes`` only tokens of these are decided, and only these compete.
     """
     centre_features, features = np.asarray(centre_features, np.float64), np.asarray(features, np.float64)
     centre_labels, labels, logits = np.asarray(centre_labels), np.asarray(labels), np.asarray(logits)
     tokens_of = tokens_by_class(centre_features, centre_labels)
-    centres = {c: tokens.mean(axis=0) for c, tokens in tokens_of.items()}
+    listed = set(range(logits.shape[1])) if classes is None else {int(c) for c in classes}
+    centres = {c: tokens.mean(axis=0) for c, tokens in tokens_of.items() if c in listed}
     rows = []
     for h, y, scores in zip(features, labels.tolist(), logits, strict=True):
+        if y not in listed:
+            continue
         own = dict(centres)
         if leave_one_out:
             tokens = tokens_of[y]
@@ -356,7 +366,8 @@ def oracle_agreement(centre_features, centre_labels, features, labels, logits, l
         distance = {c: ((h - centre) ** 2).sum() for c, centre in own.items()}
         best = min(distance.values())
         nearest = [c for c in sorted(distance) if distance[c] == best]
-        linear = np.flatnonzero(scores == scores.max()).tolist()
+        highest = max(scores[c] for c in listed)
+        linear = [c for c in sorted(listed) if scores[c] == highest]
         rows.append((nearest[0] == linear[0], nearest[0] == y, linear[0] == y, len(nearest) > 1, len(linear) > 1))
     agree, ncc, right, nearest_tie, linear_tie = np.array(rows).T
     return {
@@ -372,25 +383,28 @@ def oracle_agreement(centre_features, centre_labels, features, labels, logits, l
 # -- strata of class frequency, and single tokens
 
 
-def oracle_bin(count, min_count):
-    """The k for which min_count 10^(k/2) <= count < min_count 10^((k+1)/2), in whole numbers."""
-    reached = [k for k in range(-40, 41) if Fraction(count) ** 2 >= Fraction(min_count) ** 2 * Fraction(10) ** k]
-    return max(reached)
+def oracle_bin(count):
+    """The k for which 10^(k/2) <= count < 10^((k+1)/2), in whole numbers."""
+    return max(k for k in range(41) if count**2 >= 10**k)
 
 
-def oracle_strata(features, labels, weight, *, min_count):
-    """For each bin, rarest first: its class ids, and where they are used its mean norm, mean duality and metrics.
+def oracle_strata(features, labels, weight, *, classes=None):
+    """For each bin, rarest first, of the classes that do not count and of those that do: their ids and counts.
 
-    The metrics are those of the tokens of these classes alone; norm and duality are taken about the mean of all used.
+    Those that count are every one, or of ``classes`` those with two tokens. They have their mean norm, mean duality and
+    metrics too: the metrics are those of the tokens of these classes alone; norm and duality are taken about the mean
+    of all that count.
     """
-    features, weight = np.asarray(features, np.float64), np.asarray(weight, np.float64)
+    features, labels, weight = np.asarray(features, np.float64), np.asarray(labels), np.asarray(weight, np.float64)
     counts = {c: len(tokens) for c, tokens in tokens_by_class(features, labels).items()}
-    table = oracle_tokens(features, labels, weight, min_count=min_count)
+    used = [c for c, n in counts.items() if classes is None or (c in classes and n > 1)]
+    counting = np.isin(labels, used)
+    table = oracle_tokens(features[counting], labels[counting], weight, min_count=1)
     strata = []
-    for k in sorted({oracle_bin(n, min_count) for n in counts.values()}):
-        ids = [c for c, n in counts.items() if oracle_bin(n, min_count) == k]
+    for k, count in sorted({(oracle_bin(n), c in used) for c, n in counts.items()}):
+        ids = [c for c, n in counts.items() if oracle_bin(n) == k and (c in used) == count]
         stratum = {"ids": ids, "counts": [counts[c] for c in ids]}
-        if k >= 0:
+        if count:
             inside = np.isin(labels, ids)
             stratum["norm"] = np.mean([table[c]["norm"] for c in ids])
             stratum["duality"] = np.nanmean([table[c]["duality"] for c in ids])

@@ -12,7 +12,7 @@ from nc_hf.study.analysis.seeds import seed_cell, seed_spread
 from nc_hf.study.settings import batch_of
 
 COMPARED = (*OUTCOMES, *TABLE_1, "nc1_cdnv_scale_free")
-"""What is defined alike on both sides, where every class counts (``min_count`` 1, as in the preset ``paper``)."""
+"""What is defined alike on both sides, where every class counts (as in the preset ``paper``)."""
 
 WITHIN = 2.0
 """Spreads that a repetition from another seed stays within about 19 times in 20."""

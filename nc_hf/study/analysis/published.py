@@ -11,7 +11,7 @@ authors' code and from identities that tie the two files to each other:
   the cosine of centred class means; ``log_dist_*`` is the log kernel of **uncentred** means; ``dists_*`` means nothing.
 * ``lc-2024_10_24``: ``norms_*`` are plain norms; ``interfere_*`` is the raw inner product; ``log_kern_*`` is the log
   kernel of **centred** means; ``*_var`` are variances.
-* In both, the CDNV has the squared distance squared again (k = 2), and every class counts (``min_count`` 1).
+* In both, the CDNV has the squared distance squared again (k = 2), and every class counts.
 
 Standard deviations over classes were taken with ddof 1; here they are in the population form, like all of nc_hf's.
 """
@@ -65,7 +65,7 @@ SETUP: dict[str, object] = {
     "lr_scheduler": "linear",
     "warmup_steps": 0,
     "batch_size": {"02x1024": 8, "01x*": 16, "02x*": 16, "04x*": 8, "08x0064": 8, "08x0128": 8, "08x0256": 8, "*": 4},
-    "min_count": 1,
+    "classes": "all",
     "agreement_tokens": "all",
 }
 """What all published models have in common, by the columns of a results table; the preset ``paper`` tells its sources.
@@ -222,7 +222,7 @@ def translate(may: pd.DataFrame, october: pd.DataFrame, width: pd.Series[int]) -
         width: The feature dimension D of each model.
 
     Returns:
-        One column per nc_hf metric, at ``min_count`` 1, and ``CENTRED_KERNEL``.
+        One column per nc_hf metric, with every class, and ``CENTRED_KERNEL``.
     """
     population = np.sqrt((CLASSES - 1) / CLASSES)  # ddof 1 over classes -> ddof 0; over pairs the two agree to 1e-9
     log_norm_std = may["norms_log_std"] / 2 * population

@@ -59,7 +59,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
             raise StudyError(f"{path} has no {name} on line {row}: fill it in or remove the line.")
     if frame.empty:
         raise StudyError(f"{path} has no rows: run the study until one cell is finished.")
-    return frame.assign(trained_epochs=frame["saved_epoch"] + 1)
+    return frame.copy().assign(trained_epochs=frame["saved_epoch"] + 1)  # whole: its columns were put in one by one
 
 
 def _read_csv(path: str | Path) -> pd.DataFrame:

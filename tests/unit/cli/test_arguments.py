@@ -30,7 +30,9 @@ class TestMeasureOptions:
 
     def test_nothing_said_is_every_default(self) -> None:
         meant = {name: value for name, value in complete({}).items() if OPTIONS[name].panel is not None}
-        assert self.said() == meant
+        said = self.said()
+        assert said.keys() == meant.keys()
+        assert complete(said) == complete({})
 
     def test_flags_auto_and_names(self) -> None:
         said = self.said(
@@ -40,7 +42,18 @@ class TestMeasureOptions:
         assert (said["dtype"], said["device"], said["preset"]) == ("bfloat16", None, ("a", "b"))
 
     def test_some_of_them(self) -> None:
-        assert self.said("preset", "min_count", min_count=3) == {"preset": "core", "min_count": 3}
+        assert self.said("preset", "seed", seed=3) == {"preset": "core", "seed": 3}
+
+    @pytest.mark.parametrize(
+        ("said", "meant"), [("0.001", 0.001), ("1e-3", 0.001), ("top:300", "top:300"), ("all", "all"), ("ids", [3, 7])]
+    )
+    def test_classes_are_a_number_or_a_word(
+        self, said: str, meant: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "ids").write_text("3\n7\n")
+        monkeypatch.chdir(tmp_path)
+        found = complete(self.said("preset", "classes", classes=said))["classes"]
+        assert (found, type(found)) == (meant, type(meant))
 
     def test_the_command_offers_what_is_declared(self) -> None:
         shown = run("measure", "--help")
@@ -64,10 +77,33 @@ class TestMeasureArguments:
         assert "cannot be written" in refusal("measure", "gpt2", option, tmp_path / "file" / "report", code=6)
 
     @pytest.mark.parametrize(
-        "arguments", [["--preset", "best"], ["--max-tokens", "0"], ["--block-size", "1"], ["--packing", "tight"], []]
+        "arguments",
+        [
+            ["--preset", "best"],
+            ["--max-tokens", "0"],
+            ["--block-size", "1"],
+            ["--packing", "tight"],
+            ["--seed", "-1"],
+            ["--min-count", "10"],
+            [],
+        ],
     )
     def test_option_outside_its_range_is_a_usage_error(self, arguments: list[str]) -> None:
         assert "Usage: nc-hf measure" in run("measure", *["gpt2"] * bool(arguments), *arguments, code=2)
+
+    @pytest.mark.parametrize(
+        ("classes", "said"),
+        [
+            ("0", "classes is 0: pass a share of the text between 0 and 1"),
+            ("1", "classes is 1: pass a share"),
+            ("300", "or top:300 for so many classes"),
+            ("nan", "classes is nan: pass a share"),
+            ("top:1", "pass top: with a number from 2"),
+            ("no such file", "there is no text file of that name"),
+        ],
+    )
+    def test_classes_that_are_none_are_refused_before_the_work(self, classes: str, said: str) -> None:
+        assert said in refusal("measure", "gpt2", "--classes", classes, code=2)
 
 
 def test_what_is_read_is_said_on_stderr_unless_all_is_to_be_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ STORY = "One day a cat sat by the sea and saw a fish. " * 4
 
 
 class TestOfModels:
-    OPTIONS = ("--max-tokens", 2000, "--min-count", 2, "--device", "cpu", "--quiet")
+    OPTIONS = ("--max-tokens", 2000, "--classes", "top:9", "--device", "cpu", "--quiet")
 
     @pytest.fixture
     def stories(self, hub: StandIn, tmp_path: Path) -> Path:
@@ -75,7 +75,7 @@ class TestOfModels:
                 str(stories),
                 revision=name.partition("@")[2] or None,
                 max_tokens=2000,
-                min_count=2,
+                classes="top:9",
                 progress=False,
             )
             assert result["losses"][name] == alone.loss

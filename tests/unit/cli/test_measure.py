@@ -86,6 +86,7 @@ class TestRefusals:
             (also("--shard", "5000/5001"), 3, "block"),
             (also("--split", "nope"), 3, "has no split 'nope'"),
             (also("--device", "cuda"), 2, "use the device cpu"),
+            (also("--classes", "0.9"), 2, "classes is 0.9, which leaves 0"),
         ],
     )
     def test_one_line_and_nothing_written(
@@ -109,10 +110,18 @@ class TestRefusals:
         assert way_out in message
         assert list(written.iterdir()) == []
 
-    def test_statistics_of_a_long_pass_outlive_a_min_count_too_high(self, tiny: Path, tmp_path: Path) -> None:
-        statistics, report = tmp_path / "statistics", tmp_path / "report.json"
-        options = ["--corpus", "builtin", "--max-tokens", 3_000, "--quiet", "--min-count", 100_000]
+    def test_statistics_of_a_long_pass_outlive_classes_that_it_did_not_meet(self, tiny: Path, tmp_path: Path) -> None:
+        statistics, report, classes = tmp_path / "statistics", tmp_path / "report.json", tmp_path / "classes.txt"
+        options = ["--corpus", "builtin", "--max-tokens", 3_000, "--quiet"]
+        invoke("measure", tiny, *options, "--save-statistics", statistics, columns=80)
+        seen = ClassStatistics.load(statistics).class_ids.tolist()
+        statistics.unlink()
+        unseen = [token for token in range(max(seen)) if token not in seen][:3]
+        assert len(unseen) > 1
+        classes.write_text("\n".join(map(str, unseen)))
+        options += ["--classes", classes]
         result = invoke("measure", tiny, *options, "--save-statistics", statistics, "--output", report, columns=80)
         assert (result.exit_code, result.stdout) == (6, "")
+        assert "no class that counts was met" in result.stderr
         assert ClassStatistics.load(statistics).num_tokens > 2_000
         assert not report.exists()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from nc_hf.corpus.classes import ClassChoice
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.model.head import ClassifierHead
 from nc_hf.statistics.class_statistics import ClassStatistics
@@ -66,7 +67,7 @@ class TestMerge:
         text = run("merge", *shards, "--output", tmp_path / "all", columns=80)
         assert "600 of 20 classes" in text
         assert "0/2 1/2" in text
-        assert "nc1_cdnv" in text
+        assert "nc1_cdnv_median" in text
         assert "nc3_cos_mean_centred" not in text
         assert "± s.e." not in text
         assert "The rest needs the head (--model) or the tokens themselves (nc-hf measure)." in text
@@ -104,5 +105,68 @@ class TestMerge:
         assert not (tmp_path / "all").exists()
 
     def test_too_few_classes_leave_the_merged_file(self, shards: list[Path], tmp_path: Path) -> None:
-        refusal("merge", *shards, "--output", tmp_path / "all", "--min-count", 10_000, code=6)
+        (tmp_path / "classes.txt").write_text("3\n30\n31\n")
+        command = ("merge", *shards, "--output", tmp_path / "all", "--classes", tmp_path / "classes.txt")
+        assert "1 of the 3 classes that count" in refusal(*command, code=6)
         assert ClassStatistics.load(tmp_path / "all").num_tokens == 600
+
+    def test_the_classes_are_those_that_counted_for_the_shards(self, shards: list[Path], tmp_path: Path) -> None:
+        """As written into the shards, whatever their counts; other ones where the command names them."""
+        listed, (features, labels) = [2, 3, 5, 7, 11, 13, 400], tokens()
+        for path in shards:
+            stats = ClassStatistics.load(path)
+            stats.provenance["classes"] = ",".join(map(str, listed))
+            stats.save(path)
+        whole = ClassStatistics(8)
+        whole.update(features, labels)
+        common = (torch.bincount(labels) >= 0.05 * len(labels)).nonzero().flatten()
+        top = sorted(sorted(range(20), key=lambda c: (-int((labels == c).sum()), c))[:4])
+        (tmp_path / "classes.txt").write_text("1\n4\n9\n")
+        assert 2 < len(common) < 20
+
+        def values(classes: list[int] | None) -> dict[str, float]:
+            return compute_metrics(whole, min_count=1, classes=None if classes is None else torch.tensor(classes))
+
+        for said, classes, rule in (
+            ([], listed, "a given list"),
+            (["--classes", 0.05], common.tolist(), "0.05"),
+            (["--classes", "top:4"], top, "top:4"),
+            (["--classes", tmp_path / "classes.txt"], [1, 4, 9], "a given list"),
+            (["--classes", "all"], None, "all"),
+        ):
+            document = json.loads(run("merge", *shards, "--output", tmp_path / "all", "--json", *said))
+            assert document["metrics"] == pytest.approx(values(classes), rel=1e-9)
+            assert document["classes_rule"] == rule
+            ids = None if classes is None else torch.tensor(classes)
+            assert document["classes_hash"] == ClassChoice(rule, ids).hash
+        assert ClassStatistics.load(tmp_path / "all").provenance["classes"] == ",".join(map(str, listed))
+
+    def test_shards_for_which_every_class_counted_stay_so(self, shards: list[Path], tmp_path: Path) -> None:
+        for path in shards:
+            stats = ClassStatistics.load(path)
+            stats.provenance["classes"] = "all"
+            stats.save(path)
+        document = json.loads(run("merge", *shards, "--output", tmp_path / "all", "--json"))
+        whole = ClassStatistics.load(tmp_path / "all")
+        assert (document["classes_rule"], document["classes_hash"]) == ("all", "all")
+        assert document["metrics"] == compute_metrics(whole, min_count=1)
+
+    def test_the_table_counts_the_classes_and_does_not_list_them(self, shards: list[Path], tmp_path: Path) -> None:
+        for path in shards:
+            stats = ClassStatistics.load(path)
+            stats.provenance["classes"] = "2,3,5,7,11"
+            stats.save(path)
+        text = run("merge", *shards, "--output", tmp_path / "all", columns=80)
+        assert "5 that count" in text
+        assert "2,3,5" not in text
+
+    @pytest.mark.parametrize("classes", ["300", "top:1", "no such file", "0.9"])
+    def test_classes_that_are_none_are_refused(self, shards: list[Path], tmp_path: Path, classes: str) -> None:
+        refusal("merge", *shards, "--output", tmp_path / "all", "--classes", classes, code=2)
+
+    def test_shards_of_other_classes_do_not_merge(self, shards: list[Path], tmp_path: Path) -> None:
+        for path, classes in zip(shards, ("1,2", "1,3"), strict=True):
+            stats = ClassStatistics.load(path)
+            stats.provenance["classes"] = classes
+            stats.save(path)
+        assert "do not merge" in refusal("merge", *shards, "--output", tmp_path / "all", code=6)

@@ -69,12 +69,13 @@ def test_one_pull_request_that_reads_back(hub: StandIn, repository: Repository, 
             "validation",
         )
         assert each.dataset_args["fingerprint"] == report.corpus.fingerprint
+        assert each.dataset_args["classes"] == report.classes.rule
         assert each.dataset_args["model_commit"] == before
         assert each.verified is False
         assert each.source_url == f"{hub.url}/{NAME}/blob/main/nc_report.json"
-    cdnv = next(each for each in ours if each.metric_type == "nc1_cdnv")
-    assert cdnv.metric_name == "NC1 CDNV (lower is more collapsed)"
-    assert cdnv.metric_args == {"stderr": pytest.approx(report.metrics["nc1_cdnv"].stderr, rel=1e-5)}
+    cdnv = next(each for each in ours if each.metric_type == "nc1_cdnv_median")
+    assert cdnv.metric_name == "NC1 CDNV, median (lower is more collapsed)"
+    assert cdnv.metric_args == {"stderr": pytest.approx(report.metrics["nc1_cdnv_median"].stderr, rel=1e-5)}
 
 
 def test_everything_else_in_the_readme_stays_byte_for_byte(repository: Repository, path: Path, tmp_path: Path) -> None:
@@ -101,13 +102,13 @@ def test_everything_else_in_the_readme_stays_byte_for_byte(repository: Repositor
 def test_what_would_be_written_is_shown_and_asked_for(hub: StandIn, repository: Repository, path: Path) -> None:
     dry = run(path, "--dry-run")
     assert dry.exit_code == 0
-    assert "+    - type: nc1_cdnv" in dry.stdout
+    assert "+    - type: nc1_cdnv_median" in dry.stdout
     assert "-license" not in dry.stdout
     assert "nc_report.json: a new file" in dry.stdout
     for answer in ("n\n", "", "\n"):
         declined = run(path, answer=answer)
         assert declined.exit_code == 130
-        assert "+    - type: nc1_cdnv" in declined.stdout
+        assert "+    - type: nc1_cdnv_median" in declined.stdout
         assert declined.stderr.endswith("nc-hf: Nothing was published: run it again and answer y, or pass --yes.\n")
     assert not writes(hub)
     assert not repository.pulls

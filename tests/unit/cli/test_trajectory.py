@@ -37,7 +37,7 @@ def test_the_command_writes_prints_and_goes_on(
     output = tmp_path / "new" / "course"
     repository.commit({"README.md": "# Nothing"}, branch="step50")
     arguments = [NAME, "--revisions", "step*", "--every", "2", "--corpus", story_file, "--output", output]
-    settings = ["--max-tokens", "6000", "--min-count", "5", "--device", "cpu"]
+    settings = ["--max-tokens", "6000", "--classes", "top:50", "--device", "cpu"]
     repository.commit({"README.md": "# Nothing"}, branch="step45")  # so that step50, the seventh, is among them
     result = run(*arguments, *settings)
     assert result.exit_code == 0, result.output
@@ -48,8 +48,8 @@ def test_the_command_writes_prints_and_goes_on(
     assert values(course.points[1].report) == values(expected)
     rows = list(csv.DictReader(io.StringIO((output / "trajectory.csv").read_text(encoding="utf-8"))))
     assert [row["revision"] for row in rows] == ["step0", "step20", "step40"]
-    assert float(rows[1]["nc1_cdnv"]) == expected.metrics["nc1_cdnv"].value
-    assert float(rows[1]["nc1_cdnv_stderr"]) == expected.metrics["nc1_cdnv"].stderr
+    assert float(rows[1]["nc1_trace_ratio"]) == expected.metrics["nc1_trace_ratio"].value
+    assert float(rows[1]["nc1_trace_ratio_stderr"]) == expected.metrics["nc1_trace_ratio"].stderr
     assert b"PNG" in (output / "trajectory.png").read_bytes()[:8]
     assert all(name in (output / "trajectory.svg").read_text(encoding="utf-8") for name in ("NC1", "NC4"))
     assert (output / "trajectory.md").read_text(encoding="utf-8") == course.to_markdown()
@@ -64,6 +64,17 @@ def test_the_command_writes_prints_and_goes_on(
     assert json.loads(again.stdout) == json.loads((output / "trajectory.json").read_text(encoding="utf-8"))
     assert again.stderr == ""
     assert weights_fetched(hub) == 0
+
+
+def test_the_classes_may_be_named_in_a_file(repository: Repository, story_file: Path, tmp_path: Path) -> None:
+    """Of this machine: what stands in it is no name that came over a network."""
+    classes = tmp_path / "classes.txt"
+    classes.write_text("".join(f"{token}\n" for token in range(10, 60)), encoding="utf-8")
+    arguments = [NAME, "--revisions", "step20", "--corpus", story_file, "--output", tmp_path / "course"]
+    result = run(*arguments, "--max-tokens", "6000", "--classes", classes, "--device", "cpu", "--quiet")
+    assert result.exit_code == 0, result.output
+    (point,) = Trajectory.load(tmp_path / "course" / "trajectory.json").points
+    assert (point.report.classes.rule, point.report.classes.ids) == ("a given list", list(range(10, 60)))
 
 
 def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path) -> None:

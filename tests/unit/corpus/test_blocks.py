@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from nc_hf.corpus.blocks import IGNORED, TokenBlocks, fingerprint
+from nc_hf.corpus import blocks as module
+from nc_hf.corpus.blocks import IGNORED, TokenBlocks, fingerprint, hash_counts
 from nc_hf.corpus.packing import pack_texts
 from nc_hf.errors import InputError
 from tests.letters import EOT, letters, tokens
@@ -107,9 +114,164 @@ def test_the_fingerprint_sees_what_makes_labels() -> None:
 
 def test_blocks_that_an_older_version_pickled_are_read() -> None:
     blocks = pack_texts(["a b c d"], letters(), 2)
-    for later in ("marks", "context"):
+    for later in ("marks", "context", "census", "seed"):
         del blocks.__dict__[later]
     again = pickle.loads(pickle.dumps(blocks))
     assert again.labels(slice(None)).tolist() == [[2, 3], [4, 5]]
     assert again.num_labels == 2
     assert again.shard(1, 1).mark_ids == (EOT,)
+
+
+def documents(count: int = 120) -> list[str]:
+    """Texts of 1 to 40 letters, so that many begin in the middle of a block and some fill several."""
+    drawn = torch.Generator().manual_seed(2)
+    lengths = torch.randint(1, 41, (count,), generator=drawn).tolist()
+    return [" ".join("abcdefghij"[i] for i in torch.randint(10, (n,), generator=drawn)) for n in lengths]
+
+
+def packed(kind: str, block_size: int = 12) -> TokenBlocks:
+    """The documents with a mark in front of each and what is read again; as one sequence; or as the paper did."""
+    tokenizer = letters(bos_first=kind == "begun")
+    return pack_texts(documents(), tokenizer, block_size, packing="paper" if kind == "paper" else "documents")
+
+
+def to_predict(blocks: TokenBlocks) -> Iterator[int]:
+    """One by one what is to be predicted: no mark in front of a document, and nothing that is read again."""
+    context = torch.zeros(len(blocks)) if blocks.context is None else blocks.context
+    for row, read in zip(blocks.input_ids.tolist(), context.tolist(), strict=True):
+        for place, token in enumerate(row):
+            if place >= read and token not in blocks.marks.begin:
+                yield token
+
+
+def counted(counts: torch.Tensor) -> dict[int, int]:
+    return {token: count for token, count in enumerate(counts.tolist()) if count}
+
+
+KINDS = ["begun", "one sequence", "paper"]
+
+
+class TestTokenCounts:
+    @pytest.mark.parametrize("rows", [1, 7, 4096], ids=lambda rows: f"{rows} at a time")
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_token_to_be_predicted_is_counted(
+        self, kind: str, rows: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_HASHED_ROWS", rows)
+        blocks = packed(kind)
+        assert (blocks.context is not None) == (kind == "begun")
+        tokens = list(to_predict(blocks))
+        counts = blocks.token_counts()
+        assert counts.dtype == torch.int64
+        assert len(counts) == 1 + int(blocks.input_ids.max())
+        assert counted(counts) == Counter(tokens)
+        for most in (0, 1, 11, 12, 13, 500, len(tokens) - 1, len(tokens), 10**9):
+            assert counted(blocks.token_counts(most)) == Counter(tokens[:most])
+
+    @pytest.mark.parametrize("block_size", [3, 12, 50])
+    def test_documents_that_begin_with_a_mark_are_counted_once(self, block_size: int) -> None:
+        """Each of their tokens, though some are read again at the beginning of a block."""
+        spelled = [2 + "abcdefghij".index(letter) for text in documents() for letter in text.split()]
+        blocks = packed("begun", block_size)
+        assert blocks.num_labels > 2_000
+        counts = blocks.token_counts()
+        assert int(counts.sum()) == blocks.num_labels
+        assert counted(counts) == Counter(spelled[: blocks.num_labels])
+
+    def test_parts_add_up(self) -> None:
+        blocks = packed("begun")
+        parts = [blocks.rows(slice(0, 7)), blocks.rows(slice(7, None))]
+        total = Counter[int]()
+        for part in parts:
+            total.update(counted(part.token_counts()))
+        assert total == Counter(counted(blocks.token_counts()))
+
+    def test_the_mark_between_documents_is_a_token_like_others(self) -> None:
+        blocks = packed("one sequence")
+        assert blocks.token_counts()[EOT] == int((blocks.input_ids == EOT).sum()) > 100
+
+
+class TestSpread:
+    @staticmethod
+    def places(part: TokenBlocks, whole: TokenBlocks) -> list[int]:
+        """Which blocks of the whole these are."""
+        every = [
+            (ids.tolist(), owners.tolist()) for ids, owners in zip(whole.input_ids, whole.document_ids, strict=True)
+        ]
+        found = zip(part.input_ids, part.document_ids, strict=True)
+        return [every.index((ids.tolist(), owners.tolist())) for ids, owners in found]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_takes_as_many_blocks_as_the_budget_holds_in_their_order(self, kind: str) -> None:
+        whole = packed(kind)
+        largest = max(whole.label_counts())
+        for budget in (20, 100, 555, 1_500):
+            part = whole.spread(budget, seed=3)
+            places = self.places(part, whole)
+            assert all(one < other for one, other in pairwise(places))
+            assert budget - largest < part.num_labels <= budget
+            assert part.labels(slice(None)).tolist() == whole.labels(torch.tensor(places)).tolist()
+            for name in ("packing", "source", "split", "tokenizer_hash", "eot_id", "marks"):
+                assert getattr(part, name) == getattr(whole, name)
+
+    def test_a_larger_budget_reads_what_the_smaller_one_did(self) -> None:
+        whole = packed("begun")
+        for seed in range(5):
+            taken = [set(self.places(whole.spread(budget, seed), whole)) for budget in (1, 40, 41, 300, 1_000, 2_000)]
+            assert all(smaller <= larger for smaller, larger in pairwise(taken))
+            assert len(taken[0]) == 1
+            assert len(taken[-1]) > len(taken[1]) > 1
+
+    def test_it_reads_from_all_of_the_text(self) -> None:
+        """No block is left out by every seed, and none is taken by every one: chances of 1 in 2^100."""
+        whole = packed("begun")
+        times = Counter(place for seed in range(100) for place in self.places(whole.spread(1_200, seed), whole))
+        assert set(times) == set(range(len(whole)))
+        assert max(times.values()) < 100
+
+    def test_another_seed_reads_other_blocks_and_the_same_seed_the_same(self) -> None:
+        whole = packed("begun")
+        one, again, other = whole.spread(500, 1), whole.spread(500, 1), whole.spread(500, 2)
+        assert one.fingerprint == again.fingerprint
+        assert self.places(one, whole) == self.places(again, whole)
+        assert self.places(one, whole) != self.places(other, whole)
+        assert len({whole.fingerprint, one.fingerprint, other.fingerprint}) == 3
+        assert (one.seed, other.seed, whole.seed, one.shard(1, 2).seed) == (1, 2, None, 1)
+        state = torch.get_rng_state()
+        whole.spread(500, 1)
+        assert torch.equal(torch.get_rng_state(), state)
+
+    def test_its_fingerprint_is_that_of_what_it_holds(self) -> None:
+        part = packed("begun").spread(500, 1)
+        assert part.fingerprint == part.content_hash()
+        assert part.fingerprint == fingerprint(
+            part.input_ids, part.packing, part.tokenizer_hash, part.marks, part.context
+        )
+        assert part.shard(1, 2).fingerprint == part.fingerprint != part.shard(1, 2).content_hash()
+
+    def test_one_block_is_taken_at_the_least(self) -> None:
+        whole = packed("one sequence", 50)
+        assert [len(whole.spread(budget, 0)) for budget in (1, 48, 49, 97, 98)] == [1, 1, 1, 1, 2]
+        single = whole.rows(slice(0, 1))
+        assert single.spread(1, 0) is single
+
+    def test_all_are_taken_as_they_are_where_they_fit(self) -> None:
+        whole = packed("begun")
+        assert whole.spread(whole.num_labels, 4) is whole
+        assert whole.spread(10**9, 4) is whole
+        assert whole.seed is None
+        assert len(whole.spread(whole.num_labels - 1, 4)) == len(whole) - 1
+
+    def test_the_census_stays_that_of_the_text(self) -> None:
+        whole = packed("begun")
+        counted = replace(whole, census=whole.token_counts())
+        for part in (counted.spread(100, 0), counted.shard(1, 3), counted.rows(slice(2))):
+            assert part.census is counted.census
+        assert whole.census is None
+
+
+def test_texts_are_told_apart_by_their_counts() -> None:
+    counts = torch.tensor([5, 0, 300])
+    assert hash_counts(counts) == hashlib.sha256(struct.pack("<3q", 5, 0, 300)).hexdigest()[:16]
+    assert hash_counts(counts) == hash_counts(counts.clone())
+    assert len({hash_counts(torch.tensor(each)) for each in ([5, 0, 300], [5, 0, 301], [0, 5, 300], [5, 300])}) == 4

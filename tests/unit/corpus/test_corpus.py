@@ -10,12 +10,17 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import PreTrainedTokenizerFast
 
+import nc_hf.corpus.corpus
+from nc_hf.corpus.blocks import hash_counts
 from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, PackedOnce, open_corpus
 from nc_hf.corpus.reading import ReadRecord
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import CorpusError, InputError
+from tests.letters import letters
+from tests.training import tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -138,21 +143,128 @@ def test_what_is_read_is_counted_and_logged_once_it_is_packed(
     assert Corpus("mine", "all", ["a"]).reading is None
 
 
-def test_a_budget_below_the_text_takes_the_first_documents_and_says_so(
+def test_packing_takes_the_first_documents_and_says_so(
     tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in islice(stories(1), 2000)))
     corpus = open_corpus(str(tmp_path / "a.jsonl"))
     with caplog.at_level("INFO", "nc_hf.corpus"):
-        corpus.pack(tokenizer, 64, max_tokens=1000)
+        blocks = corpus.pack(tokenizer, 64, max_tokens=1000)
     reading = corpus.reading
     assert reading is not None
-    assert (reading.complete, reading.spread) == (False, False)
+    assert (reading.complete, reading.spread, blocks.census) == (False, None, None)
     assert 1 < reading.documents < 2000
-    assert caplog.messages[0].endswith("1 file: the first of the text, the rest was not read")
+    assert blocks.document_ids.flatten().unique().tolist() == list(range(blocks.num_documents))
+    assert caplog.messages[0].endswith("1 file: the rest was not read")
     corpus.pack(tokenizer, 64, max_tokens=10**9)
     assert corpus.reading is not None
     assert (corpus.reading.complete, corpus.reading.spread) == (True, None)
+
+
+class TestSample:
+    """A census of 5,000 tokens, whatever is measured."""
+
+    CENSUS = 5_000
+
+    @pytest.fixture(autouse=True)
+    def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nc_hf.corpus.corpus, "CENSUS_TOKENS", self.CENSUS)
+
+    @pytest.fixture
+    def corpus(self, tmp_path: Path) -> Corpus:
+        rows = [json.dumps({"text": text}) + "\n" for text in islice(stories(1), 600)]
+        (tmp_path / "a.jsonl").write_text("".join(rows))
+        return open_corpus(str(tmp_path / "a.jsonl"))
+
+    def test_a_budget_below_the_text_is_spread_over_what_was_read_and_says_so(
+        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        read = corpus.pack(tokenizer, 64, max_tokens=self.CENSUS + 64)
+        blocks = corpus.sample(tokenizer, 64, max_tokens=1000, seed=7)
+        reading = corpus.reading
+        assert reading is not None
+        assert (reading.complete, reading.spread) == (False, True)
+        assert torch.equal(blocks.input_ids, read.spread(1000, 7).input_ids)
+        assert blocks.fingerprint == read.spread(1000, 7).fingerprint
+        assert 900 < blocks.num_labels <= 1000
+        assert blocks.seed == 7
+        assert blocks.num_documents < int(blocks.document_ids.max()), "the first documents alone"
+        assert blocks.fingerprint != corpus.sample(tokenizer, 64, max_tokens=1000, seed=8).fingerprint
+
+    def test_nothing_is_chosen_where_all_is_measured(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
+        whole = corpus.pack(tokenizer, 64)
+        assert whole.num_labels > 4 * self.CENSUS
+        for budget in (10**9, None):
+            corpus.sample(tokenizer, 64, max_tokens=100)
+            blocks = corpus.sample(tokenizer, 64, max_tokens=budget, seed=7)
+            assert (blocks.fingerprint, blocks.seed) == (whole.fingerprint, None)
+            assert corpus.reading is not None
+            assert (corpus.reading.complete, corpus.reading.spread) == (True, None)
+
+    def test_a_budget_above_the_census_reads_as_far_as_it_goes(
+        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        budget = 2 * self.CENSUS
+        blocks = corpus.sample(tokenizer, 64, max_tokens=budget)
+        assert blocks.fingerprint == corpus.pack(tokenizer, 64, max_tokens=budget).fingerprint
+        corpus.sample(tokenizer, 64, max_tokens=budget)
+        assert corpus.reading is not None
+        assert (corpus.reading.complete, corpus.reading.spread) == (False, None)
+
+    @pytest.mark.parametrize("packing", ["documents", "paper"])
+    def test_the_census_is_the_same_for_every_budget(
+        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast, packing: str
+    ) -> None:
+        first = corpus.pack(tokenizer, 64, packing=packing, max_tokens=self.CENSUS + 64)
+        expected = torch.bincount(first.input_ids.flatten()[: self.CENSUS].long())
+        for budget in (1, 64, 1000, self.CENSUS, self.CENSUS + 64, 2 * self.CENSUS, None):
+            census = corpus.sample(tokenizer, 64, packing=packing, max_tokens=budget, seed=3).census
+            assert census is not None
+            assert int(census.sum()) == self.CENSUS
+            assert census[: len(expected)].tolist() == expected.tolist()
+
+    def test_the_text_is_known_by_its_census_whatever_the_budget(self) -> None:
+        """Though a larger one reads tokens, with higher ids, that the census does not reach."""
+        corpus = Corpus("letters", "all", [*["a b c d e"] * 1_500, *["i j"] * 3_000])
+        found = []
+        for budget in (100, self.CENSUS, 3 * self.CENSUS, None):
+            blocks = corpus.sample(letters(), 8, max_tokens=budget)
+            assert blocks.census is not None
+            found.append(hash_counts(blocks.census))
+        assert int(blocks.input_ids.max()) > 1 + int(blocks.census.nonzero().max())
+        assert len(set(found)) == 1
+        other = Corpus("letters", "all", [*["a b c d e"] * 700, *["i j"] * 3_000]).sample(letters(), 8)
+        assert other.census is not None
+        assert hash_counts(other.census) not in found
+
+    def test_a_text_shorter_than_the_census_is_counted_as_far_as_it_goes(
+        self, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        corpus = Corpus("few", "all", list(islice(stories(1), 5)))
+        whole = corpus.pack(tokenizer, 64)
+        assert whole.num_labels < self.CENSUS
+        for budget in (1, 500, None):
+            census = corpus.sample(tokenizer, 64, max_tokens=budget).census
+            assert census is not None
+            assert census.tolist() == torch.bincount(whole.input_ids.flatten().long()).tolist()
+
+    def test_a_text_is_packed_once_for_budgets_below_the_census(
+        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        once = PackedOnce.of(corpus)
+        parts = [once.sample(tokenizer, 64, max_tokens=budget, seed=seed) for budget in (100, 900) for seed in (0, 1)]
+        assert len(once.packed) == 1
+        assert len({part.fingerprint for part in parts}) == 4
+        for part, seed in zip(parts[2:], (0, 1), strict=True):
+            assert part.fingerprint == corpus.sample(tokenizer, 64, max_tokens=900, seed=seed).fingerprint
+
+    def test_a_model_reads_a_sample_of_its_seed(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
+        model = tiny_model(vocab_size=len(tokenizer))
+        for seed in (0, 5):
+            mine = corpus.pack_for(model, tokenizer, 32, max_tokens=700, seed=seed)
+            assert mine.fingerprint == corpus.sample(tokenizer, 32, max_tokens=700, seed=seed).fingerprint
+        assert mine.fingerprint != corpus.pack_for(model, tokenizer, 32, max_tokens=700).fingerprint
+        assert mine.census is not None
 
 
 def test_a_text_without_words_is_refused_before_anything_else(tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def test_units_are_named_once_and_in_the_order_in_which_they_come() -> None:
             "5 documents (row) of 9 rows in 2 files: 1 without text, skipped, 3 empty, 2 repeated, left out a.txt",
         ),
         (ReadRecord(1, 3, 3, "part"), "3 documents (part) in 1 file: the rest was not read"),
-        (ReadRecord(0, 2, 2, "row", spread=False), "2 documents (row): the first of the text, the rest was not read"),
+        (ReadRecord(0, 2, 2, "row", spread=False), "2 documents (row): the rest was not read"),
+        (ReadRecord(0, 2, 2, "row", spread=True), "2 documents (row): the rest was not read"),
+        (ReadRecord(0, 2, 2, "row", complete=True, spread=True), "2 documents (row)"),
         (ReadRecord(left_out=list("abcdef"), complete=True), "0 documents (text): left out a, b, c, d and 2 more"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import replace
@@ -13,13 +14,15 @@ import pytest
 import torch
 
 from nc_hf import METRICS, PRESETS, ClassStatistics, compute_metrics
+from nc_hf.corpus.classes import ClassChoice
 from nc_hf.errors import StatisticsError
 from nc_hf.measurement.assemble import layer_values, report_of, valued
 from nc_hf.measurement.collection import Collection
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.table import diagnostics_of
 from nc_hf.report import MetricValue, Report
-from tests.collected import quietly
+from nc_hf.report.record import AgreementRecord
+from tests.collected import agreement_of, quietly
 from tests.reference.oracle import oracle_agreement
 from tests.reports import REFERENCE
 from tests.training import tiny_model, token_blocks
@@ -34,9 +37,18 @@ def collection() -> Collection:
     return gathered
 
 
-def assembled(collection: Collection, preset: Any = "core", min_count: int = 30) -> Report:
-    kept = Report.load(REFERENCE)
-    return report_of(collection, kept.model, kept.corpus, preset, min_count, None, time.monotonic())
+def common(collection: Collection, fewest: int = 30) -> torch.Tensor:
+    """The ids of the classes with so many tokens."""
+    stats = collection.statistics
+    return stats.class_ids[stats.counts >= fewest]
+
+
+EVERY = ClassChoice("all", None)
+
+
+def assembled(collection: Collection, preset: Any = "core", choice: ClassChoice | None = None) -> Report:
+    kept, choice = Report.load(REFERENCE), choice or ClassChoice("a given list", common(collection))
+    return report_of(collection, kept.model, kept.corpus, preset, choice, None, time.monotonic())
 
 
 def test_the_entries_are_those_of_the_collection(collection: Collection) -> None:
@@ -53,17 +65,80 @@ def test_the_entries_are_those_of_the_collection(collection: Collection) -> None
     assert report.model == replace(Report.load(REFERENCE).model, head=collection.head.describe())
     assert report.corpus == Report.load(REFERENCE).corpus
     assert report.agreement is not None
-    sampled = sum(counts.tokens for counts in collection.agreement())
-    assert (report.agreement.tokens, report.agreement.leave_one_out) == (sampled, True)
+    decided = collection.decisions(collection.decided(common(collection)))
+    assert 0 < len(decided.labels) < 200, "of the sample the tokens of classes that count"
+    assert report.agreement == AgreementRecord(len(decided.labels), leave_one_out=True, classes="listed")
     assert report.versions["torch"] == version("torch")
     assert Report.from_dict(report.to_dict()) == report
 
 
+def test_the_classes_are_those_that_were_chosen(collection: Collection) -> None:
+    stats, unseen = collection.statistics, torch.tensor([60, 62])
+    ids = torch.cat([common(collection), unseen])
+    report = assembled(collection, choice=ClassChoice("0.03", ids, 5_000))
+    record = report.classes
+    assert (record.rule, record.census, record.ids) == ("0.03", 5_000, ids.tolist())
+    assert (record.seen, record.listed, record.used) == (stats.num_classes, len(ids), len(ids) - 2)
+    counts = dict(zip(stats.class_ids.tolist(), stats.counts.tolist(), strict=True))
+    of_used = [counts[each] for each in ids.tolist() if each in counts]
+    assert record.fewest == min(of_used)
+    assert record.coverage == pytest.approx(sum(of_used) / sum(counts.values()))
+    written = b"".join(each.to_bytes(8, "little") for each in ids.tolist())
+    assert record.hash == hashlib.sha256(written).hexdigest()[:16]
+    without = assembled(collection).metrics
+    assert not any(report.metrics[name] != metric for name, metric in without.items() if not name.startswith("nc4"))
+
+
+CORRECTED = set(PRESETS["core"]) - {"nc4_agreement"}
+"""Metrics that the noise of means moves by 1/n; NC4, decided on a sample of tokens, is left as it is."""
+
+
+def uncorrected(report: Report) -> dict[str, float]:
+    """The values of all tokens: theta, where the report has G theta - (G-1) mean theta_g."""
+    values = {name: metric.value for name, metric in report.metrics.items()}
+    if report.errors is None:
+        return values
+    groups = report.errors.groups
+    for name in CORRECTED & values.keys():
+        values[name] = (values[name] + (groups - 1) * float(np.mean(report.errors.replicates[name]))) / groups
+    return values
+
+
+def test_the_bias_of_few_tokens_is_taken_out_and_said(collection: Collection) -> None:
+    report = assembled(collection, "full")
+    assert report.errors is not None
+    assert set(report.errors.corrected) == CORRECTED | {"gnc2_log_std"}
+    plain = compute_metrics(
+        collection.statistics, collection.head, "full", 30, agreement_of(collection, classes=common(collection))
+    )
+    for name, metric in report.metrics.items():
+        theta = np.array(report.errors.replicates[name])
+        if name in report.errors.corrected:
+            wanted = len(theta) * plain[name] - (len(theta) - 1) * theta.mean()
+            assert metric.value == pytest.approx(wanted, rel=1e-9), name
+            assert metric.value != plain[name], name
+        elif np.isfinite(plain[name]):
+            assert metric.value == plain[name], name
+
+
+def test_where_every_class_counts_there_is_no_list(collection: Collection) -> None:
+    report, stats = assembled(collection, choice=EVERY), collection.statistics
+    record = report.classes
+    assert (record.rule, record.hash, record.ids, record.census) == ("all", "all", [], 0)
+    assert record.seen == record.listed == record.used == stats.num_classes
+    assert (record.fewest, record.coverage) == (int(stats.counts.min()), 1)
+    assert report.agreement == AgreementRecord(200, leave_one_out=True, classes="seen")
+    assert report.errors is not None
+    assert report.errors.classes == "held"
+    expected = compute_metrics(stats, collection.head, "core", 1, agreement_of(collection))
+    assert uncorrected(report) == pytest.approx(expected, rel=1e-9)
+
+
 def test_values_definitions_and_diagnostics_are_those_of_the_metrics(collection: Collection) -> None:
     report = assembled(collection)
-    total = sum(collection.agreement(), AgreementCounts())
+    total = agreement_of(collection, classes=common(collection))
     expected = compute_metrics(collection.statistics, collection.head, "core", 30, total)
-    assert {name: metric.value for name, metric in report.metrics.items()} == expected
+    assert uncorrected(report) == pytest.approx(expected, rel=1e-9)
     assert report.definitions == {name: METRICS[name].formula for name in PRESETS["core"]}
     assert tuple(report.diagnostics) == diagnostics_of(expected)
     assert report.diagnostics == compute_metrics(
@@ -81,19 +156,20 @@ def test_names_are_joined_and_a_diagnostic_that_is_asked_for_is_a_value(collecti
 
 def test_the_paper_counts_every_class_but_its_table_of_tokens_does_not(collection: Collection) -> None:
     report = assembled(collection, "paper")
+    assert report.classes == assembled(collection, "paper", EVERY).classes
     assert report.classes.used == report.classes.seen
-    assert report.classes.min_count == 1
+    assert report.classes.rule == "all"
     assert report.classes.coverage == 1
+    assert report.agreement == AgreementRecord(200, leave_one_out=True, classes="seen")
     assert report.token_table is not None
-    assert report.token_table.min_count == 30
+    assert sorted(report.token_table.columns.ids) == common(collection).tolist()
 
 
 def test_errors_are_those_of_leaving_each_group_out(collection: Collection) -> None:
     """On the classes of the whole, so that none drops out with its group."""
     layer, names = collection.final, ["nc1_trace_ratio", "nc3_cos_mean_centred"]
-    values, kept = layer_values(collection, "final", names, 30)
-    stats = layer.statistics
-    counted = stats.class_ids[stats.counts >= 30]
+    stats, counted = layer.statistics, common(collection)
+    values, kept = layer_values(collection, "final", names, collection.decided(counted))
     for name, metric in values.items():
         replicates = []
         for left_out in range(5):
@@ -101,17 +177,19 @@ def test_errors_are_those_of_leaving_each_group_out(collection: Collection) -> N
             for number, group in enumerate(layer.groups):
                 if number != left_out:
                     rest.merge(group)
-            replicates.append(compute_metrics(rest, collection.head, [name], 30, classes=counted)[name])
+            replicates.append(compute_metrics(rest, collection.head, [name], classes=counted)[name])
         mean = sum(replicates) / 5
         assert kept[name] == pytest.approx(replicates, rel=1e-9)
         assert metric.stderr == pytest.approx(math.sqrt(0.8 * sum((value - mean) ** 2 for value in replicates)))
 
 
-def test_the_centres_of_nc4_are_made_anew_without_each_group() -> None:
+@pytest.mark.parametrize("classes", [None, torch.arange(0, 20, 3)], ids=["every class", "some"])
+def test_the_centres_of_nc4_are_made_anew_without_each_group(classes: torch.Tensor | None) -> None:
     """By brute force: every token of the other groups, by their centres, each without the token itself."""
     model, blocks = tiny_model().eval(), token_blocks(20, 3, classes=20)
     gathered = quietly(model, blocks, groups=5, agreement_tokens=20 * 31)
-    _, kept = layer_values(gathered, "final", ["nc4_agreement", "nc4_ncc_accuracy"], 1)
+    _, kept = layer_values(gathered, "final", ["nc4_agreement", "nc4_ncc_accuracy"], gathered.decided(classes))
+    assert kept.keys() == {"nc4_agreement", "nc4_ncc_accuracy"}
     with torch.no_grad():
         out = model(blocks.input_ids.long(), output_hidden_states=True)
     labels = blocks.input_ids[:, 1:].numpy()
@@ -120,7 +198,9 @@ def test_the_centres_of_nc4_are_made_anew_without_each_group() -> None:
     for left_out in range(5):
         rows = np.arange(20) * 5 // 20 != left_out
         part = features[rows].reshape(-1, features.shape[-1]), labels[rows].flatten()
-        wanted = oracle_agreement(*part, *part, logits[rows].reshape(len(part[1]), -1), leave_one_out=True)
+        wanted = oracle_agreement(
+            *part, *part, logits[rows].reshape(len(part[1]), -1), leave_one_out=True, classes=classes
+        )
         for name, replicates in kept.items():
             assert replicates[left_out] == pytest.approx(wanted[name], abs=1e-12), name
 
@@ -128,7 +208,7 @@ def test_the_centres_of_nc4_are_made_anew_without_each_group() -> None:
 def test_loss_and_accuracy_have_errors_of_the_same_groups(collection: Collection) -> None:
     report = assembled(collection)
     assert report.errors is not None
-    assert (report.errors.groups, report.errors.classes) == (5, "held")
+    assert (report.errors.groups, report.errors.classes) == (5, "fixed")
     assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
     tokens, losses, correct = collection.outcomes.numpy()
     assert tokens.tolist() == [6 * 31] * 5
@@ -177,4 +257,4 @@ def test_a_layer_of_one_group_has_no_errors_and_no_head_no_duality(collection: C
 
 def test_too_few_classes_are_refused(collection: Collection) -> None:
     with pytest.raises(StatisticsError, match="two or more"):
-        assembled(collection, min_count=10_000)
+        assembled(collection, choice=ClassChoice("a given list", common(collection)[:1]))

@@ -9,8 +9,10 @@ import torch
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import FeatureError
-from tests.collected import quietly
-from tests.training import Forwards, by_hand, examples, tiny_model, token_blocks, token_rows
+from nc_hf.metrics import AgreementCounts
+from tests.collected import agreement_of, metrics_of, quietly
+from tests.reference.oracle import oracle_agreement
+from tests.training import CLASSES, Forwards, by_hand, examples, tiny_model, token_blocks, token_rows
 
 
 class TestValues:
@@ -21,7 +23,17 @@ class TestValues:
         collection = quietly(model, batch_size=batch_size, covariance=True)
         assert forwards.passes == -(-10 // batch_size)
         wanted = by_hand(model, examples(10, seed=3), "full")
-        assert collection.metrics("full", 10) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+        every = torch.arange(CLASSES)
+        assert metrics_of(collection, "full", every) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+
+    def test_metrics_of_some_classes(self) -> None:
+        model, ids = tiny_model(), token_rows(10, 3, classes=40)
+        collection = quietly(model, token_blocks(10, 3, classes=40), batch_size=3, covariance=True)
+        counts = torch.bincount(ids[:, 1:].flatten())
+        listed = torch.nonzero(counts >= 8).flatten()
+        assert 5 < len(listed) < (counts > 0).sum() - 5, "some classes count and some do not"
+        wanted = by_hand(model, examples(10, seed=3, classes=40), "full", classes=listed.tolist())
+        assert metrics_of(collection, "full", listed) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
 
     def test_loss_and_accuracy(self) -> None:
         model, ids = tiny_model().eval(), token_rows(10, 3)
@@ -55,11 +67,37 @@ class TestValues:
         rows = token_blocks(10, 3).input_ids[4:7]  # neighbours, since they may be of one document
         part = quietly(model, type(token_blocks(1, 0))(rows, rows, "", "documents", "", "", "", None))
         torch.testing.assert_close(collection.final.groups[1].means, part.statistics.means)
-        assert sum(counts.tokens for counts in collection.agreement()) == collection.tokens
+        decided = [agreement_of(collection, without=group).tokens for group in (None, 0, 1, 2)]
+        assert decided == [collection.tokens, *(31 * rows for rows in (6, 7, 7))]
+
+    def test_the_sample_is_one_for_all_layers_and_groups(self) -> None:
+        collection = quietly(tiny_model(), groups=3, layers="all", agreement_tokens=50)
+        assert [agreement_of(collection, layer).tokens for layer in collection.layers] == [50, 50, 50]
+        labels = [collection.decisions(collection.decided(), layer).labels.tolist() for layer in collection.layers]
+        assert labels[0] == labels[1] == labels[2]
+        assert sum(50 - agreement_of(collection, without=group).tokens for group in range(3)) == 50
+
+    def test_other_centres_leave_no_token_out_of_its_own(self) -> None:
+        """By brute force: the tokens of one text by the centres of another."""
+        model = tiny_model().eval()
+        one, other = token_rows(10, 3), token_rows(10, 4)
+        collection = quietly(model, batch_size=3)
+        centres = quietly(model, token_blocks(10, 4), agreement_tokens=0).statistics
+        counts = collection.decisions(collection.decided(), centres=centres, leave_one_out=False).counts()
+        with torch.no_grad():
+            sides = [model(ids, output_hidden_states=True) for ids in (other, one)]
+        features = [out.hidden_states[-1][:, :-1].flatten(0, 1) for out in sides]
+        logits = sides[1].logits[:, :-1].flatten(0, 1)
+        labels = [ids[:, 1:].flatten() for ids in (other, one)]
+        wanted = oracle_agreement(features[0], labels[0], features[1], labels[1], logits, leave_one_out=False)
+        assert counts.tokens == 310
+        assert counts.agree / 310 == pytest.approx(wanted["nc4_agreement"])
+        assert counts.ncc_correct / 310 == pytest.approx(wanted["nc4_ncc_accuracy"])
 
     def test_no_decisions(self) -> None:
         collection = quietly(tiny_model(), agreement_tokens=0)
-        assert not any(name.startswith("nc4") for name in collection.metrics("core", 10))
+        assert not any(name.startswith("nc4") for name in metrics_of(collection))
+        assert agreement_of(collection, classes=torch.arange(CLASSES)) == AgreementCounts()
 
 
 class TestBadInput:

@@ -14,7 +14,7 @@ from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from tests.reports import REFERENCE
 
-SETTINGS: dict[str, object] = {"model": "owner/name", "min_count": 10, "preset": ("nc1_cdnv",), "folder": Path("x")}
+SETTINGS: dict[str, object] = {"model": "owner/name", "classes": "top:10", "preset": ("nc1_cdnv",), "folder": Path("x")}
 COMMIT = "c" * 40
 
 
@@ -76,7 +76,10 @@ def test_what_was_unfinished_stays_for_the_next_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"min_count": 9}, r"holds reports with min_count 10 and not 9: name another folder, or the options of before"),
+        (
+            {"classes": [3, 5]},
+            r"holds reports with classes 'top:10' and not \[3, 5\]: name another folder, or the options of before",
+        ),
         ({"preset": ["nc1_cdnv", "nc1_pinv"]}, r"holds reports with preset \['nc1_cdnv'\] and not"),
         ({"split": "test"}, r"holds reports with split None and not 'test'"),
     ],
@@ -115,11 +118,11 @@ def test_a_report_of_another_commit_or_text_is_refused(tmp_path: Path, report: R
 
 
 def test_a_folder_that_is_older_than_an_option_goes_on_with_its_default(tmp_path: Path) -> None:
-    now = {"model": "owner/name", **deciding({"min_count": 5})}
+    now = {"model": "owner/name", **deciding({"classes": "top:5"})}
     older = {name: value for name, value in now.items() if name != "layer_errors"}
     (tmp_path / "settings.json").write_text(json.dumps(older))
     KeptReports(tmp_path, now)
     with pytest.raises(MergeError, match="layer_errors"):
         KeptReports(tmp_path, now | {"layer_errors": True})
-    with pytest.raises(MergeError, match="min_count 5 and not 10"):
-        KeptReports(tmp_path, now | {"min_count": 10})
+    with pytest.raises(MergeError, match="classes 'top:5' and not 'top:10'"):
+        KeptReports(tmp_path, now | {"classes": "top:10"})

@@ -1,4 +1,4 @@
-"""A layer holds groups and a sample of its own; the final one is no exception."""
+"""A layer holds groups of its own and decides by its own centres; the final one is no exception."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nc_hf.runtime.precision import float64_device
 from tests.reference.oracle import oracle_agreement
 from tests.training import tiny_model, token_blocks
 
-QUIET: dict[str, Any] = {"progress": False, "device": "cpu", "min_count": 5}
+QUIET: dict[str, Any] = {"progress": False, "device": "cpu"}
 
 
 def batch(tokens: int, groups: int, seed: int = 0) -> tuple[torch.Tensor, TokenBatch]:
@@ -25,12 +25,8 @@ def batch(tokens: int, groups: int, seed: int = 0) -> tuple[torch.Tensor, TokenB
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(5, (tokens,), generator=generator)
     group = torch.arange(tokens) * groups // tokens
-    predictions = torch.randint(5, (tokens,), generator=generator)
-    untied = torch.zeros(tokens, dtype=torch.bool)
     features = torch.randn(tokens, 6, generator=generator, dtype=torch.float64)
-    return features, TokenBatch(
-        labels, group, torch.arange(tokens) + 1000 * seed, torch.arange(tokens), predictions, untied
-    )
+    return features, TokenBatch(labels, group, torch.arange(tokens))
 
 
 class OneProcess:
@@ -41,7 +37,7 @@ class OneProcess:
 class TestLayer:
     @pytest.mark.parametrize("groups", [1, 3])
     def test_groups_are_parts_of_the_whole(self, groups: int) -> None:
-        layer = Layer(6, torch.device("cpu"), groups=groups, agreement_tokens=60)
+        layer = Layer(6, torch.device("cpu"), groups=groups)
         whole = ClassStatistics(6)
         for seed in range(3):
             features, tokens = batch(40, groups, seed)
@@ -51,11 +47,9 @@ class TestLayer:
         assert [group.num_tokens for group in layer.groups] == ([120] if groups == 1 else [42, 39, 39])
         assert torch.equal(layer.statistics.counts, whole.counts)
         torch.testing.assert_close(layer.statistics.means, whole.means, rtol=1e-12, atol=1e-12)
-        decided = layer.decisions(OneProcess())
-        assert [len(part.labels) for part in decided] == [60 // groups] * groups
 
     def test_the_state_goes_into_another_layer_bit_for_bit(self) -> None:
-        first, second = (Layer(6, torch.device("cpu"), groups=2, agreement_tokens=30) for _ in range(2))
+        first, second = (Layer(6, torch.device("cpu"), groups=2) for _ in range(2))
         first.add(*batch(50, 2))
         second.load_state_dict(first.state_dict())
         for layer in (first, second):
@@ -64,15 +58,11 @@ class TestLayer:
         for mine, theirs in zip(first.groups, second.groups, strict=True):
             assert torch.equal(mine.means, theirs.means)
             assert torch.equal(mine.scatter, theirs.scatter)
-        rows = [[part.to_rows().tolist() for part in layer.decisions(OneProcess())] for layer in (first, second)]
-        assert rows[0] == rows[1]
 
     def test_a_group_holds_only_the_classes_that_it_saw(self) -> None:
         layer = Layer(6, torch.device("cpu"), groups=2)
         features, tokens = batch(40, 2)
-        apart = TokenBatch(
-            tokens.labels + 100 * tokens.group, tokens.group, tokens.places, tokens.positions, None, None
-        )
+        apart = TokenBatch(tokens.labels + 100 * tokens.group, tokens.group, tokens.positions)
         layer.add(features, apart)
         assert [group.class_ids.tolist() for group in layer.groups] == [list(range(5)), list(range(100, 105))]
 
@@ -93,17 +83,27 @@ class TestMeasuredLayers:
         assert all(metric.stderr is None for metric in inner.values())
         assert report.metrics["nc1_trace_ratio"].stderr is not None
 
-    def test_nc4_of_a_layer_is_that_of_its_own_centres_and_the_model_s_decisions(self) -> None:
-        model, blocks = tiny_model().eval(), token_blocks(24, 3)
-        report = measure(model, blocks, layers="all", preset=["nc4_agreement", "nc4_ncc_accuracy"], **QUIET)
+    @pytest.mark.parametrize("classes", [[0, 2, 3, 5, 7, 11], "all"])
+    def test_nc4_of_a_layer_is_that_of_its_own_centres_and_the_model_s_decisions(self, classes: Any) -> None:
+        """The layers decide by their own centres of the classes that count, the model among the same classes."""
+        model, blocks, names = tiny_model().eval(), token_blocks(24, 3), ["nc4_agreement", "nc4_ncc_accuracy"]
+        report = measure(model, blocks, layers="all", preset=names, classes=classes, **QUIET)
         with torch.no_grad():
             out = model(blocks.input_ids.long(), output_hidden_states=True)
         labels = blocks.input_ids[:, 1:].flatten().numpy()
         logits = out.logits[:, :-1].flatten(0, 1).double().numpy()
-        features = out.hidden_states[1][:, :-1].flatten(0, 1).double().numpy()  # what the first block gives
-        wanted = oracle_agreement(features, labels, features, labels, logits, leave_one_out=True)
-        for name, metric in report.layers["layer.0"].items():
-            assert metric.value == pytest.approx(wanted[name], abs=1e-12), name
+        listed = None if classes == "all" else classes
+        every = {}
+        for place, layer in ((1, "layer.0"), (-1, "final")):  # what the first block gives, and what enters the head
+            features = out.hidden_states[place][:, :-1].flatten(0, 1).double().numpy()
+            wanted = oracle_agreement(features, labels, features, labels, logits, leave_one_out=True, classes=listed)
+            assert list(report.layers[layer]) == names
+            for name, metric in report.layers[layer].items():
+                assert metric.value == pytest.approx(wanted[name], abs=1e-12), (layer, name)
+            every[layer] = wanted
+        assert every["layer.0"] != every["final"], "or the test would not see the wrong layer"
+        assert report.agreement is not None
+        assert report.agreement.tokens == (24 * 31 if listed is None else int(np.isin(labels, listed).sum()))
 
     def test_standard_errors_of_every_layer_where_they_are_asked_for(self) -> None:
         model, blocks, names = tiny_model().eval(), token_blocks(20, 3), ["nc1_trace_ratio", "nc2_cos_std"]
@@ -111,13 +111,13 @@ class TestMeasuredLayers:
         with torch.no_grad():
             hidden = model(blocks.input_ids.long(), output_hidden_states=True).hidden_states[1]
         labels = blocks.input_ids[:, 1:]
-        counted = torch.nonzero(torch.bincount(labels.flatten()) >= 5).flatten()
+        counted = torch.nonzero(torch.bincount(labels.flatten()) >= 2).flatten()
         replicates = []
         for left_out in range(10):  # two blocks a group
             rows = torch.arange(20) // 2 != left_out
             stats = ClassStatistics(hidden.shape[-1])
             stats.update(hidden[rows, :-1].flatten(0, 1), labels[rows].flatten())
-            replicates.append(compute_metrics(stats, None, names, min_count=5, classes=counted))
+            replicates.append(compute_metrics(stats, None, names, classes=counted))
         for name in names:
             values = np.array([each[name] for each in replicates])
             wanted = math.sqrt(9 / 10 * ((values - values.mean()) ** 2).sum())

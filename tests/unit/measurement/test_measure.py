@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,21 @@ import numpy as np
 import pytest
 import torch
 
-from nc_hf import ClassifierHead, ClassStatistics, compute_metrics, measure
+from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics, measure
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.reading import ReadRecord
+from nc_hf.corpus.stories import builtin_tokenizer, stories
 from nc_hf.errors import CancelledError, CorpusError, HubError, InputError, MergeError
 from nc_hf.report import Report
+from nc_hf.report.record import AgreementRecord
 from nc_hf.runtime.progress import Progress
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
+from tests.reference.oracle import oracle_agreement
 from tests.training import by_hand, examples, tiny_model, token_blocks, token_rows
 
 STORIES = Corpus("stories", "all", ["One day a cat sat by the sea and saw a fish. " * 4] * 40)
-OPTIONS = {"max_tokens": 4000, "block_size": 32, "min_count": 2, "uncertainty": False, "max_bytes": 10**7}
+OPTIONS = {"max_tokens": 4000, "block_size": 32, "uncertainty": False, "max_bytes": 10**7}
 
 
 @pytest.fixture
@@ -119,7 +124,13 @@ def test_values_and_loss() -> None:
         ({"block_size": 16}, "leave them out"),
         ({"packing": "paper"}, "leave them out"),
         ({"max_tokens": 100}, "leave them out"),
-        ({"min_count": 0}, "min_count is 0"),
+        ({"seed": 3}, "leave them out"),
+        ({"classes": 0}, "classes is 0: pass a share"),
+        ({"classes": 7}, "or top:7 for so many classes"),
+        ({"classes": "top:1"}, "classes is 'top:1'"),
+        ({"classes": "nowhere.txt"}, "there is no text file of that name"),
+        ({"classes": [3, -1]}, "no token id"),
+        ({"classes": [3, 3]}, "leaves 1"),
         ({"agreement_tokens": -1}, "agreement_tokens is -1"),
         ({"agreement_tokens": 0, "preset": ["nc4_agreement"]}, "nc4_agreement is decided"),
         ({"preset": ["nc1_category_share"]}, "compute_metrics"),
@@ -139,8 +150,8 @@ def test_errors_are_those_of_leaving_tenths_of_the_text_out() -> None:
         ["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean_centred"],
     )
     blocks = token_blocks(40, 3, classes=60)
-    report = measure(model, blocks, preset=names, min_count=20, progress=False)
-    whole = torch.bincount(rows[:, 1:].flatten())
+    report = measure(model, blocks, preset=names, classes=20 / rows.numel(), progress=False)
+    whole = torch.bincount(rows.flatten())
     counted = (whole >= 20).nonzero().flatten()
     assert 10 < len(counted) < (whole > 0).sum()
     replicates = []
@@ -159,12 +170,120 @@ def test_errors_are_those_of_leaving_tenths_of_the_text_out() -> None:
         assert report.metrics[name].stderr == pytest.approx(expected, rel=1e-4), name
 
 
+ROWS = token_rows(30, 3, classes=40)
+COUNTS = torch.bincount(ROWS.flatten())  # of the text, where the first token of a block is like any other
+RANKED = sorted(range(40), key=lambda token: (-int(COUNTS[token]), token))
+RULES: dict[str, tuple[Any, list[int] | None, str, int]] = {
+    "a share": (0.026, [token for token in range(40) if COUNTS[token] / 960 >= 0.026], "0.026", 960),
+    "a share as a word": ("2e-2", [token for token in range(40) if COUNTS[token] / 960 >= 0.02], "0.02", 960),
+    "the commonest": ("top:7", sorted(RANKED[:7]), "top:7", 960),
+    "more than there are": ("top:1000", list(range(40)), "top:1000", 960),
+    "ids": ([33, 5, 5, 61, 17, 2, 8], [2, 5, 8, 17, 33, 61], "a given list", 0),  # 61 never comes
+    "every one": ("all", None, "all", 0),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_classes_that_count_give_the_metrics_of_their_ids(kind: str) -> None:
+    """NC4 by brute force too: both classifiers decide among the same classes."""
+    rule, ids, said, census = RULES[kind]
+    model = tiny_model().eval()
+    report = measure(model, token_blocks(30, 3, classes=40), classes=rule, **QUIET)
+    with torch.no_grad():
+        out = model(ROWS, output_hidden_states=True)
+    features, labels = out.hidden_states[-1][:, :-1].flatten(0, 1), ROWS[:, 1:].flatten()
+    stats = ClassStatistics(features.shape[1])
+    stats.update(features, labels)
+    listed = None if ids is None else torch.tensor(ids)
+    wanted = compute_metrics(stats, ClassifierHead.from_model(model), PRESETS["core"][:-1], 1, classes=listed)
+    logits = out.logits[:, :-1].flatten(0, 1)
+    agreement = oracle_agreement(features, labels, features, labels, logits, leave_one_out=True, classes=ids)
+    values = {name: metric.value for name, metric in report.metrics.items()}
+    assert values == pytest.approx(wanted | {"nc4_agreement": agreement["nc4_agreement"]}, rel=1e-4, abs=1e-7)
+    assert values["nc4_agreement"] == pytest.approx(agreement["nc4_agreement"], abs=1e-12)
+
+    counts = [int((labels == token).sum()) for token in range(40) if ids is None or token in ids]
+    record = report.classes
+    assert (record.rule, record.census, record.ids) == (said, census, ids or [])
+    assert record.hash == ("all" if ids is None else hash_of(ids))
+    assert (record.listed, record.used) == (40 if ids is None else len(ids), len(counts))
+    assert (record.seen, record.fewest, record.coverage) == (40, min(counts), pytest.approx(sum(counts) / 930))
+    assert report.agreement == AgreementRecord(sum(counts), leave_one_out=True, classes="listed" if ids else "seen")
+
+
+def hash_of(ids: list[int]) -> str:
+    return hashlib.sha256(b"".join(each.to_bytes(8, "little") for each in ids)).hexdigest()[:16]
+
+
+def test_a_file_of_tokens_or_ids_names_the_classes(tmp_path: Path) -> None:
+    blocks = token_blocks(30, 3, classes=40)
+    (tmp_path / "ids.txt").write_text("17\n2\n\n33\n5\n")
+    by_file = measure(tiny_model(), blocks, classes=str(tmp_path / "ids.txt"), **QUIET)
+    by_ids = measure(tiny_model(), blocks, classes=[2, 5, 17, 33], **QUIET)
+    assert by_file.metrics == by_ids.metrics
+    assert (by_file.classes.rule, by_file.classes.ids) == ("a given list", [2, 5, 17, 33])
+    with pytest.raises(InputError, match="pass a share"):
+        measure(tiny_model(), blocks, classes=str(tmp_path / "ids.txt"), allow_local=False, **QUIET)
+
+
+def test_the_paper_s_preset_takes_every_class() -> None:
+    model, blocks = tiny_model(), token_blocks(30, 3, classes=40)
+    chosen, every = (measure(model, blocks, preset="paper", classes=rule, **QUIET) for rule in ("top:7", "all"))
+    assert chosen.metrics == every.metrics
+    assert chosen.classes == every.classes
+    assert chosen.classes.used == 40
+    assert chosen.token_table is not None
+    assert sorted(chosen.token_table.columns.ids) == sorted(RANKED[:7])
+
+
+TOKENIZER = builtin_tokenizer(512)
+TALES = Corpus("tales", "all", [" ".join(text.split()[:40]) for text in islice(stories(3), 400)])
+WHOLE = TALES.pack(TOKENIZER, 32)
+
+
+def of_tales(**options: Any) -> Report:
+    return measure(tiny_model(vocab_size=512), TALES, tokenizer=TOKENIZER, block_size=32, **QUIET, **options)
+
+
+def test_budgets_of_one_text_speak_of_the_same_classes() -> None:
+    """Those of the whole text, though each budget has another part of it."""
+    counts = torch.bincount(WHOLE.input_ids.flatten())
+    smaller, larger, whole = (of_tales(max_tokens=most, classes=0.002) for most in (1_500, 6_000, None))
+    listed = [token for token in range(len(counts)) if counts[token] >= 0.002 * int(counts.sum())]
+    for report in (smaller, larger, whole):
+        assert report.classes.ids == listed
+        assert report.classes.hash == hash_of(listed)
+        assert report.classes.census == int(counts.sum())
+        assert report.corpus.text_hash == smaller.corpus.text_hash is not None
+    assert smaller.tokens <= 1_500 < larger.tokens <= 6_000 < whole.tokens == WHOLE.num_labels
+    assert len({report.corpus.fingerprint for report in (smaller, larger, whole)}) == 3
+    assert whole.corpus.fingerprint == WHOLE.fingerprint
+    by_themselves = measure(
+        tiny_model(vocab_size=512), TALES.pack(TOKENIZER, 32, max_tokens=1_500), classes=0.002, **QUIET
+    )
+    assert by_themselves.classes.ids != listed, "or the text is so even that its beginning would do"
+    assert by_themselves.corpus.text_hash is None
+
+
+def test_the_seed_chooses_another_part_of_the_text() -> None:
+    first, again, other = (of_tales(max_tokens=1_500, seed=seed) for seed in (0, 0, 1))
+    assert first.metrics == again.metrics != other.metrics
+    assert first.corpus.fingerprint == again.corpus.fingerprint != other.corpus.fingerprint
+    assert (first.classes.ids, first.corpus.text_hash) == (other.classes.ids, other.corpus.text_hash)
+
+
+def test_other_texts_have_other_hashes() -> None:
+    elsewhere = Corpus("tales", "all", [*TALES.texts, "One day a cat saw a cat."])
+    report = measure(tiny_model(vocab_size=512), elsewhere, tokenizer=TOKENIZER, block_size=32, **QUIET)
+    assert report.corpus.text_hash != of_tales(max_tokens=1_500).corpus.text_hash
+
+
 def test_shards_of_models_that_differ_below_the_head_do_not_merge(tmp_path: Path) -> None:
     other = tiny_model()
     other.get_decoder().h[0].mlp.c_fc.bias.data[2] += 1e-3
     for part, model in enumerate((tiny_model(), other, tiny_model())):
         path = tmp_path / f"{part}.safetensors"
-        measure(model, token_blocks(12, 3), shard=(min(part, 1) + 1, 2), statistics_path=path, min_count=2, **QUIET)
+        measure(model, token_blocks(12, 3), shard=(min(part, 1) + 1, 2), statistics_path=path, **QUIET)
     first, wrong, right = (ClassStatistics.load(tmp_path / f"{part}.safetensors") for part in range(3))
     with pytest.raises(MergeError):
         first.merge(wrong)

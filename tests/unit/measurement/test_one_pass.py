@@ -9,7 +9,7 @@ from nc_hf.errors import CorpusError, HeadError, InputError, LabelError
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from tests.architectures import TRANSFORM_IN_HEAD
-from tests.collected import quietly
+from tests.collected import agreement_of, quietly
 from tests.training import VOCAB_SIZE, tiny_model, token_blocks, token_rows
 
 
@@ -30,7 +30,7 @@ class TestValues:
         model = tiny_model()
         kept = quietly(model, batch_size=4, outcomes=False)
         assert kept.correct == quietly(model, batch_size=4).correct > 0
-        assert kept.agreement() == quietly(model, batch_size=4).agreement()
+        assert agreement_of(kept) == agreement_of(quietly(model, batch_size=4))
 
     def test_the_model_is_left_as_it_was(self) -> None:
         model = tiny_model().train()

@@ -10,9 +10,10 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from nc_hf import measure
 from nc_hf.measurement.outliers import RATIO, norms_by_position, outlying_positions
+from tests.reference.oracle import oracle_agreement
 from tests.training import token_blocks
 
-QUIET: dict[str, Any] = {"progress": False, "device": "cpu", "min_count": 5, "uncertainty": False, "layers": "all"}
+QUIET: dict[str, Any] = {"progress": False, "device": "cpu", "uncertainty": False, "layers": "all"}
 
 
 def model_with(position: int | None, factor: float = 300.0) -> GPT2LMHeadModel:
@@ -61,12 +62,33 @@ def test_the_layer_is_that_of_all_other_positions(position: int) -> None:
     assert report.outliers["layer.0"].variance_share == pytest.approx(float(1 - left / whole), rel=1e-6)
     labels = blocks.input_ids[:, 1:][:, others].flatten().long()
     counts = torch.bincount(labels)
-    counted = (counts >= 5).nonzero().flatten()
+    counted = (counts >= 2).nonzero().flatten()
     within = sum(float((rest[labels == c] - rest[labels == c].mean(dim=0)).square().sum()) for c in counted)
     kept = rest[torch.isin(labels, counted)]
     total = float((kept - kept.mean(dim=0)).square().sum())
     assert report.layers["layer.0"]["nc1_context_share"].value == pytest.approx(within / total, rel=1e-6)
     assert report.tokens == 20 * 31
+
+
+@pytest.mark.parametrize("classes", [[1, 2, 4, 7, 8, 10], "all"])
+def test_nc4_of_the_layer_is_decided_on_all_other_positions(classes: Any) -> None:
+    """The sample is one for all layers: the final one decides the tokens at the position too. By brute force."""
+    model, blocks, names = model_with(7), token_blocks(20, 3), ["nc4_agreement", "nc4_ncc_accuracy"]
+    report = measure(model, blocks, preset=names, classes=classes, **QUIET)
+    assert set(report.outliers) == {"layer.0", "layer.1"}
+    with torch.no_grad():
+        out = model(blocks.input_ids.long(), output_hidden_states=True)
+    listed = None if classes == "all" else classes
+    for layer, place, kept in (
+        ("layer.0", 1, [number for number in range(31) if number != 7]),
+        ("final", -1, list(range(31))),
+    ):
+        features = out.hidden_states[place][:, kept].flatten(0, 1).double().numpy()
+        labels = blocks.input_ids[:, 1:][:, kept].flatten().numpy()
+        logits = out.logits[:, kept].flatten(0, 1).double().numpy()
+        wanted = oracle_agreement(features, labels, features, labels, logits, leave_one_out=True, classes=listed)
+        for name in names:
+            assert report.layers[layer][name].value == pytest.approx(wanted[name], abs=1e-12), (layer, name)
 
 
 def test_layers_are_about_those_of_the_model_without_the_activation() -> None:

@@ -193,7 +193,7 @@ def turn(turn):
     kill.turn = turn.number
 
 model, corpus, folder = sys.argv[1:]
-trajectory(model, corpus, revisions="step*", folder=folder, max_tokens=6000, min_count=5, progress=kill,
+trajectory(model, corpus, revisions="step*", folder=folder, max_tokens=6000, classes="top:50", progress=kill,
            on_turn=turn, save_every=1, batch_size=4)
 """
 
@@ -210,7 +210,7 @@ def test_a_trajectory_that_was_killed_goes_on_to_the_same_values(
     assert list((folder / "unfinished" / commits[2]).glob("rank0.*"))
     tokens: dict[int, int] = {}
     turns = list[Turn]()
-    settings: MeasureOptions = {"max_tokens": 6_000, "min_count": 5, "batch_size": 4, "save_every": 1}
+    settings: MeasureOptions = {"max_tokens": 6_000, "classes": "top:50", "batch_size": 4, "save_every": 1}
     resumed = trajectory(
         NAME,
         str(story_file),
@@ -244,7 +244,7 @@ def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: R
 @pytest.mark.parametrize(
     ("changed", "corpus", "said"),
     [
-        ({"min_count": 6}, HELD_OUT, r"holds reports with min_count 5 and not 6: name another folder"),
+        ({"classes": "top:60"}, HELD_OUT, r"holds reports with classes 'top:50' and not 'top:60': name another folder"),
         ({"preset": ["nc2_cos_std"]}, HELD_OUT, r"holds reports with preset 'core' and not \['nc2_cos_std'\]"),
         ({}, Corpus("held out", "all", STORIES[650:]), r"measured on another text or tokenizer: remove it"),
     ],
@@ -274,7 +274,7 @@ def test_a_report_that_does_not_belong_or_is_damaged_is_refused(repository: Repo
 
 def test_a_corpus_that_was_packed_before_serves_too(repository: Repository) -> None:
     tokenizer = open_tokenizer(NAME, "step0")
-    blocks = HELD_OUT.pack(tokenizer, 64, max_tokens=6_000)
+    blocks = HELD_OUT.sample(tokenizer, 64, max_tokens=6_000)
     packed = trajectory(NAME, blocks, revisions="step0", **OPTIONS)
     assert values(packed.points[0].report) == values(measure(NAME, HELD_OUT, revision="step0", **OPTIONS))
 

@@ -12,18 +12,29 @@ from tests.reference.cases import CASES, Case
 from tests.reference.oracle import oracle_agreement
 
 
-def decide(case: Case, rows: np.ndarray, *, leave_one_out: bool, centres: np.ndarray) -> tuple[dict, dict]:
-    """NC4 of nc_hf and of the oracle: tokens ``rows`` decided by the centres of the tokens ``centres``."""
+def decide(
+    case: Case, rows: np.ndarray, *, leave_one_out: bool, centres: np.ndarray, classes: np.ndarray | None = None
+) -> tuple[dict, dict]:
+    """NC4 of nc_hf and of the oracle: tokens ``rows`` decided by the centres of the tokens ``centres``.
+
+    Among ``classes`` alone both decide for one of these, on tokens of these.
+    """
     logits = case.logits()
     stats = ClassStatistics(case.features.shape[1])
     stats.update(torch.from_numpy(case.features[centres]), torch.from_numpy(case.labels[centres]))
+    linear = logits.argmax(axis=1)
+    if classes is not None:
+        rows = rows[np.isin(case.labels[rows], classes)]
+        linear = np.array([max(classes, key=lambda c, scores=scores: scores[c]) for scores in logits])
     counts = count_agreement(
         stats,
         torch.from_numpy(case.features[rows]),
         torch.from_numpy(case.labels[rows]),
-        torch.from_numpy(logits[rows].argmax(axis=1)),
+        torch.from_numpy(linear[rows]),
         leave_one_out=leave_one_out,
+        classes=None if classes is None else torch.from_numpy(classes),
     )
+    assert counts.tokens == len(rows)
     actual = compute_metrics(stats, case.head, preset="full", min_count=1, agreement=counts)
     expected = oracle_agreement(
         case.features[centres],
@@ -32,6 +43,7 @@ def decide(case: Case, rows: np.ndarray, *, leave_one_out: bool, centres: np.nda
         case.labels[rows],
         logits[rows],
         leave_one_out=leave_one_out,
+        classes=classes,
     )
     return {name: value for name, value in actual.items() if name.startswith("nc4")}, expected
 
@@ -58,6 +70,26 @@ def test_agreement_on_other_tokens(name: str, offset: bool) -> None:
     case = CASES[name]().on_an_offset() if offset else CASES[name]()
     half = len(case.labels) // 2
     actual, expected = decide(case, np.arange(half, len(case.labels)), leave_one_out=False, centres=np.arange(half))
+    assert actual == pytest.approx(expected, rel=1e-12)
+
+
+def some_classes(case: Case) -> np.ndarray:
+    """Every other class that is seen, and two that nobody sees."""
+    seen = np.unique(case.labels)
+    return np.sort([*seen[::2], *np.setdiff1d(np.arange(len(case.weight)), seen)[:2]])
+
+
+@pytest.mark.parametrize("offset", [False, True], ids=["float64", "float32 on an offset"])
+@pytest.mark.parametrize("name", NC4_CASES)
+def test_agreement_among_some_classes(name: str, offset: bool) -> None:
+    """No centre and no logit of another class has a say, whether the tokens made the centres or not."""
+    case = CASES[name]().on_an_offset() if offset else CASES[name]()
+    every, classes, half = np.arange(len(case.labels)), some_classes(case), len(case.labels) // 2
+    actual, expected = decide(case, every, leave_one_out=True, centres=every, classes=classes)
+    assert actual == pytest.approx(expected, rel=1e-12)
+    _, among_all = decide(case, every, leave_one_out=True, centres=every)
+    assert expected["nc4_agreement"] > among_all["nc4_agreement"], "it is easier among fewer, so the classes matter"
+    actual, expected = decide(case, every[half:], leave_one_out=False, centres=every[:half], classes=classes)
     assert actual == pytest.approx(expected, rel=1e-12)
 
 

@@ -15,6 +15,7 @@ from nc_hf.metrics.classes import (
     about_their_mean,
     beyond_noise,
     coefficient_of_variation,
+    counted,
     moments,
     quotient,
     small_gram_norm,
@@ -39,7 +40,7 @@ def test_quantities_are_those_of_a_loop_over_the_classes(
     features, labels = drawn
     view = ClassView(statistics(features, labels), min_count)
     assert view.class_ids.tolist() == ids
-    assert (view.num_classes, view.dim, view.min_count) == (len(ids), 6, min_count)
+    assert (view.num_classes, view.dim) == (len(ids), 6)
     of_class = [features[labels == c] for c in ids]
     means = np.stack([rows.mean(axis=0) for rows in of_class])
     m = means - means.mean(axis=0)
@@ -63,9 +64,20 @@ def test_quantities_are_those_of_a_loop_over_the_classes(
 def test_named_classes_are_taken_whatever_their_count_if_they_have_a_variance(
     drawn: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """So that a part of the text is measured on the classes of the whole."""
-    view = ClassView(statistics(*drawn), 10, classes=torch.tensor([3, 5, 11, 400]))
-    assert view.class_ids.tolist() == [3, 5]
+    """So that different amounts of a text are measured on the same classes."""
+    stats, listed = statistics(*drawn), torch.tensor([3, 5, 11, 400])
+    for min_count in (1, 2, 10):
+        assert ClassView(stats, min_count, classes=listed).class_ids.tolist() == [3, 5]
+    assert ClassView(stats, classes=listed.flip(0)).class_ids.tolist() == [3, 5]
+    assert counted(stats, listed).tolist() == [c in (3, 5) for c in stats.class_ids.tolist()]
+
+
+def test_fewer_than_two_of_the_named_classes_are_refused_with_their_number(
+    drawn: tuple[np.ndarray, np.ndarray],
+) -> None:
+    said = r"^1 of the 3 classes that count have at least 2 tokens, .*: measure more text or name commoner ones\.$"
+    with pytest.raises(StatisticsError, match=said):
+        ClassView(statistics(*drawn), classes=torch.tensor([3, 11, 400]))
 
 
 @pytest.mark.parametrize("min_count", [5, 11])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,32 @@ def test_paper_preset_uses_every_class(name: str) -> None:
     assert actual == pytest.approx({name: expected[name] for name in actual}, rel=1e-9)
 
 
+@pytest.mark.parametrize("min_count", [1, 2, 10])
+@pytest.mark.parametrize("name", ["singletons", "Zipf counts", "classes below min_count"])
+def test_named_classes_count_in_place_of_the_common_ones(name: str, min_count: int) -> None:
+    """Every value but those of ``_paper`` names, which take every class, is over the classes of the list alone."""
+    case = CASES[name]()
+    ids, counts = np.unique(case.labels, return_counts=True)
+    classes = ids[::2]
+    assert 2 <= (counts[::2] > 1).sum() < (counts > 1).sum()
+    actual = compute_metrics(
+        case.statistics(), case.head, "full", min_count, classes=torch.tensor([*classes, len(case.weight) + 5])
+    )
+    expected = oracle_metrics(case.features, case.labels, case.weight, classes=classes)
+    every = oracle_metrics(case.features, case.labels, case.weight, min_count=1)
+    assert_equal(actual, expected, frozenset(), 1e-9)
+    paper = {name for name in actual if name.endswith("_paper")}
+    assert {name: actual[name] for name in paper} == pytest.approx({name: every[name] for name in paper}, rel=1e-9)
+    assert actual["nc2_cos_std"] != pytest.approx(every["nc2_cos_std"], rel=1e-3)
+
+
+def test_the_preset_paper_takes_no_list() -> None:
+    case = CASES["Zipf counts"]()
+    named = compute_metrics(case.statistics(), case.head, preset="paper", classes=torch.from_numpy(case.labels[:3]))
+    assert named == compute_metrics(case.statistics(), case.head, preset="paper")
+    assert "nc3_cos_mean" in named
+
+
 def test_the_bias_of_the_head_plays_no_part() -> None:
     case = CASES["more classes than dimensions"]()
     biased = ClassifierHead(weight=case.head.weight, bias=torch.linspace(-3, 3, len(case.weight), dtype=torch.float64))
@@ -71,6 +98,21 @@ def test_one_class_is_an_error(min_count: int) -> None:
     case = gaussian(20, [30, 4] if min_count == 10 else [30], 4)
     with pytest.raises(StatisticsError):
         compute_metrics(case.statistics(), case.head, min_count=min_count)
+
+
+def test_a_list_of_which_one_class_can_be_measured_is_an_error() -> None:
+    case = gaussian(20, [30, 4, 1], 4)
+    ids, counts = np.unique(case.labels, return_counts=True)
+    rare, common = torch.tensor(ids[counts < 30]), torch.tensor(ids[counts > 1])
+    with pytest.raises(StatisticsError, match="1 of the 2 classes that count"):
+        compute_metrics(case.statistics(), case.head, min_count=1, classes=rare)
+    assert compute_metrics(case.statistics(), case.head, min_count=100, classes=common)
+
+
+@pytest.mark.parametrize("min_count", [0, -1])
+def test_a_least_count_of_nothing_is_an_error(min_count: int) -> None:
+    with pytest.raises(InputError, match="pass 1 or more"):
+        compute_metrics(CASES["two classes"]().statistics(), min_count=min_count)
 
 
 def test_no_class_is_an_error() -> None:

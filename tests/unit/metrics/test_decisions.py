@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from nc_hf import ClassStatistics
-from nc_hf.metrics.decisions import count_agreement
+from nc_hf.errors import StatisticsError
+from nc_hf.metrics.decisions import count_agreement, decide
 from tests.reference.cases import CASES
 
 
@@ -26,6 +28,36 @@ def test_coincident_centres_tie_and_the_lowest_class_id_wins() -> None:
     features = torch.tensor([[1.5, 4.0], [0.0, 9.0], [-3.0, 1.0]])
     counts = count_agreement(stats, features, torch.tensor([8, 2, 4]), torch.tensor([8, 2, 4]), leave_one_out=False)
     assert (counts.nearest_ties, counts.ncc_correct, counts.agree) == (2, 2, 2)
+
+
+def test_only_the_centres_of_the_classes_that_count_compete() -> None:
+    """Classes 3, 5, 7, 9 at 0, 4, 6, 20, one token each; 7 does not count, and 11, which does, was never seen."""
+    stats = ClassStatistics(1)
+    stats.update(torch.tensor([[0.0], [4.0], [6.0], [20.0]]), torch.tensor([3, 5, 7, 9]))
+    features, labels = torch.tensor([[6.0], [11.0], [0.0]]), torch.tensor([5, 9, 3])
+    linear, classes = torch.tensor([5, 5, 11]), torch.tensor([11, 9, 5, 3])
+    some = decide(stats, features, labels, linear, leave_one_out=False, classes=classes)
+    every = decide(stats, features, labels, linear, leave_one_out=False)
+    assert (some.counts().ncc_correct, some.agree.tolist()) == (2, [True, True, False])
+    assert (every.counts().ncc_correct, every.agree.tolist()) == (1, [False, False, False])
+    left_out = decide(stats, features[:1], labels[:1], linear[:1], leave_one_out=True, classes=classes).counts()
+    assert (left_out.ncc_correct, left_out.agree) == (0, 0), "of a class of one token nothing is left"
+
+
+def test_where_no_class_that_counts_was_seen_there_is_no_centre() -> None:
+    stats = ClassStatistics(1)
+    stats.update(torch.tensor([[0.0], [4.0]]), torch.tensor([3, 5]))
+    nothing = torch.empty(0, 1), torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
+    with pytest.raises(StatisticsError, match="no class that counts was met: measure more text"):
+        count_agreement(stats, *nothing, leave_one_out=True, classes=torch.tensor([7, 9]))
+
+
+def test_a_tie_with_a_class_that_does_not_count_is_none() -> None:
+    stats = ClassStatistics(1)
+    stats.update(torch.tensor([[0.0], [2.0], [7.0]]), torch.tensor([7, 3, 5]))
+    features, labels = torch.tensor([[1.0]]), torch.tensor([7])
+    counts = count_agreement(stats, features, labels, labels, leave_one_out=False, classes=torch.tensor([5, 7]))
+    assert (counts.nearest_ties, counts.ncc_correct, counts.agree) == (0, 1, 1)
 
 
 def test_counts_of_parts_add_up() -> None:

@@ -93,10 +93,14 @@ def test_a_median_that_escapes_its_bracket_is_looked_for_again(
     assert len(sweeps) == 3
 
 
-def test_named_classes_hold_for_the_classes_that_count_but_not_for_every_one() -> None:
-    shared = inputs(min_count=10, classes=torch.tensor([4, 6, 8]))
+@pytest.mark.parametrize("min_count", [1, 4, 10])
+def test_named_classes_hold_for_the_classes_that_count_but_not_for_every_one(min_count: int) -> None:
+    """Whatever ``min_count`` would say, and 0, which has one token, and 40, which has none, have no variance."""
+    shared = inputs(min_count=min_count, classes=torch.tensor([0, 4, 6, 8, 40]))
     assert shared.used.class_ids.tolist() == shared.spread.class_ids.tolist() == [4, 6, 8]
-    assert shared.every.num_classes == 7
+    assert shared.used is shared.spread
+    assert (shared.cdnv.pairs, shared.directions.log.count) == (3, 3)
+    assert (shared.every.num_classes, shared.cdnv_paper.pairs, shared.directions_paper.log.count) == (7, 21, 21)
 
 
 def test_cosines_are_those_of_a_loop_and_nan_of_what_has_no_direction() -> None:

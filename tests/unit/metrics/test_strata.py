@@ -21,23 +21,25 @@ def text() -> Text:
 
 
 class TestBins:
-    @pytest.mark.parametrize("min_count", [1, 2, 7, 10, 1000])
-    def test_every_count_lies_in_the_bin_of_its_half_decade(self, min_count: int) -> None:
-        bins = list(frequency_bins(min_count, 5000))
+    @pytest.mark.parametrize("most", [1, 2, 3, 4, 7, 10, 31, 32, 1000, 5000])
+    def test_every_count_lies_in_the_bin_of_its_half_decade(self, most: int) -> None:
+        bins = list(frequency_bins(most))
         assert bins[0][0] == 1
         assert all(low == last[1] + 1 for last, (low, _) in pairwise(bins))
         for low, high in bins:
-            assert len({oracle_bin(count, min_count) for count in (low, (low + high) // 2, high)}) == 1
-        edges = {oracle_bin(low, min_count) for low, _ in bins}
+            assert len({oracle_bin(count) for count in (low, (low + high) // 2, high)}) == 1
+        edges = {oracle_bin(low) for low, _ in bins}
         assert len(edges) == len(bins)
-        assert bins[-1][0] <= 5000 <= bins[-1][1]
+        assert bins[-1][0] <= most <= bins[-1][1]
 
-    def test_no_bin_straddles_min_count(self) -> None:
-        for min_count in range(1, 60):
-            assert any(low == min_count for low, _ in frequency_bins(min_count, 100))
+    def test_more_text_has_the_same_bins_and_more(self) -> None:
+        whole = list(frequency_bins(100_000))
+        for most in range(1, 400):
+            bins = list(frequency_bins(most))
+            assert bins == whole[: len(bins)]
 
     def test_large_counts_are_exact(self) -> None:
-        assert (10**9, math.isqrt(10**19 - 1)) in list(frequency_bins(10, 10**10))
+        assert (10**9, math.isqrt(10**19 - 1)) in list(frequency_bins(10**10))
 
 
 class TestSubset:
@@ -55,10 +57,15 @@ class TestSubset:
         assert stats.num_tokens == before
 
 
-def test_category_shares_are_the_oracles_and_sum_to_one(text: Text) -> None:
+@pytest.mark.parametrize("least", [1, 3, 10])
+def test_category_shares_are_the_oracles_and_sum_to_one(text: Text, least: int) -> None:
+    """Of every class, or of those that count; one that nobody saw and one of a single token make no difference."""
     categories = {int(c): int(c) % 3 for c in np.unique(text.labels)}
-    shares = category_shares(text.statistics(), categories, 10)
-    expected = oracle_metrics(text.features, text.labels, min_count=10, categories=categories)
+    ids, counts = np.unique(text.labels, return_counts=True)
+    listed = [10**6, int(ids[counts.argmin()]), *ids[counts >= least].tolist()]
+    shares = category_shares(text.statistics(), categories, None if least == 1 else torch.tensor(listed))
+    expected = oracle_metrics(text.features, text.labels, min_count=least, categories=categories)
+    assert counts.min() == 1
     assert list(shares) == ["categories", "tokens", "contexts"]
     assert math.fsum(shares.values()) == pytest.approx(1.0)
     for name, metric in (("contexts", "context"), ("tokens", "identity"), ("categories", "category")):

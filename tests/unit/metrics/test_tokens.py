@@ -13,14 +13,21 @@ from tests.texts import DIM, sample
 
 
 class TestAgainstBruteForce:
-    @pytest.mark.parametrize("min_count", [1, 2, 10])
-    def test_every_class_is_as_its_definition_reads(self, min_count: int) -> None:
+    @pytest.mark.parametrize("listed", [None, 2, 10, "some"])
+    def test_every_class_is_as_its_definition_reads(self, listed: int | str | None) -> None:
+        """Of all, of those with so many tokens, and of some, among them single tokens and one that nobody saw."""
         data = sample(60)
-        table, _ = class_table(data.stats, data.head, min_count)
+        classes = data.stats.class_ids
+        if listed is not None:
+            classes = classes[::2] if listed == "some" else classes[data.stats.counts >= listed]
+        kept = torch.isin(data.labels, classes)
         expected = oracle_tokens(
-            data.features.numpy(), data.labels.numpy(), data.head.weight.numpy(), min_count=max(2, min_count)
+            data.features[kept].numpy(), data.labels[kept].numpy(), data.head.weight.numpy(), min_count=2
         )
+        named = None if listed is None else torch.cat([classes, torch.tensor([10**6])])
+        table, _ = class_table(data.stats, data.head, named)
         assert set(table.ids.tolist()) == set(expected)
+        assert (len(expected) < len(classes)) == (listed in (None, "some")), "single tokens are listed"
         for place, token_id in enumerate(table.ids.tolist()):
             brute = expected[token_id]
             assert int(table.counts[place]) == brute["count"]
@@ -43,7 +50,8 @@ class TestAgainstBruteForce:
 
     def test_means_over_the_classes_are_the_metrics(self) -> None:
         data = sample(80)
-        table, _ = class_table(data.stats, data.head, 5)
+        classes = data.stats.class_ids[data.stats.counts >= 5]
+        table, _ = class_table(data.stats, data.head, classes)
         values = compute_metrics(data.stats, data.head, ["nc1_trace_ratio", "nc3_cos_mean_centred"], 5)
         assert float(table.variability.mean()) == pytest.approx(values["nc1_trace_ratio"], rel=1e-12)
         assert float(table.duality.mean()) == pytest.approx(values["nc3_cos_mean_centred"], rel=1e-12)
@@ -52,7 +60,7 @@ class TestAgainstBruteForce:
     def test_sampled_and_agreeing_tokens_are_those_of_the_class(self) -> None:
         data = sample(30)
         decided = data.decisions()
-        table, _ = class_table(data.stats, data.head, 2, decided)
+        table, _ = class_table(data.stats, data.head, None, decided)
         for place, token_id in enumerate(table.ids.tolist()):
             mine = decided.labels == token_id
             assert int(table.sampled[place]) == int(mine.sum()) == int(table.counts[place])
@@ -65,7 +73,8 @@ class TestAgainstBruteForce:
             part = ClassStatistics(DIM)
             part.update(data.features[rows], data.labels[rows])
             merged.merge(part)
-        one, _ = class_table(merged, data.head, 3)
-        other, _ = class_table(data.stats, data.head, 3)
+        classes = data.stats.class_ids[data.stats.counts >= 3]
+        one, _ = class_table(merged, data.head, classes)
+        other, _ = class_table(data.stats, data.head, classes)
         for name, column in vars(one).items():
             torch.testing.assert_close(column, getattr(other, name), rtol=1e-9, atol=1e-12, msg=name)

@@ -12,7 +12,7 @@ from torch import Tensor
 from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
 from nc_hf.metrics.jackknife import jackknife_error
-from nc_hf.metrics.uncertainty import Compute, replicates
+from nc_hf.metrics.uncertainty import Compute, replicates, without_each
 
 NAMES = ["nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio"]
 GROUPS, WIDTH = 10, 16
@@ -75,6 +75,19 @@ def test_the_formula() -> None:
         means.append(np.mean([features[kept & (labels == c)].double().mean(dim=0).numpy() for c in range(3)]))
     assert found["mean"] == pytest.approx(np.sqrt(0.9 * np.sum((np.array(means) - np.mean(means)) ** 2)), rel=1e-9)
     assert found["tokens"] == 0
+
+
+def test_each_group_is_left_out_once() -> None:
+    features = torch.arange(6, dtype=torch.float64).unsqueeze(1)
+    parts = []
+    for number in range(3):
+        parts.append(ClassStatistics(1))
+        parts[-1].update(features[2 * number : 2 * number + 2], torch.tensor([0, number]))
+    rests = list(without_each(parts))
+    assert [rest.counts.tolist() for rest in rests] == [[2, 1, 1], [3, 1], [3, 1]]
+    assert [rest.class_ids.tolist() for rest in rests] == [[0, 1, 2], [0, 2], [0, 1]]
+    assert [float(rest.means[0]) for rest in rests] == pytest.approx([(2 + 4) / 2, (0 + 1 + 4) / 3, (0 + 1 + 2) / 3])
+    assert [part.num_tokens for part in parts] == [2, 2, 2], "a group was added to"
 
 
 def test_without_text_to_spare_there_is_none() -> None:

@@ -242,6 +242,35 @@ class TestArithmetic:
         assert ids.tolist() == [0, 1, 3] * 200
         assert tied.tolist() == [False, True, False] * 200
 
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize(
+        "form",
+        [{}, {"scale": 0.5}, {"softcap": 2.0}, {"bias": True}, {"bias": True, "scale": 0.5, "softcap": 2.0}],
+        ids=str,
+    )
+    def test_among_some_classes_the_logits_are_theirs(self, form: dict[str, float], dtype: torch.dtype) -> None:
+        """In the order in which they are named, more of them than rows are taken at a time."""
+        generator = torch.Generator().manual_seed(0)
+        weight, bias = (torch.randn(size, generator=generator).to(dtype) for size in ((8197, 4), (8197,)))
+        head = ClassifierHead(weight, **{**form, "bias": bias if form.get("bias") else None})
+        features = torch.randn(50, 4, generator=generator)
+        for classes in (torch.tensor([8196, 3, 0, 4096]), torch.arange(8195, -1, -2), torch.tensor([7])):
+            some = head.among(classes)
+            torch.testing.assert_close(some.logits(features), head.logits(features)[:, classes])
+            assert (some.kind, some.vocab_size, some.dim) == (head.kind, len(classes), 4)
+            places, tied = some.predict(features)
+            own = some.logits(features)
+            assert torch.equal(places, own.argmax(dim=1))
+            assert torch.equal(tied, (own == own.max(dim=1, keepdim=True).values).sum(dim=1) > 1)
+
+    def test_among_some_classes_one_that_is_left_out_neither_wins_nor_ties(self) -> None:
+        head = ClassifierHead(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [-1.0, 0.0]]))
+        classes = torch.tensor([0, 2, 3])
+        places, tied = head.among(classes).predict(torch.tensor([[2.0, 1.0], [1.0, 2.0], [-1.0, 0.0], [1.0, 1.0]]))
+        assert classes[places].tolist() == [0, 2, 3, 0]
+        assert tied.tolist() == [False, False, False, True]
+        assert head.vocab_size == 4
+
     def test_check_returns_the_error(self) -> None:
         head = ClassifierHead(torch.eye(3))
         logits = torch.tensor([[4.0, 2.0, 1.0]])

@@ -52,8 +52,21 @@ LIMITS: dict[str, tuple[Report, Report, str]] = {
         "6% of the tokens are single bytes",
     ),
     "tokens": (replace(PLAIN, tokens=19_999), replace(PLAIN, tokens=20_000), "Only 19,999 tokens were read"),
-    "classes": (of_classes(used=99), of_classes(used=100), "Only 99 tokens of the vocabulary"),
-    "coverage": (of_classes(coverage=0.89), of_classes(coverage=0.9), "make up 89% of the text"),
+    "classes": (
+        of_classes(used=99, listed=99),
+        of_classes(used=100, listed=100),
+        "Only 99 tokens of the vocabulary were measured",
+    ),
+    "unmeasured classes": (
+        of_classes(used=200, listed=1_201, fewest=2, rule="top:1201"),
+        of_classes(used=1_201, listed=1_201, fewest=10, rule="top:1201"),
+        "1,001 of the 1,201 tokens that count were too rare in what was read",
+    ),
+    "few of each": (
+        of_classes(fewest=9, rule="0.0002"),
+        of_classes(fewest=10, rule="0.0002"),
+        "Of some tokens that count only 9 were read",
+    ),
     "groups": (unsure(4), unsure(5), "no standard errors: they take 5 blocks of text or more, and here are 4"),
     "one group": (unsure(1), unsure(5), "and here is 1"),
     "directions": (
@@ -95,8 +108,10 @@ def test_what_older_reports_lack_is_no_caution() -> None:
         measured({"nc1_cdnv_excluded_share": 0.9}, nc1_trace_ratio=1.0),
         measured(unc3_cos_std=0.1, nc3_cos_mean_centred=math.nan),
         of_text(blocks=4),
+        of_classes(fewest=1, rule="all"),
+        of_classes(coverage=0.1),
     ],
-    ids=["no UNC3", "no mean CDNV", "no CDNV", "no NC3", "errors all the same"],
+    ids=["no UNC3", "no mean CDNV", "no CDNV", "no NC3", "errors all the same", "all asked for", "a part of the text"],
 )
 def test_nothing_is_said_of_what_was_not_measured(report: Report) -> None:
     assert cautions(report) == ()
@@ -119,6 +134,12 @@ def test_a_remedy_ends_the_sentence_in_the_words_of_the_front_end(remedies: dict
         expected = bare if said.remedy is None else f"{bare.removesuffix('.')}: {remedies[said.remedy]}."
         assert advised == expected
         assert len(advised) < 260
+
+
+def test_few_classes_of_which_some_are_too_rare_are_two_cautions() -> None:
+    few, rare = cautions(of_classes(used=60, listed=64, fewest=2, rule="top:64"))
+    assert few.said.startswith("Only 60 tokens")
+    assert rare.said.startswith("4 of the 64 tokens")
 
 
 def test_the_page_speaks_of_no_argument() -> None:

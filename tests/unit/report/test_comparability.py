@@ -11,13 +11,17 @@ import pytest
 from nc_hf.report import AgreementRecord, Report, compare
 from nc_hf.report.comparability import differing_circumstances, one_model
 from nc_hf.report.record import MarkRecord
-from tests.reports import REFERENCE, printed
+from tests.reports import REFERENCE, SCHEMA_4, SCHEMA_5, printed
 
 MARKS = [MarkRecord("begin", 1, "<s>", 9, 0, None), MarkRecord("end", 2, "</s>", 9, 9, 1.0)]
 
 
 def of_text(report: Report, **changes: Any) -> Report:
     return replace(report, corpus=replace(report.corpus, **{"fingerprint": "f" * 64, **changes}))
+
+
+def of_classes(report: Report, **changes: Any) -> Report:
+    return replace(report, classes=replace(report.classes, **changes))
 
 
 def of_model(report: Report, **changes: Any) -> Report:
@@ -45,13 +49,18 @@ class TestCompare:
              lambda r: of_text(r, marks=MARKS)),
             ("the budget differs (59,787 tokens / 1,000 tokens)", lambda r: replace(of_text(r), tokens=1000)),
             ("the part of the text differs (all of it / shard 1/4)", lambda r: of_text(r, shard="1/4")),
-            ("min_count differs (10 tokens a class / 1 tokens a class)",
-             lambda r: replace(r, classes=replace(r.classes, min_count=1))),
-            ("the kind of preset differs (corrected / as published)", lambda r: replace(r, preset="paper")),
+            ("what the values speak of differs (202 tokens that came up 10 times or more / every token that was seen)",
+             lambda r: of_classes(r, rule="all")),
+            ("what the values speak of differs (202 tokens that came up 10 times or more / "
+             "the 202 tokens that are commonest (list abcdef01))",
+             lambda r: of_classes(r, rule="top:202", hash="abcdef0123456789")),
+            ("what NC4 decides among differs (every class / the classes that count)",
+             lambda r: replace(r, agreement=AgreementRecord(10, leave_one_out=True, classes="listed"))),
             ("the dtype differs (float32 / bfloat16)", lambda r: of_model(r, dtype="bfloat16")),
             ("the definition of nc1_cdnv differs",
              lambda r: replace(r, definitions={**r.definitions, "nc1_cdnv": "x"})),
-            ("NC4 differs in kind", lambda r: replace(r, agreement=AgreementRecord(10, leave_one_out=False))),
+            ("NC4 differs in kind",
+             lambda r: replace(r, agreement=AgreementRecord(10, leave_one_out=False, classes="seen"))),
         ],
     )  # fmt: skip
     def test_what_differs_is_named_and_no_report_is_marked(self, report: Report, said: str, change: Any) -> None:
@@ -87,6 +96,73 @@ class TestCompare:
 
     def test_presets_of_one_kind_may_be_compared(self, report: Report) -> None:
         assert list(differing_circumstances([report, replace(report, preset="full")])) == []
+
+
+class TestBudgets:
+    """Of one text, of which one report has read more than another."""
+
+    LISTED = Report.load(SCHEMA_5)
+
+    @staticmethod
+    def less(report: Report, **changes: Any) -> Report:
+        return replace(of_text(report, blocks=10, documents=9, **changes), tokens=1_000)
+
+    @staticmethod
+    def of_all(report: Report) -> Report:
+        """The report with every class that was seen."""
+        assert report.agreement is not None
+        counting = of_classes(report, rule="all", hash="all", ids=[], census=0)
+        return replace(counting, agreement=replace(report.agreement, classes="seen"))
+
+    def test_with_a_list_they_may_be_compared(self) -> None:
+        assert self.LISTED.classes.census > self.LISTED.tokens
+        assert self.LISTED.corpus.text_hash
+        comparison = compare([self.LISTED, self.less(self.LISTED)])
+        assert comparison.warnings == ()
+
+    def test_with_every_class_they_may_not(self) -> None:
+        every = self.of_all(self.LISTED)
+        (warning,) = differing_circumstances([every, self.less(every)])
+        assert warning.startswith(f"the budget differs ({every.tokens:,} tokens / 1,000 tokens): ")
+
+    def test_with_a_list_that_owes_nothing_to_the_text_they_may(self) -> None:
+        """It has one hash, so that both speak of the same classes."""
+        given = of_classes(self.LISTED, rule="a given list", census=0)
+        assert list(differing_circumstances([given, self.less(given)])) == []
+
+    def test_two_lists_of_one_rule_are_told_apart_by_their_hash(self) -> None:
+        other = of_classes(self.less(self.LISTED), hash="f" * 16)
+        (warning,) = differing_circumstances([self.LISTED, other])
+        assert warning.startswith("what the values speak of differs (")
+        assert f"(list {self.LISTED.classes.hash[:8]})" in warning
+        assert "(list ffffffff)" in warning
+
+    def test_the_preset_paper_is_told_apart_from_others(self) -> None:
+        said = [sentence.partition(" differs")[0] for sentence in differing_circumstances([self.LISTED, self.paper()])]
+        assert said == ["what the values speak of", "what NC4 decides among"]
+
+    def paper(self) -> Report:
+        return replace(self.of_all(self.LISTED), preset="paper")
+
+    @pytest.mark.parametrize("tokens", [1_000, None], ids=["less was read", "as much was read"])
+    def test_another_text_of_one_name_is_named(self, tokens: int | None) -> None:
+        other = of_text(self.LISTED, text_hash="0" * 16)
+        (warning,) = differing_circumstances([self.LISTED, replace(other, tokens=tokens or self.LISTED.tokens)])
+        assert warning.startswith("the text differs though it is called the same (fingerprints ")
+
+    def test_another_part_of_one_text_is_none_of_another_text(self) -> None:
+        """As another seed takes it: as many tokens, with another fingerprint."""
+        assert list(differing_circumstances([self.LISTED, of_text(self.LISTED)])) == []
+        unknown = [of_text(self.LISTED, text_hash=None), self.LISTED]
+        assert [sentence.partition(" though")[0] for sentence in differing_circumstances(unknown)] == [
+            "the text differs"
+        ]
+
+    def test_a_list_and_one_that_nobody_wrote_down_are_not_the_same(self) -> None:
+        """An older report has another rule; its budget, unlike that of the list, is no second difference."""
+        old = Report.load(SCHEMA_4)
+        said = [sentence.partition(" differs")[0] for sentence in differing_circumstances([old, self.LISTED])]
+        assert said == ["what the values speak of", "what NC4 decides among"]
 
 
 def unchanged(report: Report) -> dict[str, Any]:

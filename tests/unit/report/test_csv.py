@@ -12,6 +12,7 @@ import pandas as pd
 from nc_hf import Trajectory
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.trajectory import TrajectoryPoint
+from tests.reports import SCHEMA_5
 
 
 class TestViews:
@@ -22,6 +23,14 @@ class TestViews:
         for name, metric in report.metrics.items():
             assert float(row[name]) == metric.value
             assert row[f"{name}_stderr"] == ("" if metric.stderr is None else repr(metric.stderr))
+
+    def test_csv_tells_lists_of_classes_apart(self) -> None:
+        report = Report.load(SCHEMA_5)
+        other = replace(report, classes=replace(report.classes, rule="words.txt", hash="0123456789abcdef"))
+        for each in (report, other):
+            (row,) = csv.DictReader(io.StringIO(each.to_csv()))
+            assert (row["classes"], row["classes_hash"]) == (each.classes.rule, each.classes.hash)
+            assert (int(row["classes_used"]), float(row["coverage"])) == (each.classes.used, each.classes.coverage)
 
 
 def test_rows_frame_and_csv_say_the_same(course: Trajectory) -> None:

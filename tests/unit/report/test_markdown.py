@@ -33,6 +33,12 @@ class TestViews:
             assert METRICS[name].formula in layered.to_markdown()
         assert any("0.2500" in row and "0.125 ± 0.032" in row for row in rows[-2 if report.diagnostics else -1])
 
+    def test_the_tables_of_tokens_say_of_how_many_classes(self, report: Report) -> None:
+        assert report.token_table is not None
+        text = replace(report, token_table=replace(report.token_table, classes=1_234)).to_markdown()
+        for end in ("Most", "Least"):
+            assert f"{end} collapsed, of the 1,234 that count:" in text
+
 
 def test_markdown_is_safe_from_names(course: Trajectory) -> None:
     names = replace(

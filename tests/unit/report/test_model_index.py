@@ -202,6 +202,13 @@ def test_values_without_a_number_are_left_out() -> None:
     ]
 
 
+def test_the_classes_that_count_stand_with_the_result() -> None:
+    counting = replace(REFERENCE, classes=replace(REFERENCE.classes, rule="top:300"))
+    for result in eval_results(counting, "https://h"):
+        assert result.dataset_args["classes"] == "top:300"
+        assert result.dataset_args["tokens"] == REFERENCE.tokens
+
+
 def test_a_data_set_of_the_hub_is_named_with_its_configuration() -> None:
     corpus = replace(REFERENCE.corpus, source="hub:owner/texts:small::story", split="test")
     result = eval_results(replace(REFERENCE, corpus=corpus), "https://h")[0]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from nc_hf.errors import FileError
-from nc_hf.report import SCHEMA_VERSION, MetricValue, Report
+from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report
 from nc_hf.report.verdict import verdict
-from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, with_metrics
+from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, with_metrics
 
 
 def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
@@ -30,24 +30,67 @@ def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
     return {}
 
 
+def of_this_schema(written: dict[str, Any]) -> dict[str, Any]:
+    """Return an older document with what became another entry in schema 5: which classes count."""
+    classes = dict(written["classes"])
+    least = classes.pop("min_count")
+    classes |= {"rule": f"min_count:{least}", "listed": classes["used"], "fewest": least}
+    now = {**written, "schema_version": SCHEMA_VERSION, "classes": classes}
+    if written["agreement"] is not None:
+        now["agreement"] = {**written["agreement"], "classes": "seen"}
+    if written.get("token_table") is not None:
+        now["token_table"] = {name: entry for name, entry in written["token_table"].items() if name != "min_count"}
+    now.pop("verdict", None)  # it is made of the values
+    return now
+
+
 class TestFile:
     def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self) -> None:
-        report = Report.load(SCHEMA_4)
-        assert report.schema_version == SCHEMA_VERSION == 4
-        assert report.to_json() == SCHEMA_4.read_text(encoding="utf-8")
+        report = Report.load(SCHEMA_5)
+        assert report.schema_version == SCHEMA_VERSION == 5
+        assert report.to_json() == SCHEMA_5.read_text(encoding="utf-8")
         assert report.errors is not None
         assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
 
-    @pytest.mark.parametrize(("path", "schema"), [(SCHEMA_1, 1), (SCHEMA_2, 2), (REFERENCE, 3)], ids=str)
-    def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(self, path: Path, schema: int) -> None:
+    @pytest.mark.parametrize(
+        ("path", "schema", "empty"),
+        [
+            (SCHEMA_1, 1, {"errors", "metrics/nc1_cdnv/bound"}),
+            (SCHEMA_2, 2, {"errors", "metrics/nc1_cdnv/bound"}),
+            (REFERENCE, 3, {"errors", "metrics/nc1_cdnv/bound"}),
+            (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids"}),
+        ],
+        ids=str,
+    )
+    def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(
+        self, path: Path, schema: int, empty: set[str]
+    ) -> None:
         written, report = json.loads(path.read_text(encoding="utf-8")), Report.load(path)
         assert written["schema_version"] == schema < SCHEMA_VERSION
-        later = added(report.to_dict(), {**written, "schema_version": SCHEMA_VERSION})
+        later = added(report.to_dict(), of_this_schema(written))
         assert later.pop("verdict") == verdict(report).to_dict()
-        assert {"errors": None, "metrics/nc1_cdnv/bound": None}.items() <= later.items()
+        assert empty | {"classes/hash", "classes/census"} <= later.keys()
         assert not any(later.values()), later
         assert report.to_dict() == Report.from_dict(report.to_dict()).to_dict()
         assert set(report.metrics) == set(written["metrics"])
+
+    def test_an_older_report_says_by_how_many_tokens_its_classes_counted(self) -> None:
+        report, written = Report.load(SCHEMA_4), json.loads(SCHEMA_4.read_text(encoding="utf-8"))
+        least, used = written["classes"]["min_count"], written["classes"]["used"]
+        assert (report.classes.rule, report.classes.listed, report.classes.fewest) == (
+            f"min_count:{least}",
+            used,
+            least,
+        )
+        assert (report.classes.hash, report.classes.ids, report.classes.census) == ("", [], 0)
+        assert report.classes.description == f"{used} tokens that came up {least} times or more"
+        assert report.agreement == AgreementRecord(written["agreement"]["tokens"], leave_one_out=True, classes="seen")
+        assert report.corpus.text_hash is None
+        assert not hasattr(report.token_table, "min_count")
+        assert report.errors is not None
+        assert report.errors.classes == "held"
+        bare = Report.from_dict({**written, "agreement": None, "token_table": None})
+        assert bare.agreement is bare.token_table is None
 
     def test_the_verdict_is_made_of_the_values_and_not_read(self, report: Report) -> None:
         document = report.to_dict()

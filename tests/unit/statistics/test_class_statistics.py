@@ -41,6 +41,19 @@ def test_class_ids_are_sorted_whatever_the_order_of_appearance() -> None:
     assert stats.means[:, 0].tolist() == [0, 2, 7, 9, 40]
 
 
+def test_the_census_is_how_often_each_id_was_seen() -> None:
+    features, labels = batch(0, 200)
+    stats = statistics((features[:70], labels[:70]), (features[70:], labels[70:]))
+    census = stats.census()
+    assert (census.dtype, str(census.device)) == (torch.int64, "cpu")
+    assert torch.equal(census, torch.bincount(labels[labels >= 0]))
+    assert 0 in census, "some ids lie between others and were not seen"
+    stats.update(torch.ones(3, DIM), torch.tensor([100, -100, 100]))
+    assert (len(stats.census()), stats.census()[100]) == (101, 2)
+    assert int(stats.census().sum()) == stats.num_tokens
+    assert ClassStatistics(DIM).census().tolist() == []
+
+
 def test_an_offset_costs_no_digits() -> None:
     """float32 features that share an offset of norm 1,000, where a float32 sum of squares loses all of the scatter."""
     features, labels = batch(1, 400)

@@ -131,6 +131,12 @@ def test_mini_has_what_a_study_needs() -> None:
         ({"heads": 0}, "does not divide among 0 heads"),
         ({"torch_compile": "perhaps"}, "give true or false"),
         ({"expected_blocks": [1]}, "those of train and of validation"),
+        ({"classes": 0}, "classes is 0: pass a share of the text between 0 and 1"),
+        ({"classes": 50}, "or top:50 for so many classes"),
+        ({"classes": "top:1"}, "a number from 2"),
+        ({"classes": [-3, 5]}, "pass whole numbers from 0"),
+        ({"classes": "no/such/list"}, "there is no text file of that name"),
+        ({"min_count": 10}, "'min_count' of smoke.yaml is unknown"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(overrides: dict[str, object], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from nc_hf.metrics import METRICS
 from nc_hf.study.grid import Cell, Study, load_study
 from nc_hf.study.ledger import Ledger
-from nc_hf.study.report import CAPTION, METRIC_COLUMNS, report, results_table
+from nc_hf.study.report import CAPTION, METRIC_COLUMNS, OUTCOMES, report, results_table
+from nc_hf.study.states import STDERR
 from tests.paths import RECIPES
 
 
@@ -65,3 +68,15 @@ def test_a_report_is_written_beside_the_ledger_and_printed(tmp_path: Path, study
     assert all((tmp_path / name).exists() for name in names)
     assert len(pd.read_csv(tmp_path / "results.csv")) == 4
     assert pd.read_csv(tmp_path / "timings.csv")["train_seconds"].tolist() == [2.0] * 4
+
+
+def test_a_table_as_wide_as_a_study_makes_it_is_written_without_a_warning(tmp_path: Path, study: Study) -> None:
+    values = [*OUTCOMES, *(name for name in METRICS if name not in METRIC_COLUMNS)]
+    wide = {name: 0.5 for name in values} | {f"{name}{STDERR}": 0.1 for name in (*values, *METRIC_COLUMNS)}
+    ledger, text = Ledger(tmp_path, study), io.StringIO()
+    ledger.record(study.cells[0], [row | wide for row in rows(study.cells[0])])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report(ledger, tmp_path, Console(file=text, width=400))
+    frame = pd.read_csv(tmp_path / "results.csv")
+    assert (frame[[f"{name}{STDERR}" for name in METRICS]] == 0.1).all(axis=None)

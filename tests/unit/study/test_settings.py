@@ -14,6 +14,7 @@ from nc_hf.study.ledger import Ledger
 from nc_hf.study.settings import AXES, TEXT, batch_of
 from tests.paths import RECIPES
 
+CLASSES = "a share such as 0.001, top:N, a file with one token a line, ids, or all"
 PRESETS = RECIPES / "presets"
 SMOKE = PRESETS / "smoke.yaml"
 BEGUN = [json.loads(line) for line in Path(__file__).with_name("settings.jsonl").read_text().splitlines()]
@@ -44,6 +45,10 @@ def test_a_study_that_was_begun_goes_on(tmp_path: Path, begun: dict[str, Any]) -
         ("states", {"2": 1}, {2: (1,)}),
         ("extra", None, ()),
         ("extra", "", ()),
+        ("classes", "5e-4", 0.0005),
+        ("classes", "top:50", "top:50"),
+        ("classes", ["3", 5.0], (3, 5)),
+        ("classes", [" the", "and"], (" the", "and")),
     ],
 )
 def test_a_value_takes_the_type_of_its_setting(tmp_path: Path, name: str, given: object, taken: object) -> None:
@@ -71,6 +76,9 @@ def test_a_value_takes_the_type_of_its_setting(tmp_path: Path, name: str, given:
         ("batch_size", {"*": "x"}, "{'*': 'x'}: give a whole number, or whole numbers by model name."),
         ("states", "null", "None: give all, last, or lists of states by training length."),
         ("states", [1], "[1]: give all, last, or lists of states by training length."),
+        ("classes", "null", f"None: give {CLASSES}."),
+        ("classes", {"top": 5}, f"{{'top': 5}}: give {CLASSES}."),
+        ("classes", [["the"]], f"[['the']]: give {CLASSES}."),
         ("extra", {"widths": [64]}, "{'widths': [64]}: give a list of axes."),
         ("extra", [{"widths": ["wide"]}], "[{'widths': ['wide']}]: give a list of axes."),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
+from nc_hf.corpus.classes import ClassRule
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, StudyError
 from nc_hf.study.grid import Study, load_study
@@ -55,14 +57,19 @@ def test_text_that_has_changed_is_refused(tmp_path: Path, study: Study) -> None:
         open_text(study, tmp_path / "out")
 
 
-def test_a_tokenizer_with_gaps_counts_up_to_its_last_id(tmp_path: Path, study: Study) -> None:
+def word_tokenizer(folder: Path) -> Path:
+    """A tokenizer of six words, with the ids 0 to 5, that skips ids."""
     vocabulary = {word: number for number, word in enumerate(("the", "a", "and", "was", "to", "."))}
     model = WordLevel(vocabulary | {"[UNK]": 30, "<eos>": 35}, unk_token="[UNK]")
     backend = Tokenizer(model)
     backend.pre_tokenizer = Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", eos_token="<eos>")
-    tokenizer.save_pretrained(tmp_path / "gaps")
-    assert open_text(replace(study, tokenizer=str(tmp_path / "gaps"))).vocab_size == 36
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_tokenizer_with_gaps_counts_up_to_its_last_id(tmp_path: Path, study: Study) -> None:
+    assert open_text(replace(study, tokenizer=str(word_tokenizer(tmp_path / "gaps")))).vocab_size == 36
 
 
 def test_a_text_that_is_not_divided_is_refused(tmp_path: Path, study: Study) -> None:
@@ -84,7 +91,7 @@ def test_a_tokenizer_cut_short_is_refused(tmp_path: Path, study: Study) -> None:
 
 
 def test_what_is_measured_can_be_less_than_what_is_trained_on(study: Study) -> None:
-    text = open_text(replace(study, measure_train_tokens=100, min_count=1))
+    text = open_text(replace(study, measure_train_tokens=100))
     assert len(text.measured) == 3
     assert torch.equal(text.measured.input_ids, text.train.input_ids[:3])
     assert open_text(study).measured is not None
@@ -96,10 +103,67 @@ def test_a_corpus_too_small_for_a_block_is_refused(study: Study) -> None:
         open_text(replace(study, block_size=100_000, max_train_tokens=None))
 
 
-@pytest.mark.parametrize("bound", ["measure_train_tokens", "max_validation_tokens"])
-def test_text_without_two_classes_to_measure_is_refused_before_training(study: Study, bound: str) -> None:
-    with pytest.raises(StudyError, match="smaller min_count"):
-        open_text(replace(study, **{bound: 32}, min_count=20))
+@pytest.mark.parametrize(
+    ("bound", "role", "split"),
+    [("measure_train_tokens", "measured", "train"), ("max_validation_tokens", "validation", "validation")],
+)
+def test_text_without_two_classes_to_measure_is_refused_before_training(
+    study: Study, bound: str, role: str, split: str
+) -> None:
+    study = replace(study, **{bound: 32})
+    ((first, *rest),) = getattr(open_text(study), role).input_ids.tolist()
+    often = [token for token, count in Counter(rest).items() if count > 1]
+    once = [token for token, count in Counter([first, *rest]).items() if count == 1]
+    assert open_text(replace(study, classes=tuple(often[:2]))).classes.ids is not None
+    for classes, usable in (((often[0], *once), 1), (tuple(once), 0)):
+        with pytest.raises(StudyError) as caught:
+            open_text(replace(study, classes=classes))
+        assert str(caught.value) == (
+            f"{usable} of the next tokens that count come up twice in the {split} text to measure on, and collapse "
+            "takes two: give more text or other classes."
+        )
+
+
+def test_a_token_that_begins_a_block_is_not_predicted_there(tmp_path: Path, study: Study) -> None:
+    words = ["the", "the", *("a", "was", "to") * 10]  # 32 in a block, of which nothing predicts the first
+    for split in ("train", "validation"):
+        lines = [json.dumps({"text": " ".join(words * 4)}) + "\n"]
+        (tmp_path / "corpus" / f"{split}.jsonl").write_text("".join(lines))
+    study = replace(study, tokenizer=str(word_tokenizer(tmp_path / "words")), measure_train_tokens=32)
+    assert open_text(replace(study, classes=(1, 3))).measured.input_ids[0, :2].tolist() == [0, 0]
+    with pytest.raises(StudyError, match="1 of the next tokens that count come up twice in the train text"):
+        open_text(replace(study, classes=(0, 1)))
+
+
+def test_classes_are_chosen_by_the_whole_training_text(tmp_path: Path, study: Study) -> None:
+    tokens = open_text(study).train.input_ids.flatten().tolist()
+    times = Counter(tokens)
+    order = sorted(times, key=lambda token: (-times[token], token))
+    path = tmp_path / "ids.txt"
+    some = sorted(order[5:8])
+    path.write_text("".join(f"{token}\n" for token in reversed(some)))
+    wanted: dict[ClassRule, list[int]] = {
+        0.01: [token for token in sorted(times) if times[token] >= 0.01 * len(tokens)],
+        "top:30": sorted(order[:30]),
+        tuple(reversed(some)): some,
+        str(path): some,
+    }
+    for rule, ids in wanted.items():
+        bounds: tuple[dict[str, int], ...] = ({}, {"measure_train_tokens": 700}, {"max_validation_tokens": 500})
+        found = [open_text(replace(study, classes=rule, **bound)).classes for bound in bounds]
+        assert [choice.ids.tolist() for choice in found if choice.ids is not None] == [ids] * 3
+        assert len({choice.hash for choice in found}) == 1
+    every = open_text(replace(study, classes="all")).classes
+    assert (every.ids, every.hash) == (None, "all")
+
+
+def test_a_share_is_one_of_the_beginning_of_a_longer_text(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nc_hf.study.text.CENSUS_TOKENS", 1_000)
+    text = open_text(replace(study, classes=0.01))
+    times = Counter(text.train.input_ids.flatten().tolist()[:1_000])
+    assert text.classes.ids is not None
+    assert text.classes.ids.tolist() == [token for token in sorted(times) if times[token] >= 10]
+    assert text.classes.census == 1_000
 
 
 def test_other_blocks_than_expected_are_told(study: Study) -> None:

@@ -11,16 +11,19 @@ import torch
 from transformers import Trainer
 
 from nc_hf import NeuralCollapseCallback
+from nc_hf.corpus.corpus import open_corpus
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import InputError, TapError, TokenizerError
 from nc_hf.metrics import PRESETS
 from tests.architectures import VOCAB_SIZE
+from tests.text_files import write_texts
 from tests.training import (
     HELD_OUT,
     Forwards,
     blocks_by_hand,
     by_hand,
     close,
+    commonest,
     evaluated,
     examples,
     history,
@@ -38,10 +41,10 @@ def tokenizer() -> Any:
 class TestListening:
     @pytest.mark.parametrize("preset", ["core", "paper", "full"])
     def test_values_of_an_evaluation(self, tmp_path: Path, preset: str) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=preset, min_count=5))
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=preset))
         returned = trainer.evaluate()
         values = evaluated(returned)
-        assert values == close(by_hand(trainer.model, HELD_OUT, preset, 5))
+        assert values == close(by_hand(trainer.model, HELD_OUT, preset))
         assert set(PRESETS[preset]) - set(values) <= {"nc1_category_share"}
         assert evaluated(trainer.state.log_history[-1]) == values
         assert "eval_loss" in trainer.state.log_history[-1]
@@ -55,18 +58,31 @@ class TestListening:
         listening, own = NeuralCollapseCallback(), NeuralCollapseCallback(token_blocks(20, seed=9), label="own")
         trainer = make_trainer(tmp_path, listening, own)
         returned = trainer.evaluate()
-        assert returned["eval_nc1_cdnv"] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
-        assert returned["eval_own_nc1_cdnv"] == pytest.approx(
-            blocks_by_hand(trainer.model, 20, seed=9)["nc1_cdnv"], rel=1e-4
+        assert returned["eval_nc1_trace_ratio"] == pytest.approx(
+            by_hand(trainer.model, HELD_OUT)["nc1_trace_ratio"], rel=1e-4
         )
-        assert returned["eval_own_nc1_cdnv"] != returned["eval_nc1_cdnv"]
+        assert returned["eval_own_nc1_trace_ratio"] == pytest.approx(
+            blocks_by_hand(trainer.model, 20, seed=9)["nc1_trace_ratio"], rel=1e-4
+        )
+        assert returned["eval_own_nc1_trace_ratio"] != returned["eval_nc1_trace_ratio"]
         trainer = make_trainer(tmp_path, listening, NeuralCollapseCallback(token_blocks(20, seed=9)))
-        with pytest.raises(InputError, match="eval_nc1_cdnv: give one of them a label="):
+        with pytest.raises(InputError, match="eval_nc1_cdnv_median: give one of them a label="):
             trainer.evaluate()
 
     def test_callbacks_that_hear_the_same_share_their_keys(self, tmp_path: Path) -> None:
+        names = ["nc3_cos_mean", "nc4_agreement"]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), NeuralCollapseCallback(preset=names))
+        wanted = by_hand(trainer.model, HELD_OUT) | by_hand(trainer.model, HELD_OUT, names)
+        assert evaluated(trainer.evaluate()) == close(wanted)
+
+    def test_callbacks_of_other_classes_have_another_nc4(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback(), NeuralCollapseCallback(preset="paper"))
-        assert {"eval_nc1_cdnv", "eval_nc3_cos_mean", "eval_nc4_agreement"} <= set(trainer.evaluate())
+        with pytest.raises(InputError, match="eval_nc4_agreement: give one of them a label="):
+            trainer.evaluate()
+        labelled = NeuralCollapseCallback(preset="paper", label="paper")
+        returned = make_trainer(tmp_path, NeuralCollapseCallback(), labelled, model=trainer.model).evaluate()
+        assert evaluated(returned) == close(by_hand(trainer.model, HELD_OUT))
+        assert evaluated(returned, "eval_paper_") == close(by_hand(trainer.model, HELD_OUT, "paper"))
 
     def test_no_extra_forward_pass(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback())
@@ -102,7 +118,7 @@ class TestListening:
         trainer.train()
         course = history(trainer)
         assert list(course) == [2, 4]
-        assert course[4] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert course[4] == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_trace_ratio"], rel=1e-4)
         assert course[2] != course[4]
 
     def test_initialisation(self, tmp_path: Path) -> None:
@@ -111,7 +127,7 @@ class TestListening:
         )
         trainer.train()
         assert list(history(trainer)) == [0, 4]
-        start = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        start = next(row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row)
         assert evaluated(start) == close(by_hand(tiny_model(), HELD_OUT))
 
     def test_several_sets(self, tmp_path: Path) -> None:
@@ -128,7 +144,7 @@ class TestListening:
         trainer.model_init = lambda trial: tiny_model()
         trainer.train()
         assert trainer.model is not old
-        row = next(row for row in trainer.state.log_history if "eval_nc1_cdnv" in row)
+        row = next(row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row)
         assert evaluated(row) == close(by_hand(trainer.model, HELD_OUT))
 
 
@@ -153,7 +169,7 @@ class TestOwnCorpus:
         assert forwards.passes == 4 + 2 * 4  # training, and two passes of 10 blocks by 3
         assert list(history(trainer)) == [2, 4]
         assert list(history(trainer, "loss")) == [1, 2, 3, 4]  # no row of the training is lost
-        row = [row for row in trainer.state.log_history if "eval_nc1_cdnv" in row][-1]
+        row = [row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row][-1]
         assert evaluated(row) == close(blocks_by_hand(trainer.model, 10, 3))
         assert row["epoch"] == 0.5
         assert trainer.model.training
@@ -174,22 +190,112 @@ class TestOwnCorpus:
         assert evaluated(trainer.evaluate()) == {}
 
     def test_a_corpus_by_name(self, tmp_path: Path, tokenizer: Any) -> None:
-        callback = NeuralCollapseCallback("builtin", max_tokens=1_000, block_size=32, min_count=2)
+        callback = NeuralCollapseCallback("builtin", max_tokens=1_000, block_size=32, classes="all")
         trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
         values = trainer.evaluate()
         assert callback._blocks is not None
         rows = callback._blocks.input_ids
         assert rows.shape[1] == 32
         assert 900 < callback._blocks.num_labels <= 1_000
-        assert evaluated(values) == close(
-            by_hand(trainer.model, [{"input_ids": row, "labels": row} for row in rows], min_count=2)
-        )
+        given = [{"input_ids": row, "labels": row} for row in rows]
+        assert evaluated(values) == close(by_hand(trainer.model, given, classes="all"))
 
     def test_what_is_wrong_with_the_corpus_is_said_before_training(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback("builtin", every=4))
         with pytest.raises(TokenizerError, match="processing_class"):
             trainer.train()
         assert trainer.state.global_step == 0
+
+
+class TestClasses:
+    """Which next tokens count: those of the text that is heard, or of the callback's own."""
+
+    @pytest.mark.parametrize("preset", ["core", "full", ["nc1_trace_ratio", "nc4_agreement"]])
+    def test_the_commonest_of_an_evaluation(self, tmp_path: Path, preset: str | list[str]) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=preset, classes="top:5"))
+        values = evaluated(trainer.evaluate())
+        common = commonest(torch.cat([row["labels"][1:] for row in HELD_OUT]), 5)
+        wanted = by_hand(trainer.model, HELD_OUT, preset, classes=common)
+        assert values == close(wanted)
+        every = by_hand(trainer.model, HELD_OUT, preset)
+        assert all(wanted[name] != every[name] for name in ("nc1_trace_ratio", "nc4_agreement"))
+
+    def test_each_evaluation_has_those_of_its_own_text(self, tmp_path: Path) -> None:
+        sets = {"near": HELD_OUT, "far": examples(9, seed=7, classes=40)}
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(classes="top:5"), evaluation=sets)
+        returned, lists = trainer.evaluate(), []
+        for name, rows in sets.items():
+            lists.append(commonest(torch.cat([row["labels"][1:] for row in rows]), 5))
+            assert evaluated(returned, f"eval_{name}_") == close(by_hand(trainer.model, rows, classes=lists[-1]))
+        assert lists[0] != lists[1]
+
+    def test_the_commonest_of_its_own_blocks(self, tmp_path: Path) -> None:
+        blocks = token_blocks(10, 3)
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(blocks, preset="full", classes="top:5"))
+        common = commonest(blocks.input_ids, 5)
+        wanted = by_hand(trainer.model, examples(10, seed=3), "full", classes=common)
+        assert evaluated(trainer.evaluate()) == close(wanted)
+
+    @pytest.mark.parametrize("corpus", [False, True])
+    def test_a_share_leaves_out_what_comes_less_often(self, tmp_path: Path, corpus: bool) -> None:
+        rows = examples(11, seed=2, classes=40)
+        callback = NeuralCollapseCallback(token_blocks(11, 2, classes=40) if corpus else None, classes=0.03)
+        trainer = make_trainer(tmp_path, callback, evaluation=rows)
+        labels = torch.cat([row["labels"][0 if corpus else 1 :] for row in rows])
+        listed = [token for token in range(40) if int((labels == token).sum()) >= 0.03 * len(labels)]
+        assert 2 < len(listed) < 38
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, rows, classes=listed))
+
+    @pytest.mark.parametrize("corpus", [False, True])
+    @pytest.mark.parametrize("classes", [[7, 1, 60, 4], "all"])
+    def test_ids_and_all(self, tmp_path: Path, classes: Any, corpus: bool) -> None:
+        callback = NeuralCollapseCallback(token_blocks(11, 2) if corpus else None, preset="full", classes=classes)
+        trainer = make_trainer(tmp_path, callback)
+        wanted = by_hand(trainer.model, HELD_OUT, "full", classes=classes if classes == "all" else sorted(classes))
+        assert evaluated(trainer.evaluate()) == close(wanted)
+
+    def test_a_file_of_tokens_is_read_with_the_trainers_tokenizer(self, tmp_path: Path, tokenizer: Any) -> None:
+        words = [" the", " and", ".", " was"]
+        path = tmp_path / "words.txt"
+        path.write_text("".join(f"{word}\n" for word in words))
+        ids = sorted(tokenizer(word)["input_ids"][0] for word in words)
+        texts = " ".join(islice(stories(3), 40))
+        rows = torch.tensor(tokenizer(texts)["input_ids"])[: 30 * 32].view(-1, 32)
+        given = [{"input_ids": row, "labels": row} for row in rows]
+        model = tiny_model(vocab_size=512)
+        callback = NeuralCollapseCallback(classes=str(path))
+        trainer = make_trainer(tmp_path, callback, model=model, evaluation=given, processing_class=tokenizer)
+        assert evaluated(trainer.evaluate()) == close(by_hand(model, given, classes=ids))
+
+    @pytest.mark.parametrize("classes", ["top:40", 0.004])
+    def test_a_corpus_has_one_list_whatever_its_budget(self, tmp_path: Path, tokenizer: Any, classes: Any) -> None:
+        path = write_texts(tmp_path / "stories.jsonl", list(islice(stories(3), 150)))
+        tokens = open_corpus(str(path)).pack(tokenizer, 32).input_ids
+        share = [token for token in range(512) if int((tokens == token).sum()) >= 0.004 * tokens.numel()]
+        listed = commonest(tokens, 40) if classes == "top:40" else share
+        model, lists = tiny_model(vocab_size=512), []
+        for budget in (1_000, 4_000):
+            callback = NeuralCollapseCallback(str(path), max_tokens=budget, block_size=32, classes=classes)
+            trainer = make_trainer(tmp_path, callback, model=model, processing_class=tokenizer)
+            values = evaluated(trainer.evaluate())
+            assert callback._blocks is not None
+            assert callback._blocks.num_labels <= budget < tokens.numel() / 4
+            rows = [{"input_ids": row, "labels": row} for row in callback._blocks.input_ids]
+            assert values == close(by_hand(model, rows, classes=listed))
+            lists.append(commonest(callback._blocks.input_ids, 40))
+        assert listed not in lists  # it is not that of the blocks that were read
+        assert lists[0] != lists[1]
+
+    def test_another_seed_reads_other_blocks(self, tmp_path: Path, tokenizer: Any) -> None:
+        path = write_texts(tmp_path / "stories.jsonl", list(islice(stories(3), 150)))
+        model, read = tiny_model(vocab_size=512), []
+        for seed in (0, 0, 1):
+            callback = NeuralCollapseCallback(str(path), max_tokens=1_000, block_size=32, seed=seed)
+            make_trainer(tmp_path, callback, model=model, processing_class=tokenizer).evaluate()
+            assert callback._blocks is not None
+            read.append(callback._blocks.input_ids)
+        assert torch.equal(read[0], read[1])
+        assert not torch.equal(read[0], read[2])
 
 
 class TestPredict:
@@ -259,10 +365,13 @@ class TestComingAndGoing:
             trainer.evaluate()
 
     def test_evaluating_the_training_text(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=2))
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback())
         trainer.train()
         assert not any(key.startswith("train_nc") for row in trainer.state.log_history for key in row)
-        assert trainer.evaluate(metric_key_prefix="train")["train_nc1_cdnv"] == trainer.evaluate()["eval_nc1_cdnv"]
+        assert (
+            trainer.evaluate(metric_key_prefix="train")["train_nc1_trace_ratio"]
+            == trainer.evaluate()["eval_nc1_trace_ratio"]
+        )
 
     def test_labels_that_are_all_masked(self, tmp_path: Path) -> None:
         masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(8, seed=3)]
@@ -286,7 +395,7 @@ class CopyingLog(Trainer):
 def test_a_log_that_copies(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2,
-        "load_best_model_at_end": True, "metric_for_best_model": "nc1_cdnv", "greater_is_better": False,
+        "load_best_model_at_end": True, "metric_for_best_model": "nc1_trace_ratio", "greater_is_better": False,
     }  # fmt: skip
     trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=CopyingLog, **settings)
     trainer.train()
@@ -299,7 +408,10 @@ def test_a_log_that_copies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"min_count": 0}, "min_count is 0"),
+        ({"classes": 0}, "classes is 0: pass a share of the text between 0 and 1"),
+        ({"classes": "top:1"}, "a number from 2"),
+        ({"classes": "no/such/list"}, "there is no text file of that name"),
+        ({"seed": -1}, "seed is -1"),
         ({"agreement_tokens": -5}, "agreement_tokens is -5"),
         ({"agreement_tokens": 0, "preset": ["nc4_agreement"]}, "nc4_agreement is decided on a sample"),
         ({"preset": ["nc1_category_share"]}, "compute_metrics"),
@@ -315,4 +427,4 @@ def test_without_a_sample_a_preset_leaves_nc4_out(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, NeuralCollapseCallback(agreement_tokens=0))
     values = evaluated(trainer.evaluate())
     assert "nc4_agreement" not in values
-    assert "nc1_cdnv" in values
+    assert "nc1_trace_ratio" in values

@@ -65,12 +65,12 @@ class TestRows:
         model = ARCHITECTURES["Llama"]()
         trainer = make_trainer(
             tmp_path,
-            NeuralCollapseCallback(min_count=2),
+            NeuralCollapseCallback(),
             model=model,
             evaluation=rows,
             collator=lambda batch: self.pad(batch, side),
         )
-        assert evaluated(trainer.evaluate()) == close(by_hand(model, rows, min_count=2), 1e-3)
+        assert evaluated(trainer.evaluate()) == close(by_hand(model, rows), 1e-3)
 
     def test_labels_to_ignore(self, tmp_path: Path) -> None:
         rows = [{name: tensor.clone() for name, tensor in row.items()} for row in HELD_OUT]
@@ -79,8 +79,8 @@ class TestRows:
         rows[0]["labels"][5:9] = -100
         for row in rows[:4]:
             row["labels"][:] = -100  # the whole first batch
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=2), evaluation=rows)
-        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, rows, min_count=2))
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=rows)
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, rows))
 
     def test_labels_other_than_the_tokens(self, tmp_path: Path) -> None:
         rows = [{"input_ids": row["input_ids"], "labels": (row["input_ids"] + 1) % CLASSES} for row in HELD_OUT]
@@ -153,9 +153,11 @@ class TestWayOut:
         with pytest.raises(FeatureError, match=r"batch 0 .* final"):
             trainer.evaluate()
 
-    def test_too_few_classes(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=1_000))
-        with pytest.raises(StatisticsError):
+    @pytest.mark.parametrize("come", [0, 1])
+    def test_too_few_classes(self, tmp_path: Path, come: int) -> None:
+        classes = [CLASSES - come, CLASSES + 1]  # of which so many come
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(classes=classes))
+        with pytest.raises(StatisticsError, match=f"{come} of the 2 classes that count"):
             trainer.evaluate()
 
 
@@ -189,12 +191,13 @@ def test_a_plain_loader_at_the_end_of_an_uneven_epoch(tmp_path: Path, rows: int)
     trainer = make_trainer(tmp_path, callback, trainer=PlainLoader, train=train, **settings)
     trainer.train()
     (value,) = history(trainer).values()
-    assert value == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+    assert value == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_trace_ratio"], rel=1e-4)
 
 
 class TestBrokenOff:
     def test_its_batches_are_not_of_the_training(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(min_count=60))
+        # On classes that do not come nothing could be computed.
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(classes=[CLASSES, CLASSES + 1]))
         break_off(trainer)
         trainer.train()
         assert not any(key.startswith("train_nc") for row in trainer.state.log_history for key in row)
@@ -232,17 +235,17 @@ class TestCopies:
         with pytest.raises(TapError, match="attach"):
             other.evaluate()
         other.train()
-        assert history(other)[4] == pytest.approx(by_hand(other.model, HELD_OUT)["nc1_cdnv"], rel=1e-4)
+        assert history(other)[4] == pytest.approx(by_hand(other.model, HELD_OUT)["nc1_trace_ratio"], rel=1e-4)
         assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
 
     def test_a_pickle_is_small_and_listens_when_attached(self, tmp_path: Path) -> None:
-        callback = NeuralCollapseCallback(min_count=5)
+        callback = NeuralCollapseCallback(classes=[2, 3, 5, 7])
         callback.attach(make_trainer(tmp_path, callback))
         kept = pickle.dumps(callback)
         assert len(kept) < 4_000
         trainer = make_trainer(tmp_path)
         pickle.loads(kept).attach(trainer)
-        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, min_count=5))
+        assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, classes=[2, 3, 5, 7]))
 
     def test_the_hooks_go_with_the_trainer(self, tmp_path: Path) -> None:
         model = tiny_model()

@@ -39,12 +39,12 @@ def test_what_else_differs_from_the_published_setup_is_named() -> None:
     same = {name: 16 if isinstance(value, dict) else value for name, value in SETUP.items()}
     mine, published = table(2, nc1_cdnv_paper=13.0, **same), published_like()
     assert setup_note(mine, published) == "Every other setting is as published."
-    other = mine.assign(heads=[4, 16], block_size=256.0, batch_size=4, corpus="stories/a.txt", min_count=[np.nan, 1])
+    other = mine.assign(heads=[4, 16], block_size=256.0, batch_size=4, corpus="stories/a.txt", classes=["all", np.nan])
     beside = table(1, width=96, nc1_cdnv_paper=1.0, window=7)  # a cell that was not published
     assert setup_note(pd.concat([other, beside]).drop(columns="packing"), published) == (
         "Not as published: corpus stories/a.txt (published: tinystories); block_size 256 (published: 2,048); "
         "heads 4 (published: 16); batch_size 4 (published: 16). "
-        "Unknown, since the table does not tell: packing, min_count."
+        "Unknown, since the table does not tell: packing, classes."
     )
 
 
