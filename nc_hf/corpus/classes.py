@@ -72,6 +72,21 @@ def checked_rule(rule: ClassRule) -> ClassRule:
     return read
 
 
+def names_file(rule: ClassRule) -> bool:
+    """Whether a rule is the name of a file, rather than of classes.
+
+    >>> names_file("classes.txt"), names_file("0.001"), names_file("top:9"), names_file([3, 7])
+    (True, False, False, False)
+    """
+    if not isinstance(rule, str) or rule == EVERY or rule.startswith("top:"):
+        return False
+    try:
+        float(rule)
+    except ValueError:
+        return True
+    return False
+
+
 def choose_classes(rule: ClassRule, census: Tensor, tokenizer: PreTrainedTokenizerBase | None) -> ClassChoice:
     """Choose the classes that count.
 
@@ -115,10 +130,7 @@ def _parse(rule: ClassRule) -> tuple[str, Any]:
             return EVERY, None
         if rule.startswith("top:"):
             return "top", _top(rule)
-        try:
-            return "share", _share(float(rule))
-        except ValueError:
-            return "list", _of_file(rule.removeprefix("file:"))
+        return ("list", _of_file(rule.removeprefix("file:"))) if names_file(rule) else ("share", _share(float(rule)))
     if isinstance(rule, int | float):
         return "share", _share(rule)
     return "list", _listed(rule)

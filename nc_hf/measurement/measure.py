@@ -12,7 +12,7 @@ from accelerate.state import PartialState
 from torch import nn
 
 from nc_hf.corpus.blocks import TokenBlocks, hash_counts
-from nc_hf.corpus.classes import EVERY, ClassChoice, choose_classes
+from nc_hf.corpus.classes import EVERY, SHARE, ClassChoice, choose_classes, names_file
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.repetition import repeated_share
 from nc_hf.corpus.tokens import tokenizer_hash
@@ -60,6 +60,8 @@ def measure(
         NCError: of the kind that fits; the message says what to do.
     """
     started = time.monotonic()
+    if names_file(options.get("classes", SHARE)) and not options.get("allow_local", True):
+        raise InputError("classes names a file, and names may be no paths here: pass a share, top:N, ids, or all.")
     settings = complete(options)
     names = pass_metrics(settings["preset"], settings["agreement_tokens"])
     _check_given(model, corpus, options)

@@ -138,7 +138,7 @@ def _opened(
     if isinstance(tokenizer, str | Path):
         tokenizer = open_tokenizer(str(tokenizer), allow_local=allow_local, token=token)
     text = corpus if isinstance(corpus, TokenBlocks) else PackedOnce.of(corpus)
-    return text, {**options, "tokenizer": tokenizer, "allow_local": False}
+    return text, {**options, "classes": settings["classes"], "tokenizer": tokenizer, "allow_local": False}
 
 
 def _share(

@@ -64,8 +64,8 @@ class TestShare:
         if met.denominator == 1:
             assert chosen(float(share), [int(met), int(met) - 1, total - 2 * int(met) + 1]) == [0, 2]
 
-    def test_the_default_is_one_token_of_5_000(self) -> None:
-        assert Fraction(str(SHARE)) == Fraction(1, 5_000)
+    def test_the_default_is_one_token_of_2_000(self) -> None:
+        assert Fraction(str(SHARE)) == Fraction(1, 2_000)
 
 
 class TestTop:

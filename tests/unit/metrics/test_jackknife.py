@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nc_hf.metrics.jackknife import FEWEST_GROUPS, LEVEL, jackknife_error, t_quantile
+from nc_hf.metrics.jackknife import FEWEST_GROUPS, LEVEL, jackknife_error, t_quantile, without_bias
 
 
 @pytest.mark.parametrize("groups", range(2, 40))
@@ -38,3 +38,21 @@ def test_intervals_of_means_hold_the_truth_as_often_as_they_say(groups: int) -> 
         replicates = ((values.sum() - values) / (groups - 1)).tolist()
         held += abs(values.mean()) <= t_quantile(groups) * jackknife_error(replicates)
     assert held / len(draws) == pytest.approx(LEVEL, abs=4 * np.sqrt(0.95 * 0.05 / len(draws)))
+
+
+def test_a_bias_that_falls_with_the_sample_is_taken_out() -> None:
+    """The mean of n squares about their own mean is (n-1)/n of the variance; without the bias it is the textbook's."""
+    values = np.random.default_rng(2).normal(size=9)
+    replicates = [float(np.delete(values, place).var()) for place in range(9)]
+    assert without_bias(float(values.var()), replicates) == pytest.approx(values.var(ddof=1), rel=1e-12)
+
+
+def test_a_mean_has_no_bias() -> None:
+    values = np.random.default_rng(3).normal(size=7)
+    replicates = [float(np.delete(values, place).mean()) for place in range(7)]
+    assert without_bias(float(values.mean()), replicates) == pytest.approx(values.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize(("value", "odd"), [(1.0, math.inf), (1.0, math.nan), (math.inf, 1.0)])
+def test_what_is_not_finite_corrects_nothing(value: float, odd: float) -> None:
+    assert without_bias(value, [1.0, odd, 2.0]) == value
