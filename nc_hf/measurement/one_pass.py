@@ -112,11 +112,14 @@ def collect(
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]
             positions = blocks.positions(chosen) if collection.apart else None
-            logits = needs_logits or collection.head is None
-            batch = _forward(model, tap, blocks, chosen, positions, logits=logits) if len(chosen) else None
             if layers == "all" and number == 0:
-                collection.find_outliers(batch, positions, blocks.block_size, process)
-            if batch is not None:
+                # With a label at every place: a mark that begins a document is none, but may carry the outlier.
+                every = blocks.input_ids[chosen].long()
+                probe = _forward(model, tap, blocks, chosen, positions, every, logits=True) if len(chosen) else None
+                collection.find_outliers(probe, positions, blocks.block_size, process)
+            if len(chosen):
+                logits = needs_logits or collection.head is None
+                batch = _forward(model, tap, blocks, chosen, positions, blocks.labels(chosen), logits=logits)
                 with room_for_statistics(device):
                     collection.add(batch, chosen, number, positions)
                 read = int(counts[number * batch_size : (number + 1) * batch_size].sum())
@@ -132,14 +135,21 @@ def collect(
 
 
 def _forward(
-    model: nn.Module, tap: FeatureTap, blocks: TokenBlocks, chosen: Tensor, positions: Tensor | None, *, logits: bool
+    model: nn.Module,
+    tap: FeatureTap,
+    blocks: TokenBlocks,
+    chosen: Tensor,
+    positions: Tensor | None,
+    labels: Tensor,
+    *,
+    logits: bool,
 ) -> TapBatch:
     """Run the model over some blocks, and return what the tap heard."""
     device = next(model.parameters()).device
     options = _frugal(model, logits=logits)
     if positions is not None:
         options["position_ids"] = positions.to(device)
-    tap.expect(blocks.labels(chosen))
+    tap.expect(labels)
     try:
         model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
     except torch.OutOfMemoryError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from nc_hf import measure
+from nc_hf.corpus.marks import Marks
 from nc_hf.measurement.outliers import RATIO, norms_by_position, outlying_positions
 from tests.reference.oracle import oracle_agreement
 from tests.training import token_blocks
@@ -96,3 +98,17 @@ def test_layers_are_about_those_of_the_model_without_the_activation() -> None:
     plain, massive = (measure(model_with(place), blocks, **QUIET).layers["layer.0"] for place in (None, 0))
     values = plain["nc1_trace_ratio"].value, massive["nc1_trace_ratio"].value
     assert values[1] == pytest.approx(values[0], rel=0.25)
+
+
+def test_a_place_that_nothing_predicts_in_the_first_batch_is_found_too() -> None:
+    """Blocks that begin with a mark and what was read before; only the last few hold the beginning of a document."""
+    model, blocks = model_with(0), token_blocks(12, 3)
+    ids = blocks.input_ids.clone() + 1
+    ids[:, 0] = 0
+    ids[10:, 16] = 0
+    context = torch.full((12,), 4, dtype=torch.int32)
+    blocks = replace(blocks, input_ids=ids, marks=Marks(begin=(0,)), context=context)
+    first = blocks.labels(slice(0, 8))[:, 1:] >= 0
+    assert not bool(first[:, :3].any()), "the first batch has a label where a document begins"
+    report = measure(model, blocks, batch_size=8, **QUIET)
+    assert {name: kept.positions for name, kept in report.outliers.items()} == {"layer.0": [0], "layer.1": [0]}
