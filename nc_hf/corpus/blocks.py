@@ -95,7 +95,7 @@ class TokenBlocks:
         Returns:
             (..., L) int64. The first token of a block, which nothing predicts, has its label too where it is no mark.
         """
-        labels = self.input_ids[rows].long()
+        labels = self.input_ids[rows].to(torch.int64, copy=True)  # never the blocks themselves
         if self.marks.begin:
             labels[_is_any(labels, self.marks.begin)] = IGNORED
         if self.context is not None:

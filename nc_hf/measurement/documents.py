@@ -35,8 +35,7 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
     if "position_ids" not in known:
         return False
-    room = max(1, blocks.block_size // 2 - len(begin))  # both documents fit into a block, which the model can read
-    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][: min(_PROBED, room)].tolist()
+    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][:_PROBED].tolist()
     others = [next(other for other in range(len(begin) + 2) if other not in (word, *begin)) for word in words]
     rows = torch.tensor([[*begin, *first, *begin, *words] for first in (words, others)])
     lengths = len(begin) + len(words)

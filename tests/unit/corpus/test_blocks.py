@@ -275,3 +275,12 @@ def test_texts_are_told_apart_by_their_counts() -> None:
     assert hash_counts(counts) == hashlib.sha256(struct.pack("<3q", 5, 0, 300)).hexdigest()[:16]
     assert hash_counts(counts) == hash_counts(counts.clone())
     assert len({hash_counts(torch.tensor(each)) for each in ([5, 0, 300], [5, 0, 301], [0, 5, 300], [5, 300])}) == 4
+
+
+def test_labels_are_a_copy_whatever_the_type_of_the_tokens() -> None:
+    ids = torch.tensor([[0, 5, 6, 0], [0, 7, 0, 8]])
+    blocks = TokenBlocks(
+        ids.clone(), ids * 0, "", "documents", "made", "test", "", None, Marks(begin=(0,)), torch.tensor([2, 1])
+    )
+    assert blocks.labels(slice(0, 2)).tolist() == [[-100, -100, 6, -100], [-100, 7, -100, 8]]
+    assert torch.equal(blocks.input_ids, ids)
