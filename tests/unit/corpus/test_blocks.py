@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from nc_hf.corpus import blocks as module
 from nc_hf.corpus.blocks import IGNORED, TokenBlocks, fingerprint, hash_counts
+from nc_hf.corpus.marks import Marks
 from nc_hf.corpus.packing import pack_texts
 from nc_hf.errors import InputError
 from tests.letters import EOT, letters, tokens
