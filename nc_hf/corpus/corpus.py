@@ -27,6 +27,7 @@ from nc_hf.corpus.folders import choose_split
 from nc_hf.corpus.hub import open_hub
 from nc_hf.corpus.marks import document_marks
 from nc_hf.corpus.packing import pack_texts
+from nc_hf.corpus.picking import pick_documents
 from nc_hf.corpus.reading import ReadRecord, Source, Texts
 from nc_hf.corpus.settings import check_inside
 from nc_hf.corpus.spec import CorpusSpec
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("nc_hf.corpus")
 
 DEFAULT_BLOCK = 1024
-CENSUS_TOKENS = 1_000_000
-"""Tokens of a text by whose counts the classes are chosen: its first million, whatever budget is measured."""
+CENSUS_CHARACTERS = 4_000_000
+"""Of documents from all over a text, by whose tokens the classes are chosen whatever budget is measured: about a
+million tokens of most vocabularies."""
+_MARGIN = 1.25  # of characters for a budget beyond that, since tokens are not equally long everywhere
 BUILTIN_SEEDS = {"train": 0, "validation": 1}
 BUILTIN_DOCUMENTS = {"train": 50_000, "validation": 5_000}
 """The stream is endless; as a corpus it has so many stories, unless ``max_documents`` asks for more or fewer."""
@@ -105,10 +108,7 @@ class Corpus:
             split=self.split,
             progress=progress,
         )
-        if isinstance(self.texts, Texts):
-            reading = self.texts.record
-            level = logging.WARNING if reading.notable else logging.INFO
-            _LOG.log(level, "read %s (%s): %s", self.name, self.split, reading)
+        self._tell()
         return blocks
 
     def sample(
@@ -121,7 +121,9 @@ class Corpus:
         seed: int = 0,
         progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
-        """Pack as much as the census takes, or the budget if that is more, and choose the budget's blocks from it.
+        """Pack documents from all over the text, as many as census or budget take, and choose the budget's blocks.
+
+        Of a text that comes over a network the first documents are taken, and no more is fetched.
 
         Args:
             tokenizer: as of `pack`.
@@ -137,13 +139,27 @@ class Corpus:
         Raises:
             CorpusError, InputError, TokenizerError: as `pack` does.
         """
-        most = None if max_tokens is None else max(max_tokens, CENSUS_TOKENS + block_size)  # whole blocks are kept
-        blocks = self.pack(tokenizer, block_size, packing=packing, max_tokens=most, progress=progress)
-        counted = replace(blocks, census=blocks.token_counts(CENSUS_TOKENS))
-        chosen = counted if max_tokens is None else counted.spread(max_tokens, seed)
+        whole = PickedTexts(self, tokenizer, block_size, packing)
+        blocks = whole.pack(CENSUS_CHARACTERS)
+        census = blocks.token_counts()
+        if max_tokens is None:
+            return replace(self.pack(tokenizer, block_size, packing=packing, progress=progress), census=census)
+        if max_tokens > blocks.num_labels and not whole.exhausted:
+            more = max_tokens / blocks.num_labels * _MARGIN
+            blocks = whole.pack(int(CENSUS_CHARACTERS * more))
+        if progress is not None:
+            progress(min(max_tokens, blocks.num_labels))
+        chosen = replace(blocks, census=census).spread(max_tokens, seed)
         if isinstance(self.texts, Texts):
-            self.texts.record.spread = True if len(chosen) < len(blocks) else None
+            self.texts.record.spread = True if len(chosen) < len(blocks) or not whole.exhausted else None
+        self._tell()
         return chosen
+
+    def _tell(self) -> None:
+        """Log what was read."""
+        if isinstance(self.texts, Texts):
+            level = logging.WARNING if self.texts.record.notable else logging.INFO
+            _LOG.log(level, "read %s (%s): %s", self.name, self.split, self.texts.record)
 
     def pack_for(
         self,
@@ -195,23 +211,56 @@ class PackedOnce(Corpus):
         if not self.packed:
             super().check()
 
-    def pack(
+    def sample(
         self,
         tokenizer: PreTrainedTokenizerBase,
         block_size: int,
         *,
         packing: str = "documents",
         max_tokens: int | None = None,
+        seed: int = 0,
         progress: Callable[[int], None] | None = None,
     ) -> TokenBlocks:
-        """Pack as `Corpus.pack` does, or return the blocks that the same call gave before."""
+        """Sample as `Corpus.sample` does, or return the blocks that the same call gave before."""
         belongs = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, document_marks(tokenizer))
-        key = (*belongs, block_size, packing, max_tokens)
+        key = (*belongs, block_size, packing, max_tokens, seed)
         if key not in self.packed:
-            self.packed[key] = super().pack(
-                tokenizer, block_size, packing=packing, max_tokens=max_tokens, progress=progress
+            self.packed[key] = super().sample(
+                tokenizer, block_size, packing=packing, max_tokens=max_tokens, seed=seed, progress=progress
             )
         return self.packed[key]
+
+
+@dataclass
+class PickedTexts:
+    """Documents from all over a corpus, packed.
+
+    Attributes:
+        corpus: from which they are.
+        tokenizer, block_size, packing: as of `Corpus.pack`.
+        exhausted: whether the last pick was all of the text.
+    """
+
+    corpus: Corpus
+    tokenizer: PreTrainedTokenizerBase
+    block_size: int
+    packing: str
+    exhausted: bool = False
+
+    def pack(self, characters: int) -> TokenBlocks:
+        """Pick so many characters and pack all of them."""
+        texts = self.corpus.texts
+        streamed = isinstance(texts, Texts) and texts.source.streamed
+        picked = pick_documents(texts, characters, first=streamed)
+        self.exhausted = sum(map(len, picked)) < characters
+        return pack_texts(
+            picked,
+            self.tokenizer,
+            self.block_size,
+            packing=self.packing,
+            source=self.corpus.name,
+            split=self.corpus.split,
+        )
 
 
 def open_corpus(

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice, choose_classes
-from nc_hf.corpus.corpus import CENSUS_TOKENS, Corpus, open_corpus
+from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.errors import StudyError
 from nc_hf.hub import open_tokenizer
@@ -70,7 +70,7 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
     bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
     blocks = {role: _pack(study, role, corpus, tokenizer, bounds[role], folder) for role, corpus in corpora.items()}
     measured = _measured(study, blocks["train"])
-    choice = choose_classes(study.classes, blocks["train"].token_counts(CENSUS_TOKENS), tokenizer)
+    choice = choose_classes(study.classes, blocks["train"].token_counts(), tokenizer)
     for part in (measured, blocks["validation"]):
         _check_classes(choice, part)
     found = tuple(len(part) for part in blocks.values())

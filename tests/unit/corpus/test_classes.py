@@ -21,6 +21,7 @@ import nc_hf.corpus.corpus
 from nc_hf.corpus.classes import SHARE, ClassChoice, checked_rule, choose_classes
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.packing import pack_texts
+from nc_hf.corpus.picking import pick_documents
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import InputError
 from tests.letters import letters
@@ -275,14 +276,15 @@ class TestHash:
 
 
 class TestOfAText:
-    """Chosen from the counts of a text's beginning, the same is chosen whatever is then measured."""
+    """Chosen from the counts of documents all over a text, the same is chosen whatever is then measured."""
 
     TEXTS = tuple(islice(stories(3), 400))
     RULES = (0.0002, 0.001, 0.01, "top:20", "top:150")
+    CHARACTERS = 30_000
 
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(nc_hf.corpus.corpus, "CENSUS_TOKENS", 9_000)
+        monkeypatch.setattr(nc_hf.corpus.corpus, "CENSUS_CHARACTERS", self.CHARACTERS)
 
     def lists(self, tokenizer: PreTrainedTokenizerFast, block_size: int, **options: int | None) -> list[str]:
         blocks = Corpus("stories", "all", self.TEXTS).sample(tokenizer, block_size, **options)  # type: ignore[arg-type]
@@ -296,20 +298,19 @@ class TestOfAText:
         assert self.lists(tokenizer, 64, max_tokens=budget, seed=5) == expected
         assert len(set(expected)) == len(self.RULES)
 
-    @pytest.mark.parametrize("block_size", [2, 16, 100, 1_000])
-    def test_of_any_block_size(self, tokenizer: PreTrainedTokenizerFast, block_size: int) -> None:
-        assert self.lists(tokenizer, block_size, max_tokens=2_000) == self.lists(tokenizer, 64, max_tokens=2_000)
-
-    def test_the_counts_are_those_of_the_text_s_first_tokens(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        blocks = Corpus("stories", "all", self.TEXTS).sample(tokenizer, 64, max_tokens=300)
+    @pytest.mark.parametrize("block_size", [2, 16, 100])
+    def test_of_any_block_size_but_for_the_last_of_its_tokens(
+        self, tokenizer: PreTrainedTokenizerFast, block_size: int
+    ) -> None:
+        picked = pick_documents(self.TEXTS, self.CHARACTERS)
         sequence: list[int] = []
-        for text in self.TEXTS:
+        for text in picked:
             sequence += [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
-        expected = torch.bincount(torch.tensor(sequence[:9_000]))
+        whole = len(sequence[:-1]) // block_size * block_size
+        blocks = Corpus("stories", "all", self.TEXTS).sample(tokenizer, block_size, max_tokens=300)
         assert blocks.census is not None
-        assert len(sequence) > 20_000
-        assert blocks.census[: len(expected)].tolist() == expected.tolist()
-        assert not blocks.census[len(expected) :].any()
+        assert len(sequence) > 5_000
+        assert blocks.census.tolist() == torch.bincount(torch.tensor(sequence[:whole])).tolist()
 
     @pytest.mark.parametrize("block_size", [3, 8, 50])
     def test_documents_that_begin_with_a_mark_are_counted_the_same_way(self, block_size: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from transformers import PreTrainedTokenizerFast
 import nc_hf.corpus.corpus
 from nc_hf.corpus.blocks import hash_counts
 from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, PackedOnce, open_corpus
-from nc_hf.corpus.reading import ReadRecord
+from nc_hf.corpus.picking import pick_documents
+from nc_hf.corpus.reading import ReadRecord, Source, Texts
 from nc_hf.corpus.stories import stories, train_tokenizer
 from nc_hf.errors import CorpusError, InputError
 from tests.letters import letters
@@ -136,7 +138,7 @@ def test_what_is_read_is_counted_and_logged_once_it_is_packed(
     caplog.clear()
     (tmp_path / "LICENSE.txt").write_text("Free.")
     once = PackedOnce.of(open_corpus(str(tmp_path)))
-    assert once.pack(tokenizer, 8) is once.pack(tokenizer, 8)
+    assert once.sample(tokenizer, 8) is once.sample(tokenizer, 8)
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         ("WARNING", f"read {tmp_path} (all): 2 documents (part) in 1 file: left out LICENSE.txt")
     ]
@@ -162,13 +164,13 @@ def test_packing_takes_the_first_documents_and_says_so(
 
 
 class TestSample:
-    """A census of 5,000 tokens, whatever is measured."""
+    """A census of 20,000 characters, whatever is measured."""
 
-    CENSUS = 5_000
+    CENSUS = 20_000
 
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(nc_hf.corpus.corpus, "CENSUS_TOKENS", self.CENSUS)
+        monkeypatch.setattr(nc_hf.corpus.corpus, "CENSUS_CHARACTERS", self.CENSUS)
 
     @pytest.fixture
     def corpus(self, tmp_path: Path) -> Corpus:
@@ -176,24 +178,26 @@ class TestSample:
         (tmp_path / "a.jsonl").write_text("".join(rows))
         return open_corpus(str(tmp_path / "a.jsonl"))
 
-    def test_a_budget_below_the_text_is_spread_over_what_was_read_and_says_so(
+    def picked(self, corpus: Corpus) -> Corpus:
+        return Corpus(corpus.name, corpus.split, pick_documents(corpus.texts, self.CENSUS))
+
+    def test_a_budget_below_the_text_is_spread_over_all_of_it_and_says_so(
         self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
     ) -> None:
-        read = corpus.pack(tokenizer, 64, max_tokens=self.CENSUS + 64)
+        read = self.picked(corpus).pack(tokenizer, 64)
         blocks = corpus.sample(tokenizer, 64, max_tokens=1000, seed=7)
         reading = corpus.reading
         assert reading is not None
-        assert (reading.complete, reading.spread) == (False, True)
+        assert (reading.complete, reading.spread, reading.documents) == (True, True, 600)
         assert torch.equal(blocks.input_ids, read.spread(1000, 7).input_ids)
         assert blocks.fingerprint == read.spread(1000, 7).fingerprint
         assert 900 < blocks.num_labels <= 1000
         assert blocks.seed == 7
-        assert blocks.num_documents < int(blocks.document_ids.max()), "the first documents alone"
         assert blocks.fingerprint != corpus.sample(tokenizer, 64, max_tokens=1000, seed=8).fingerprint
 
     def test_nothing_is_chosen_where_all_is_measured(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
         whole = corpus.pack(tokenizer, 64)
-        assert whole.num_labels > 4 * self.CENSUS
+        assert whole.num_labels > 4 * 5_000
         for budget in (10**9, None):
             corpus.sample(tokenizer, 64, max_tokens=100)
             blocks = corpus.sample(tokenizer, 64, max_tokens=budget, seed=7)
@@ -201,39 +205,35 @@ class TestSample:
             assert corpus.reading is not None
             assert (corpus.reading.complete, corpus.reading.spread) == (True, None)
 
-    def test_a_budget_above_the_census_reads_as_far_as_it_goes(
-        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
-    ) -> None:
-        budget = 2 * self.CENSUS
+    def test_a_budget_above_the_census_picks_more(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
+        budget = 2 * self.picked(corpus).pack(tokenizer, 64).num_labels
         blocks = corpus.sample(tokenizer, 64, max_tokens=budget)
-        assert blocks.fingerprint == corpus.pack(tokenizer, 64, max_tokens=budget).fingerprint
-        corpus.sample(tokenizer, 64, max_tokens=budget)
+        assert budget - 64 < blocks.num_labels <= budget
+        assert blocks.num_documents > len(list(self.picked(corpus).texts))
         assert corpus.reading is not None
-        assert (corpus.reading.complete, corpus.reading.spread) == (False, None)
+        assert (corpus.reading.complete, corpus.reading.spread) == (True, True)
 
     @pytest.mark.parametrize("packing", ["documents", "paper"])
     def test_the_census_is_the_same_for_every_budget(
         self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast, packing: str
     ) -> None:
-        first = corpus.pack(tokenizer, 64, packing=packing, max_tokens=self.CENSUS + 64)
-        expected = torch.bincount(first.input_ids.flatten()[: self.CENSUS].long())
-        for budget in (1, 64, 1000, self.CENSUS, self.CENSUS + 64, 2 * self.CENSUS, None):
+        read = self.picked(corpus).pack(tokenizer, 64, packing=packing)
+        expected = torch.bincount(read.input_ids.flatten().long())
+        for budget in (1, 64, 1000, read.num_labels, 2 * read.num_labels, None):
             census = corpus.sample(tokenizer, 64, packing=packing, max_tokens=budget, seed=3).census
             assert census is not None
-            assert int(census.sum()) == self.CENSUS
-            assert census[: len(expected)].tolist() == expected.tolist()
+            assert census.tolist() == expected.tolist()
 
     def test_the_text_is_known_by_its_census_whatever_the_budget(self) -> None:
         """Though a larger one reads tokens, with higher ids, that the census does not reach."""
-        corpus = Corpus("letters", "all", [*["a b c d e"] * 1_500, *["i j"] * 3_000])
+        corpus = Corpus("letters", "all", [*["a b c d e"] * 3_000, *["i j"] * 3, *["a b c d e"] * 3_000])
         found = []
-        for budget in (100, self.CENSUS, 3 * self.CENSUS, None):
+        for budget in (100, 5_000, 12_000, None):
             blocks = corpus.sample(letters(), 8, max_tokens=budget)
             assert blocks.census is not None
             found.append(hash_counts(blocks.census))
-        assert int(blocks.input_ids.max()) > 1 + int(blocks.census.nonzero().max())
         assert len(set(found)) == 1
-        other = Corpus("letters", "all", [*["a b c d e"] * 700, *["i j"] * 3_000]).sample(letters(), 8)
+        other = Corpus("letters", "all", [*["a b c d e"] * 1_400, *["i j"] * 3_000]).sample(letters(), 8)
         assert other.census is not None
         assert hash_counts(other.census) not in found
 
@@ -242,19 +242,36 @@ class TestSample:
     ) -> None:
         corpus = Corpus("few", "all", list(islice(stories(1), 5)))
         whole = corpus.pack(tokenizer, 64)
-        assert whole.num_labels < self.CENSUS
         for budget in (1, 500, None):
             census = corpus.sample(tokenizer, 64, max_tokens=budget).census
             assert census is not None
             assert census.tolist() == torch.bincount(whole.input_ids.flatten().long()).tolist()
 
-    def test_a_text_is_packed_once_for_budgets_below_the_census(
+    def test_of_a_stream_the_first_documents_are_taken_and_no_more_is_fetched(
+        self, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        asked: list[int] = []
+
+        def read(record: ReadRecord) -> Iterator[str]:
+            for number, text in enumerate(stories(1)):
+                asked.append(number)
+                record.rows += 1
+                yield text
+
+        corpus = Corpus("stream", "train", Texts(Source("train", read, streamed=True)))
+        blocks = corpus.sample(tokenizer, 64, max_tokens=1_000)
+        assert sum(len(text) for text, _ in zip(stories(1), asked[:-1], strict=False)) < self.CENSUS
+        assert 900 < blocks.num_labels <= 1_000
+        assert corpus.reading is not None
+        assert (corpus.reading.complete, corpus.reading.spread) == (False, True)
+
+    def test_what_was_sampled_once_is_not_sampled_again(
         self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
     ) -> None:
         once = PackedOnce.of(corpus)
         parts = [once.sample(tokenizer, 64, max_tokens=budget, seed=seed) for budget in (100, 900) for seed in (0, 1)]
-        assert len(once.packed) == 1
         assert len({part.fingerprint for part in parts}) == 4
+        assert once.sample(tokenizer, 64, max_tokens=900, seed=1) is parts[3]
         for part, seed in zip(parts[2:], (0, 1), strict=True):
             assert part.fingerprint == corpus.sample(tokenizer, 64, max_tokens=900, seed=seed).fingerprint
 

@@ -157,13 +157,12 @@ def test_classes_are_chosen_by_the_whole_training_text(tmp_path: Path, study: St
     assert (every.ids, every.hash) == (None, "all")
 
 
-def test_a_share_is_one_of_the_beginning_of_a_longer_text(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nc_hf.study.text.CENSUS_TOKENS", 1_000)
+def test_a_share_is_one_of_the_training_text(study: Study) -> None:
     text = open_text(replace(study, classes=0.01))
-    times = Counter(text.train.input_ids.flatten().tolist()[:1_000])
+    times = Counter(text.train.input_ids.flatten().tolist())
     assert text.classes.ids is not None
-    assert text.classes.ids.tolist() == [token for token in sorted(times) if times[token] >= 10]
-    assert text.classes.census == 1_000
+    assert text.classes.ids.tolist() == [token for token in sorted(times) if times[token] >= 0.01 * times.total()]
+    assert text.classes.census == times.total()
 
 
 def test_other_blocks_than_expected_are_told(study: Study) -> None:
