@@ -40,6 +40,8 @@ FEW_CLASSES = 100
 """A spread over so many classes is itself known to 7 % (1/sqrt(2K))."""
 FEW_OF_EACH = 10
 """Tokens of a class below which its mean is mostly noise: at ten, duality and its spread are 3 and 9 % off."""
+NOISY = 0.1
+"""Noise of the rarest mean over the spread of the means: intervals cover below it and not above (docs/metrics.md)."""
 NO_DIRECTION = 0.1
 """NC3 below which directions are as good as random: their cosines scatter by 0.1 in a hundred dimensions."""
 TOP_SHARE = 0.5
@@ -72,7 +74,7 @@ def cautions(report: ReportRecord) -> tuple[Caution, ...]:
     """Return every caution that applies: of the text first, then of the values where the text leaves any to judge."""
     said = [caution for find in (_unread, _repeated, _fragments, _tokens) for caution in find(report)]
     if not any(caution.voids for caution in said):
-        said += [caution for find in (_classes, _errors, _directions, _pairs) for caution in find(report)]
+        said += [caution for find in (_classes, _noise, _errors, _directions, _pairs) for caution in find(report)]
     return tuple(said)
 
 
@@ -127,6 +129,19 @@ def _classes(report: ReportRecord) -> Iterator[Caution]:
     elif classes.fewest < FEW_OF_EACH and classes.rule != "all":
         yield Caution(
             f"Of some tokens that count only {classes.fewest} were read, by which their means are mostly noise",
+            "more_text",
+        )
+
+
+def _noise(report: ReportRecord) -> Iterator[Caution]:
+    """The noise of a mean is s2_c / n_c; against the spread of the means it is the trace ratio over the tokens."""
+    scatter, classes = first_value(report, "nc1_trace_ratio"), report.classes
+    if scatter is None or classes.rule == "all" or classes.fewest < FEW_OF_EACH:
+        return
+    if scatter / classes.fewest > NOISY:
+        yield Caution(
+            f"The noise of the rarest means is {scatter / classes.fewest:.0%} of the spread of all means, for which "
+            "neither the corrections nor the errors are made",
             "more_text",
         )
 
