@@ -60,7 +60,7 @@ class TestFile:
             (REFERENCE, 3, {"errors", "metrics/nc1_cdnv/bound"}),
             (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids"}),
         ],
-        ids=str,
+        ids=["schema 1", "schema 2", "schema 3", "schema 4"],
     )
     def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(
         self, path: Path, schema: int, empty: set[str]
