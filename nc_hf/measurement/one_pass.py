@@ -13,7 +13,7 @@ from accelerate.state import PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.blocks import IGNORED, TokenBlocks
 from nc_hf.errors import CorpusError, InputError, LabelError
 from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
@@ -112,14 +112,17 @@ def collect(
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]
             positions = blocks.positions(chosen) if collection.apart else None
-            if layers == "all" and number == 0:
-                # With a label at every place: a mark that begins a document is none, but may carry the outlier.
-                every = blocks.input_ids[chosen].long()
-                probe = _forward(model, tap, blocks, chosen, positions, every, logits=True) if len(chosen) else None
-                collection.find_outliers(probe, positions, blocks.block_size, process)
+            probing = layers == "all" and number == 0
+            batch = None
             if len(chosen):
                 logits = needs_logits or collection.head is None
-                batch = _forward(model, tap, blocks, chosen, positions, blocks.labels(chosen), logits=logits)
+                # A mark that begins a document is no label, but its place may be the outlier: at first every token is.
+                labels = blocks.input_ids[chosen].long() if probing else blocks.labels(chosen)
+                batch = _forward(model, tap, blocks, chosen, positions, labels, logits=logits)
+            if probing:
+                collection.find_outliers(batch, positions, blocks.block_size, process)
+                batch = None if batch is None else batch.where(_labelled(batch, blocks.labels(chosen)))
+            if batch is not None:
                 with room_for_statistics(device):
                     collection.add(batch, chosen, number, positions)
                 read = int(counts[number * batch_size : (number + 1) * batch_size].sum())
@@ -132,6 +135,13 @@ def collect(
     if folder:
         folder.clear()
     return collection
+
+
+def _labelled(batch: TapBatch, labels: Tensor) -> Tensor:
+    """(N,) bool: which positions of a batch have one of ``labels`` (B, L) to be predicted next."""
+    following = torch.full_like(labels, IGNORED)
+    following[:, :-1] = labels[:, 1:]
+    return following.flatten().to(batch.index.device)[batch.index] >= 0
 
 
 def _forward(

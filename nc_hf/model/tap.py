@@ -67,10 +67,12 @@ class TapBatch:
 
     def first_rows(self, rows: int) -> TapBatch:
         """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""
-        mine = self.index < rows * self.sequence_length
+        return replace(self.where(self.index < rows * self.sequence_length), rows=min(rows, self.rows))
+
+    def where(self, mine: Tensor) -> TapBatch:
+        """Return the positions that ``mine`` (N,) marks."""
         kept: dict[str, Any] = {name: tensor[mine] for name in _BY_TOKEN if (tensor := getattr(self, name)) is not None}
-        features = {name: tensor[mine] for name, tensor in self.features.items()}
-        return replace(self, features=features, rows=min(rows, self.rows), **kept)
+        return replace(self, features={name: tensor[mine] for name, tensor in self.features.items()}, **kept)
 
 
 class FeatureTap:
