@@ -105,8 +105,12 @@ class TestStories260K:
         stories = str(shared_data / "tinystories" / "validation.jsonl")
         report = measure(str(shared_data / "models" / "stories260K"), stories, max_tokens=200_000, **OPTIONS)
         said = verdict(report)
-        assert (said.level, said.cautions) == ("partial", ())
-        assert all(HEADLINES["partial"] in shown for shown in front_ends(report).values())
+        assert said.cautions == ()
+        # Its scatter is as large as the spread but for its error: one respect or two, and that it is close is said.
+        assert abs(report.metrics["nc1_trace_ratio"].value - 1) < 0.05
+        assert said.level == ("partial" if report.metrics["nc1_trace_ratio"].value < 1 else "slight")
+        assert "so close to the limit of 1" in said.findings[0].reason
+        assert all(HEADLINES[said.level] in shown for shown in front_ends(report).values())
         assert report.bits_per_byte == pytest.approx(0.92, abs=0.05)
         assert ranks(report, [])["nc4_agreement"].published is None
 
