@@ -10,6 +10,7 @@ from torch import nn
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice
+from nc_hf.errors import InputError
 from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.jackknife import GROUPS
@@ -35,12 +36,21 @@ def untrained_values(
 
     Returns:
         The metrics by name.
+
+    Raises:
+        InputError: there is no room for it beside the model.
     """
     own = causal_lm(model)
     weight = next(own.parameters())
-    with torch.random.fork_rng([weight.device] if weight.is_cuda else []):
-        torch.manual_seed(0)
-        fresh = type(own)(copy.deepcopy(own.config)).to(weight.device, weight.dtype)
+    try:
+        with torch.random.fork_rng([weight.device] if weight.is_cuda else []):
+            torch.manual_seed(0)
+            fresh = type(own)(copy.deepcopy(own.config)).to(weight.device, weight.dtype)
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"the untrained model does not fit into the memory of {weight.device} beside the trained one: leave "
+            "untrained out, or use the device cpu."
+        ) from error
     needed = needs_of(() if isinstance(preset, str) else preset)
     part = blocks.spread(UNTRAINED_TOKENS, seed=0)
     collection = collect(

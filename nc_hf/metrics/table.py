@@ -76,6 +76,8 @@ class Metric:
         qualifies: the values beside which it stands in every report, since it says how far they can be trusted, or why
             one is infinite or undefined.
         debiased: whether measurements take the bias of few tokens out of it, by groups of text: it falls as 1/n.
+        smooth: whether it moves smoothly with the text, so that the jackknife sees small differences of it; medians and
+            maxima do not.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
 
@@ -93,6 +95,7 @@ class Metric:
     qualifies: tuple[str, ...] = ()
     signed: bool = False
     debiased: bool = False
+    smooth: bool = True
 
     @property
     def diagnostic(self) -> bool:
@@ -120,7 +123,7 @@ _ALL = (
            changed_by=("duplication",), signed=True),
     Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV, those with d2 <= 0 above all",
            "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",),
-           debiased=True),
+           debiased=True, smooth=False),
     Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs not told apart", "none", "share of pairs with d2 <= 0",
            "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",),
            qualifies=("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median")),
@@ -178,10 +181,10 @@ _ALL = (
     Metric("nc2_participation_ratio_per_dim", "NC2", "effective rank / D", "up", "nc2_participation_ratio / D",
            "participation ratio", "geometry.participation_ratio_per_dim"),
     Metric("nc2_max_cos", "NC2", "largest cosine", "down", "max over pairs of cos(m_c, m_c')", "coherence of a frame",
-           "geometry.max_cos", pairs="directions", signed=True),
+           "geometry.max_cos", pairs="directions", signed=True, smooth=False),
     Metric("nc2_max_cos_gap", "NC2", "largest cosine over the bound", "down",
            "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", "geometry.max_cos_gap",
-           pairs="directions", signed=True),
+           pairs="directions", signed=True, smooth=False),
     Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
            "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True),
     Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",

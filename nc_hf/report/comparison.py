@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.jackknife import jackknife_error, t_quantile
+from nc_hf.metrics.table import METRICS
 from nc_hf.report.cautions import cautions
 from nc_hf.report.codec import encode
 from nc_hf.report.comparability import differing_circumstances, one_model
@@ -87,7 +88,8 @@ def difference(name: str, report: ReportRecord, other: ReportRecord) -> MetricVa
     """Return what a metric, ``loss`` or ``accuracy`` has more in one report than in another, with its standard error.
 
     Reports of the same tokens err together: there the error is the jackknife's over the differences of their
-    replicates, group by group. Else the two errors are added in squares, as of independent measurements.
+    replicates, group by group. Else the two errors are added in squares, as of independent measurements; and so they
+    are of a metric that is not smooth, for whose differences the jackknife is far too small (docs/metrics.md).
     """
     mine, theirs = _value_of(name, report), _value_of(name, other)
     if mine is None or theirs is None:
@@ -115,7 +117,9 @@ def _value_of(name: str, report: ReportRecord) -> MetricValue | None:
 
 
 def _pairs(name: str, report: ReportRecord, other: ReportRecord) -> list[tuple[float, float]]:
-    """Return the replicates of two reports of the same tokens, side by side; nothing of others."""
+    """Return the replicates of two reports of the same tokens, side by side; nothing of others, or if they mislead."""
+    if name in METRICS and not METRICS[name].smooth:
+        return []
     same = (report.corpus.fingerprint, report.corpus.shard) == (other.corpus.fingerprint, other.corpus.shard)
     if not same or report.errors is None or other.errors is None:
         return []

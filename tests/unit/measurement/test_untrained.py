@@ -12,6 +12,7 @@ from rich.console import Console
 
 from nc_hf import measure
 from nc_hf.corpus.classes import choose_classes
+from nc_hf.errors import InputError
 from nc_hf.measurement.untrained import UNTRAINED_TOKENS, untrained_values
 from nc_hf.report.html import html_metrics
 from nc_hf.report.markdown import markdown_card
@@ -62,6 +63,17 @@ def test_it_reads_a_part_of_a_long_text() -> None:
     fresh = type(model)(model.config)
     again = measure(fresh, part, preset=["nc1_trace_ratio"], classes=choice.ids.tolist(), batch_size=64, **QUIET)
     assert values["nc1_trace_ratio"] == pytest.approx(again.metrics["nc1_trace_ratio"].value, rel=1e-6)
+
+
+def test_no_room_for_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained()
+
+    def full(config: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("nc_hf.measurement.untrained.copy.deepcopy", full)
+    with pytest.raises(InputError, match="leave untrained out"):
+        measure(model, token_blocks(20, 3), untrained=True, **QUIET)
 
 
 def test_the_paper_counts_every_class() -> None:

@@ -160,6 +160,20 @@ class TestDifference:
         assert compared.differences[1] == difference("nc2_cos_std", second, first)
         assert (compared.most_collapsed, compared.clear) == (0, True)
 
+    def test_of_a_median_the_groups_are_not_paired(self, report: Report) -> None:
+        """The jackknife of its differences is far too small, so that nearly every lead would be called clear."""
+        first, second = self.models(report)
+        reports = []
+        for each in (first, second):
+            assert each.errors is not None
+            again = {"nc1_cdnv_median": each.errors.replicates["nc2_cos_std"]}
+            metrics = {"nc1_cdnv_median": each.metrics["nc2_cos_std"]}
+            reports.append(replace(each, metrics=each.metrics | metrics, errors=replace(each.errors, replicates=again)))
+        found = difference("nc1_cdnv_median", reports[1], reports[0])
+        errors = [each.metrics["nc1_cdnv_median"].stderr for each in reports]
+        assert found is not None
+        assert found.stderr == pytest.approx(math.hypot(*errors))
+
     @pytest.mark.parametrize("entry", ["fingerprint", "shard"])
     def test_reports_of_other_text_are_independent(self, report: Report, entry: str) -> None:
         first, second = self.models(report, **{entry: "1/2"})
