@@ -68,10 +68,10 @@ def test_it_reads_a_part_of_a_long_text() -> None:
 def test_no_room_for_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained()
 
-    def full(config: object) -> None:
+    def full(self: object, config: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nc_hf.measurement.untrained.copy.deepcopy", full)
+    monkeypatch.setattr(type(model), "__init__", full)
     with pytest.raises(InputError, match="leave untrained out"):
         measure(model, token_blocks(20, 3), untrained=True, **QUIET)
 
