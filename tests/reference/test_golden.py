@@ -34,3 +34,10 @@ def test_a_change_in_the_sixth_digit_a_missing_value_and_another_word_are_seen()
     after = {"metrics/nc1/value": 0.5 * (1 + 1.1e-6), "model/dtype": "float32"}
     assert len(differences(before, after, RELATIVE)) == 3
     assert differences(before, before | {"new": 1}, 0.0) == []
+
+
+def test_a_residue_of_rounding_is_held_to_rounding() -> None:
+    before = {"head_check": 3.8e-07}
+    assert differences(before, {"head_check": 4.5e-07}, RELATIVE) == []
+    assert len(differences(before, {"head_check": 4.5e-07}, 0.0)) == 1, "to the last bit where that is asked"
+    assert len(differences(before, {"head_check": 4.5e-05}, RELATIVE)) == 1
