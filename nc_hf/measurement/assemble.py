@@ -127,8 +127,12 @@ def layer_values(
         rest = collection.decisions(decided, name, centres=part, without=group).counts()
         return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=decided.classes)
 
+    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
+        return compute_metrics(part, head, names, 1, classes=decided.classes)
+
     found = replicates(layer.groups, measure_without) if len(layer.groups) >= FEWEST_GROUPS else {}
-    return {key: valued(key, value, found.get(key), total) for key, value in values.items()}, found
+    best = debiased(values, found, layer.groups, measure_part)
+    return {key: valued(key, value, best[key], found.get(key), total) for key, value in values.items()}, found
 
 
 def _class_record(stats: ClassStatistics, choice: ClassChoice, vocab_size: int) -> ClassRecord:
@@ -149,8 +153,10 @@ def _class_record(stats: ClassStatistics, choice: ClassChoice, vocab_size: int) 
     )
 
 
-def valued(name: str, value: float, found: Sequence[float] | None, decided: AgreementCounts) -> MetricValue:
-    """Return a value with its error, and without the bias of few tokens where the table says so.
+def valued(
+    name: str, value: float, best: float, found: Sequence[float] | None, decided: AgreementCounts
+) -> MetricValue:
+    """Return a value with its error; ``best`` is the value without the bias of few tokens.
 
     A share of 0 or 1 has no error to be seen, and a bound by the rule of three.
     """
@@ -159,7 +165,7 @@ def valued(name: str, value: float, found: Sequence[float] | None, decided: Agre
         return MetricValue(value, bound=3 / getattr(decided, of))
     if found is None:
         return MetricValue(value)
-    return MetricValue(debiased(name, value, found), jackknife_error(found))
+    return MetricValue(best, jackknife_error(found))
 
 
 def _error_record(collection: Collection, found: Mapping[str, list[float]], classes: str) -> ErrorRecord | None:

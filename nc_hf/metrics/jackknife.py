@@ -37,26 +37,29 @@ def jackknife_error(replicates: Sequence[float]) -> float:
     return math.sqrt((count - 1) / count * math.fsum((value - mean) ** 2 for value in replicates))
 
 
-def without_bias(value: float, replicates: Sequence[float]) -> float:
-    """Return a value less its bias of order 1/n, by Quenouille's jackknife: G theta - (G-1) mean theta_g.
+def without_bias(value: float, parts: Sequence[float], share: float) -> float:
+    """Return a value less its bias of order 1/n, as parts of the text show it: theta - (mean theta_part - theta) k.
 
     The noise of a class mean falls with the number of its tokens, as if there were fewer of them where a document's
-    go together; how the value moves as groups of text are left out shows how much of it is that noise.
+    go together; how the value moves as text is left out shows how much of it is that noise. A bias b/n is b/(share n)
+    in the parts, so k = share / (1 - share). With every group left out in turn this is Quenouille's jackknife, with k
+    one less than the groups: the best for a smooth value, and far too rough for a median, whose small jumps it
+    multiplies by k. With halves k is 1.
 
     Args:
-        value: theta, of all groups.
-        replicates: theta_g, one a group.
+        value: theta, of all the text.
+        parts: theta of each part.
+        share: of the text that each part has, between 0 and 1.
 
     Returns:
-        The value as it is where a replicate is not finite.
+        The value as it is where a part's is not finite.
 
-    >>> round(without_bias(1.10, [1.11, 1.12, 1.11, 1.10, 1.11]), 6)
+    >>> round(without_bias(1.10, [1.11, 1.12, 1.11, 1.10, 1.11], 4 / 5), 6)
     1.06
     """
-    if not math.isfinite(value) or not all(map(math.isfinite, replicates)):
+    if not math.isfinite(value) or not all(map(math.isfinite, parts)):
         return value
-    count = len(replicates)
-    return count * value - (count - 1) * math.fsum(replicates) / count
+    return value - (math.fsum(parts) / len(parts) - value) * share / (1 - share)
 
 
 def t_quantile(groups: int, level: float = LEVEL) -> float:

@@ -76,8 +76,8 @@ class Metric:
         qualifies: the values beside which it stands in every report, since it says how far they can be trusted, or why
             one is infinite or undefined.
         debiased: whether measurements take the bias of few tokens out of it, by groups of text: it falls as 1/n.
-        smooth: whether it moves smoothly with the text, so that the jackknife sees small differences of it; medians and
-            maxima do not.
+        smooth: whether it moves smoothly with the text, so that leaving out a group shows its bias and small
+            differences of it; medians and maxima do not, and a median's bias is seen in halves.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
     """
 

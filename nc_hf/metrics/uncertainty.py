@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from nc_hf.errors import StatisticsError
@@ -32,25 +34,66 @@ def replicates(groups: Sequence[ClassStatistics], compute: Compute) -> dict[str,
     return {name: [values[name] for values in found] for name in found[0] if name in names}
 
 
-def debiased(name: str, value: float, found: Sequence[float]) -> float:
-    """Return the value of a metric, without the bias of few tokens where the table says that it is taken out.
+def debiased(
+    values: Mapping[str, float],
+    found: Mapping[str, Sequence[float]],
+    groups: Sequence[ClassStatistics],
+    measure: Callable[[ClassStatistics, Sequence[str]], Mapping[str, float]],
+) -> dict[str, float]:
+    """Return the values of metrics, without the bias of few tokens where the table says that it is taken out.
 
     Args:
-        name: of the metric.
-        value: of all groups.
-        found: its replicates.
+        values: by name, of all groups.
+        found: their replicates; what has none stays as it is.
+        groups: the statistics of each group.
+        measure: the named metrics of some statistics.
     """
-    if not METRICS[name].debiased:
-        return value
-    corrected = without_bias(value, found)
-    return corrected if METRICS[name].signed else max(corrected, 0.0)
+    names = [name for name in values if name in found and METRICS[name].debiased]
+    rough = [name for name in names if not METRICS[name].smooth]
+    each = (len(groups) - 1) / len(groups) if groups else 0.0
+    parts = {name: (found[name], each) for name in names}
+    if rough:
+        halves = _each_half(groups, lambda half: measure(half, rough))
+        parts |= {name: ([half[name] for half in halves], len(groups) // 2 / len(groups)) for name in rough}
+    corrected = {name: without_bias(values[name], *parts[name]) for name in names}
+    return {
+        name: max(corrected[name], -math.inf if METRICS[name].signed else 0.0) if name in corrected else value
+        for name, value in values.items()
+    }
+
+
+def _each_half(
+    groups: Sequence[ClassStatistics], measure: Callable[[ClassStatistics], Mapping[str, float]]
+) -> list[Mapping[str, float]]:
+    """Measure each half; undefined where too little text is left in one."""
+    found: list[Mapping[str, float]] = []
+    for half in halves_of(groups):
+        try:
+            found.append(measure(half))
+        except StatisticsError:
+            found.append(defaultdict(lambda: math.nan))
+    return found
 
 
 def without_each(groups: Sequence[ClassStatistics]) -> Iterator[ClassStatistics]:
     """Yield the statistics of all groups but the first, all but the second, and so on."""
     for left_out in range(len(groups)):
-        rest = ClassStatistics(groups[0].dim, groups[0].device, covariance=groups[0].has_covariance)
-        for number, group in enumerate(groups):
-            if number != left_out:
-                rest.merge(group)
-        yield rest
+        yield _merged([*groups[:left_out], *groups[left_out + 1 :]])
+
+
+def halves_of(groups: Sequence[ClassStatistics]) -> Iterator[ClassStatistics]:
+    """Yield the statistics of half of the groups, from each of them on, so that each is in as many halves as another.
+
+    Of an odd number it is the smaller half.
+    """
+    around = [*groups, *groups]
+    for first in range(len(groups)):
+        yield _merged(around[first : first + len(groups) // 2])
+
+
+def _merged(groups: Sequence[ClassStatistics]) -> ClassStatistics:
+    """Return the statistics of some groups together."""
+    merged = ClassStatistics(groups[0].dim, groups[0].device, covariance=groups[0].has_covariance)
+    for group in groups:
+        merged.merge(group)
+    return merged

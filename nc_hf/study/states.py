@@ -74,9 +74,11 @@ def measure_state(
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
         return compute_metrics(part, train.head, "full", 1, decided[1 + group], classes=ids)
 
+    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
+        return compute_metrics(part, train.head, names, 1, classes=ids)
+
     found = replicates(train.final.groups, measure_without) if groups > 1 else {}
-    for name in found.keys() & values.keys():
-        values[name] = debiased(name, values[name], found[name])
+    values = debiased(values, found, train.final.groups, measure_part)
     if found:
         rest = sums.sum(dim=1, keepdim=True) - sums
         found |= {"val_loss": (rest[1] / rest[0]).tolist(), "val_accuracy": (rest[2] / rest[0]).tolist()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -44,15 +45,22 @@ def test_a_bias_that_falls_with_the_sample_is_taken_out() -> None:
     """The mean of n squares about their own mean is (n-1)/n of the variance; without the bias it is the textbook's."""
     values = np.random.default_rng(2).normal(size=9)
     replicates = [float(np.delete(values, place).var()) for place in range(9)]
-    assert without_bias(float(values.var()), replicates) == pytest.approx(values.var(ddof=1), rel=1e-12)
+    assert without_bias(float(values.var()), replicates, 8 / 9) == pytest.approx(values.var(ddof=1), rel=1e-12)
+
+
+def test_halves_show_the_same_bias() -> None:
+    """Over all halves of eight the mean of the variance about their own mean is 6/7 of that of all, so it is exact."""
+    values = np.random.default_rng(2).normal(size=8)
+    halves = [float(values[list(half)].var()) for half in combinations(range(8), 4)]
+    assert without_bias(float(values.var()), halves, 1 / 2) == pytest.approx(values.var(ddof=1), rel=1e-12)
 
 
 def test_a_mean_has_no_bias() -> None:
     values = np.random.default_rng(3).normal(size=7)
     replicates = [float(np.delete(values, place).mean()) for place in range(7)]
-    assert without_bias(float(values.mean()), replicates) == pytest.approx(values.mean(), rel=1e-12)
+    assert without_bias(float(values.mean()), replicates, 6 / 7) == pytest.approx(values.mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize(("value", "odd"), [(1.0, math.inf), (1.0, math.nan), (math.inf, 1.0)])
 def test_what_is_not_finite_corrects_nothing(value: float, odd: float) -> None:
-    assert without_bias(value, [1.0, odd, 2.0]) == value
+    assert without_bias(value, [1.0, odd, 2.0], 2 / 3) == value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from torch import Tensor
 from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
 from nc_hf.metrics.jackknife import jackknife_error
-from nc_hf.metrics.uncertainty import Compute, replicates, without_each
+from nc_hf.metrics.uncertainty import Compute, debiased, halves_of, replicates, without_each
 
 NAMES = ["nc1_cdnv", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std_ratio"]
 GROUPS, WIDTH = 10, 16
@@ -75,6 +75,39 @@ def test_the_formula() -> None:
         means.append(np.mean([features[kept & (labels == c)].double().mean(dim=0).numpy() for c in range(3)]))
     assert found["mean"] == pytest.approx(np.sqrt(0.9 * np.sum((np.array(means) - np.mean(means)) ** 2)), rel=1e-9)
     assert found["tokens"] == 0
+
+
+@pytest.mark.parametrize("groups", [5, 10])
+def test_halves_hold_each_group_equally_often(groups: int) -> None:
+    parts = [ClassStatistics(2) for _ in range(groups)]
+    for number, part in enumerate(parts):
+        part.update(torch.ones(1, 2), torch.tensor([number]))
+    halves = [half.class_ids.tolist() for half in halves_of(parts)]
+    assert all(len(half) == groups // 2 for half in halves)
+    assert sorted(number for half in halves for number in half) == sorted(list(range(groups)) * (groups // 2))
+
+
+def test_a_half_with_too_little_text_corrects_nothing() -> None:
+    groups = [ClassStatistics(2) for _ in range(6)]
+
+    def measure(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
+        raise StatisticsError("fewer than two classes")
+
+    values, found = {"nc1_cdnv_median": 3.0, "nc2_norm_cov": 1.0}, {"nc1_cdnv_median": [3.1] * 6}
+    assert debiased(values, found, groups, measure) == values
+
+
+def test_a_median_is_corrected_by_halves_and_a_spread_by_what_is_left_out_and_stays_positive() -> None:
+    groups = [ClassStatistics(2) for _ in range(10)]
+    values = {"nc1_cdnv_median": 3.0, "nc2_cos_std": 0.2, "nc3_cos_mean_centred": 0.1, "nc2_norm_cov": 1.0}
+    found = {name: [value + 0.03] * 10 for name, value in values.items()}
+    corrected = debiased(values, found, groups, lambda part, names: dict.fromkeys(names, 3.5))
+    assert corrected == {
+        "nc1_cdnv_median": pytest.approx(2.5),
+        "nc2_cos_std": 0.0,
+        "nc3_cos_mean_centred": pytest.approx(0.1 - 0.27),
+        "nc2_norm_cov": 1.0,
+    }
 
 
 def test_each_group_is_left_out_once() -> None:
