@@ -16,7 +16,7 @@ import torch
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from nc_hf.errors import InputError, TapError
+from nc_hf.errors import InputError, NCError, TapError
 from nc_hf.model.anatomy import causal_lm, find_blocks, find_decoder, model_logits
 from nc_hf.model.hooks import Hook, Slot
 from nc_hf.model.logits import argmax_with_ties, token_losses
@@ -75,6 +75,27 @@ class TapBatch:
         return replace(self, features={name: tensor[mine] for name, tensor in self.features.items()}, **kept)
 
 
+@dataclass(frozen=True)
+class TapPass:
+    """A labelled forward pass.
+
+    Attributes:
+        batch: what was observed, or why nothing could be.
+        tokens: (B, L) ``input_ids`` that the model was called with; None where it was called without.
+        part: what it is part of, as the tap was told.
+    """
+
+    batch: TapBatch | NCError
+    tokens: Tensor | None
+    part: Any
+
+    def observed(self) -> TapBatch:
+        """Return the batch, or raise the reason."""
+        if isinstance(self.batch, NCError):
+            raise self.batch
+        return self.batch
+
+
 class FeatureTap:
     """Listens to the forward passes that a model makes in evaluation mode.
 
@@ -85,8 +106,9 @@ class FeatureTap:
             batch = tap.take()
 
     The features at position t go with the label at t + 1; negative labels, and positions where the attention mask
-    hides the token or the next one, are left out. A forward pass with labels replaces what an earlier one left, and
-    one without labels (generation, say) leaves it alone.
+    hides the token or the next one, are left out. Every forward pass with labels is kept until it is taken, and one
+    without labels (generation, say) leaves nothing. Whatever goes wrong is told to who takes the pass, never raised
+    inside the model.
 
     Args:
         model: A causal LM of transformers; DDP, FSDP and ``torch.compile`` wrappers are looked through.
@@ -95,6 +117,8 @@ class FeatureTap:
             Trainer, ``"input_ids"`` for a pass of one's own that lets the model compute no loss.
         predictions: Whether to read the model's decisions off its logits.
         token_losses: Whether to compute the loss of each token from its logits.
+        part: Asked before each forward pass in evaluation mode what it is part of; None where it does not count. By
+            default each one counts.
 
     Attributes:
         unlabelled: Evaluation passes without labels since the last batch was taken.
@@ -112,6 +136,7 @@ class FeatureTap:
         labels: str = "labels",
         predictions: bool = True,
         token_losses: bool = False,
+        part: Callable[[], Any] = lambda: True,
     ) -> None:
         """Find the modules to listen to; nothing is registered before ``attach``."""
         if layers not in (FINAL, "all"):
@@ -133,8 +158,11 @@ class FeatureTap:
             for name, parameter in inspect.signature(self.model.forward).parameters.items()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
+        self._part_of = part
+        self._part: Any = None
+        self._trouble: TapError | None = None
         self._inputs: dict[str, Any] = {}
-        self._capture: TapBatch | TapError | None = None
+        self._passes: list[TapPass] = []
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def attach(self, *, reset: bool = True) -> Self:
@@ -164,7 +192,7 @@ class FeatureTap:
             handle.remove()
         self._handles = []
         self._clear()
-        self._capture = None
+        self._passes = []
         self.unlabelled = 0
 
     def __enter__(self) -> Self:
@@ -183,15 +211,30 @@ class FeatureTap:
         """Hand over what the last labelled forward pass left, once; None if there was none since.
 
         Raises:
-            TapError: That forward pass could not be observed; the message names the way out.
-            LabelError: A label lies beyond the model's logits (only where token losses are asked for).
+            NCError: That forward pass could not be observed; the message names the way out.
         """
-        capture, self._capture = self._capture, None
-        if isinstance(capture, TapError):
-            raise capture
-        if capture is not None:
-            self.unlabelled, self._hidden = 0, len(capture.labels) == 0
-        return capture
+        passes = self.take_all()
+        if not passes:
+            return None
+        batch = passes[-1].observed()
+        self.heard(batch)
+        return batch
+
+    def take_all(self) -> list[TapPass]:
+        """Hand over every labelled forward pass since the last one was taken, first to last.
+
+        Raises:
+            TapError: What one of them is part of could not be found out.
+        """
+        passes, self._passes = self._passes, []
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+        return passes
+
+    def heard(self, batch: TapBatch) -> None:
+        """Note that a batch was of use, so that ``silence`` speaks of what comes after it."""
+        self.unlabelled, self._hidden = 0, len(batch.labels) == 0
 
     def silence(self) -> TapError:
         """Why an evaluation left nothing to take, as the error to raise."""
@@ -206,47 +249,70 @@ class FeatureTap:
         return TapError(f"{why}; name a held-out corpus (corpus=...), so that a pass of its own is made.")
 
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Note what the model is called with."""
+        """Note what the model is called with, where that counts."""
         self._clear()
-        if not module.training:
+        if module.training:
+            return
+        replica = getattr(module, "_is_replica", False)  # runs in a thread of its own, which is part of nothing
+        try:
+            self._part = True if replica else self._part_of()
+        except Exception as problem:  # whatever it is, the model's own pass must not fail of it
+            self._trouble = _unreadable(problem)
+        if self._part is not None:
             self._inputs = dict(zip(self._positional, args, strict=False)) | kwargs
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """Turn what the hooks saw into a batch, while the logits are still there."""
+        if module.training:
+            return
         try:
-            if module.training:
-                return
-            if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
-                self._capture = TapError(_REPLICAS)
-                return
-            targets = self._targets()
-            if targets is None:
-                self.unlabelled += 1
-                return
-            try:
-                self._capture = self._batch(targets, model_logits(output))
-            except TapError as problem:  # raised by take(): a forward pass that is not ours must not fail
-                self._capture = problem
+            if self._part is not None:
+                self._listen(module, output)
         finally:
             self._clear()
             self._expected = None
 
+    def _listen(self, module: nn.Module, output: object) -> None:
+        """Keep the pass, or why it could not be observed: a forward pass that is not ours must not fail."""
+        batch: TapBatch | NCError
+        if not any(self._inputs.get(name) is not None for name in ("shift_labels", self._labels)):
+            if self._expected is None:
+                self.unlabelled += 1
+                return
+        try:
+            if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
+                raise TapError(_REPLICAS)
+            batch = self._batch(self._targets(), model_logits(output))
+        except NCError as problem:
+            batch = problem
+        except torch.OutOfMemoryError:
+            batch = TapError(
+                "The features of a batch do not fit into memory beside the model; pass a smaller batch size."
+            )
+        except Exception as problem:
+            batch = _unreadable(problem)
+        self._passes.append(TapPass(batch, self._inputs.get("input_ids"), self._part))
+
     def _clear(self) -> None:
-        self._inputs = {}
+        self._inputs, self._part = {}, None
         for slot in self._slots.values():
             slot.hidden, slot.calls = None, 0
 
-    def _targets(self) -> Tensor | None:
+    def _targets(self) -> Tensor:
         """The next token of every position, (B, L) int64, negative where there is none."""
         shifted: Tensor | None = self._inputs.get("shift_labels") if self._labels == "labels" else None
-        tokens: Tensor | None = self._inputs.get(self._labels) if self._expected is None else self._expected
+        tokens: Any = self._inputs.get(self._labels) if self._expected is None else self._expected
+        given = tokens if shifted is None else shifted
+        if given.dim() != 2:
+            raise TapError(
+                f"The labels have shape {tuple(given.shape)} where (rows, tokens) is read; give each row a label for "
+                "each token, or name a held-out corpus (corpus=...)."
+            )
         if shifted is not None:  # context parallelism shifts the labels beforehand
             targets = shifted.long().clone()
-        elif tokens is not None:
+        else:
             targets = torch.full_like(tokens, IGNORED, dtype=torch.int64)
             targets[:, :-1] = tokens[:, 1:]
-        else:
-            return None
         mask = self._inputs.get("attention_mask")
         if isinstance(mask, Tensor) and mask.shape == targets.shape:
             padding = mask == 0
@@ -271,3 +337,10 @@ class FeatureTap:
         batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
         # Apple's GPUs have no float64, in which all that follows is computed.
         return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch
+
+
+def _unreadable(problem: Exception) -> TapError:
+    return TapError(
+        f"The evaluation's forward pass cannot be read ({type(problem).__name__}: {problem}); name a held-out corpus "
+        "(corpus=...), so that a pass of its own is made."
+    )

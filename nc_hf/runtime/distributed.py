@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from nc_hf.errors import NCError
 
 
 class Process(Protocol):
@@ -36,6 +39,30 @@ def exchange_tensors(tensors: Mapping[str, Tensor], process: Process) -> Iterato
             dist.broadcast(buffer, src=rank)
             received[name] = buffer
         yield received
+
+
+@contextmanager
+def failing_together(process: Process) -> Iterator[None]:
+    """Run what one rank may fail at, and have every rank know before any waits for another.
+
+    Raises:
+        Exception: on a rank that failed, its own; on the others an error of the same kind that names the rank. All of
+            them have to come here.
+    """
+    trouble: Exception | None = None
+    try:
+        yield
+    except Exception as raised:
+        trouble = raised
+    if process.num_processes > 1:
+        said: list[tuple[type[NCError], str] | None] = [None] * process.num_processes
+        kind = type(trouble) if isinstance(trouble, NCError) else NCError
+        dist.all_gather_object(said, None if trouble is None else (kind, str(trouble)))
+        failed = next((rank for rank, entry in enumerate(said) if entry is not None), None)
+        if trouble is None and failed is not None and (entry := said[failed]) is not None:
+            raise entry[0](f"Process {failed} of {process.num_processes}: {entry[1]}")
+    if trouble is not None:
+        raise trouble
 
 
 def sum_over_processes(values: list[float], process: Process) -> list[float]:

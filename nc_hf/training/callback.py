@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import weakref
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from accelerate.state import PartialState
 from torch import Tensor, nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import choose_classes
@@ -20,8 +29,15 @@ from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.tap import FINAL
-from nc_hf.training.listener import EvaluationListener
+from nc_hf.runtime.distributed import failing_together, sum_over_processes
+from nc_hf.training.fitness import best_metric, refuse_what_cannot_be_heard, warnings_before_training
+from nc_hf.training.gates import gates
+from nc_hf.training.listener import UNSURE, EvaluationListener, at_the_end
+from nc_hf.training.stack import calling_trainer, evaluation_step
 
+_LOG = logging.getLogger("nc_hf.training")
+_LEFT_OUT = "(The metrics of neural collapse are left out of this evaluation; training goes on.)"
+_TAKEN = "{} has another value in this evaluation already (of another callback, or of compute_metrics): pass label=..."
 _DEFAULTS = {"agreement_tokens": 8_192, "batch_size": None}
 
 
@@ -44,6 +60,9 @@ class NeuralCollapseCallback(TrainerCallback):
     Trainer takes all but losses to be better when greater). Trackers named in ``report_to`` run before other callbacks;
     to have them log the values in the same row as the loss, use ``NeuralCollapseCallback().attach(trainer)`` instead.
 
+    The callback measures and never steers: what it cannot do right is said when the Trainer is made or begins to train,
+    as an error. What goes wrong later is logged once in a sentence, its keys are left out, and training goes on.
+
     Args:
         corpus: None to listen; else held-out text by name or path (``tinystories``, ``builtin``, a file), or blocks.
         preset: ``core``, ``paper``, ``full``, or names of metrics. Without an NC4 name no decision is made.
@@ -52,15 +71,19 @@ class NeuralCollapseCallback(TrainerCallback):
         every: with a corpus: steps between two passes, or ``"epoch"``; None runs one at each evaluation.
         label: stands before the metric's name, as in ``eval_train_nc1_trace_ratio``: where a Trainer has several
             callbacks, it keeps their values apart.
+        strict: raise whatever goes wrong in an evaluation, in place of a warning.
+        stop_if: a condition, or several, by which training is stopped: ``"nc1_trace_ratio > 3"``, or ``"NAME turns"``,
+            which is met when the metric grew less collapsed three evaluations in a row.
+        warn_if: the same, by which a warning is logged.
         **options: those of `nc_hf.measure` that hold here: ``classes`` (which tokens count, by their share of the
             text: of the evaluation's own where it is listened to), ``agreement_tokens`` (8,192 of them decide NC4) and,
             with a corpus, ``split``, ``packing``, ``block_size``, ``seed``, ``batch_size`` (default: the Trainer's
             ``eval_batch_size``) and ``tokenizer`` (default: the Trainer's ``processing_class``).
 
     Raises:
-        InputError: an argument that cannot be meant, or two callbacks with other values for one key.
-        TapError: after an evaluation whose labels or features could not be seen; the message names the way out.
-        StatisticsError: fewer than two classes count.
+        InputError: an argument that cannot be meant.
+        TapError, LabelError, StatisticsError: when the Trainer is made or begins, if its evaluation cannot be heard.
+        NCError: with ``strict``, and at the first evaluation of a training whose best model one of the values selects.
     """
 
     @takes_options(PASS_OPTIONS, _DEFAULTS)
@@ -72,6 +95,9 @@ class NeuralCollapseCallback(TrainerCallback):
         every: int | str | None = None,
         *,
         label: str = "",
+        strict: bool = False,
+        stop_if: str | Sequence[str] | None = None,
+        warn_if: str | Sequence[str] | None = None,
         **options: Unpack[PassOptions],
     ) -> None:
         """Check the arguments; the model is met when the Trainer is made."""
@@ -88,7 +114,10 @@ class NeuralCollapseCallback(TrainerCallback):
             raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
         self.corpus, self.every = corpus, every
         self.label = f"{label}_" if label else ""
-        self._handler: Any = None  # the Trainer's list of callbacks, once attached
+        self.strict = strict
+        self._stop_if, self._warn_if = gates(stop_if, self.names), gates(warn_if, self.names)
+        self._trainer: weakref.ref[Any] | None = None
+        self._attached = False
         needed = needs_of(self.names)
         self._gathered: dict[str, Any] = {
             "covariance": "covariance" in needed,
@@ -97,20 +126,22 @@ class NeuralCollapseCallback(TrainerCallback):
         self._listener = EvaluationListener(**self._gathered)
         self._blocks: TokenBlocks | None = None
         self._detached = False
-        self._logged: dict[str, float] = {}
+        self._values: dict[str, float] | None = None  # of the evaluation under way, once its last batch was heard
+        self._own: dict[str, float] | None = None  # of a pass of its own that several sets share
+        self._said: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the Trainer behind: a copy, or a pickle, has to be attached again."""
-        return vars(self) | {"_handler": None}
+        return vars(self) | {"_trainer": None, "_attached": False}
 
     def attach(self, trainer: Any) -> NeuralCollapseCallback:
         """Join a Trainer ahead of its trackers, so that they log the values in the same row as the loss."""
-        self._handler = trainer.callback_handler
-        if self in self._handler.callbacks:
-            self._handler.callbacks.remove(self)
-        self._handler.callbacks.insert(0, self)
-        self._detached = False
-        self._listen_to(trainer.model)
+        callbacks = trainer.callback_handler.callbacks
+        if self in callbacks:
+            callbacks.remove(self)
+        callbacks.insert(0, self)
+        self._detached, self._attached = False, True
+        self._meet(trainer, trainer.model, trainer.args)
         return self
 
     def detach(self) -> None:
@@ -119,27 +150,49 @@ class NeuralCollapseCallback(TrainerCallback):
         self._listener.stop()
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Begin to listen, so that ``evaluate()`` without training works too."""
-        self._handler = None  # of an earlier Trainer
-        self._listen_to(kwargs["model"])
+        """Begin to listen, so that ``evaluate()`` without training works too; refuse what cannot be heard."""
+        self._attached = False  # to an earlier Trainer
+        self._meet(calling_trainer(), kwargs["model"], args)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Listen to the model that is trained, should it be another one (``model_init``), and read the corpus.
 
-        What is wrong with the corpus is then said before hours of training, not after.
+        What is wrong with either is then said before hours of training, not after.
         """
-        self._listener.forget()
-        self._listen_to(kwargs["model"])
-        if self.corpus is not None and not self._detached:
+        self._forget()
+        trainer = self._known_trainer() or calling_trainer()
+        self._meet(trainer, kwargs["model"], args)
+        if self._detached:
+            return
+        if self.corpus is not None:
             self._read_corpus(kwargs["model"], kwargs.get("processing_class"))
+        for warning in warnings_before_training(args, state, trainer, self._keys()):
+            self._say(warning)
+        if trainer is not None:
+            _stand_before_early_stopping(trainer.callback_handler.callbacks, self)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Forget the pass that an evaluation's sets have shared: the model changes."""
+        self._own = None
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take in the batch that the Trainer has just evaluated."""
-        self._listener.hear(kwargs.get("eval_dataloader"), args.eval_batch_size)
+        """Take in the batch that the Trainer has just evaluated; after the last one, measure, where every rank is."""
+        step, loader = evaluation_step(), kwargs.get("eval_dataloader")
+        if self._detached or step is None or not self._is_wanted():
+            self._forget()  # a prediction, or a loop of one's own
+            return
+        self._trainer = self._trainer or weakref.ref(step.trainer)
+        if self.corpus is None:
+            self._values = None
+            self._listener.hear(loader, args.eval_batch_size)
+        if at_the_end(loader):
+            self._measure(args, state, later_set=step.later_set, **kwargs)
 
     def on_log(
         self,
@@ -150,35 +203,40 @@ class NeuralCollapseCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
-        prefix = _evaluation_prefix(logs, self._listener.batches > 0)
-        if logs is None or prefix is None or self._detached or (self.corpus is not None and self.every is not None):
+        step = evaluation_step()
+        prefix = _evaluation_prefix(logs) if step is not None else None
+        if logs is None or prefix is None or self._detached:
             return
-        known = any(f"{prefix}_{self.label}{name}" in logs for name in self.names)
-        if not self._listener.batches and (known or not prefix.startswith("eval")):
-            return  # logged by hand: what evaluate() or predict() returned
-        values = self._heard_values(**kwargs) if self.corpus is None else self._own_values(args, **kwargs)
-        values = {f"{prefix}_{self.label}{name}": value for name, value in values.items()}
-        taken = [key for key, value in values.items() if logs.get(key, value) != value and not math.isnan(value)]
+        if self._values is None and PartialState().num_processes == 1 and self._ended_unseen():
+            self._measure(args, state, later_set=False, **kwargs)  # of a loader that does not tell its end
+        if self._values is None:
+            return
+        taken = self._add_to(logs, prefix)
+        if taken and self.strict:
+            raise InputError(_TAKEN.format(taken[0]))
         if taken:
-            raise InputError(f"two callbacks have other values for {taken[0]}: give one of them a label=.")
-        logs.update(values)
-        self._logged = values
+            self._say(_TAKEN.format(taken[0]))
         if state.log_history:
-            state.log_history[-1].update(values)
+            self._add_to(state.log_history[-1], prefix)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
     ) -> None:
-        """Hand the values to ``evaluate()`` too where a Trainer's own ``log`` passes on a copy of its dict."""
-        if metrics is not None:
-            metrics.update({key: value for key, value in self._logged.items() if key not in metrics})
-        self._logged = {}
+        """Hand the values to ``evaluate()`` too where a Trainer's ``log`` has not, and see to the conditions."""
+        values, self._values = self._values, None
+        if not values:
+            return
+        prefix = _evaluation_prefix(metrics)
+        if metrics is not None and prefix is not None:
+            for key, value in values.items():
+                metrics.setdefault(f"{prefix}_{self.label}{key}", value)
+        self._see_to_conditions(values, control)
 
     def on_predict(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
     ) -> None:
         """Forget what ``predict()`` ran: it is not an evaluation."""
-        self._listener.forget()
+        self._forget()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Run the callback's own pass every so many steps."""
@@ -192,20 +250,93 @@ class NeuralCollapseCallback(TrainerCallback):
         if not self._detached and self.every == "epoch":
             self._log_own(args, state, control, **kwargs)
 
-    def _listen_to(self, model: nn.Module) -> None:
-        """Tap the model; a callback with its own corpus needs no tap between its passes."""
+    def _meet(self, trainer: Any | None, model: nn.Module, args: TrainingArguments) -> None:
+        """Tap the model of a Trainer; a callback with its own corpus needs no tap between its passes."""
+        self._trainer = None if trainer is None else weakref.ref(trainer)
         if self.corpus is not None or self._detached:
             return
-        self._listener.listen_to(model)
+        refuse_what_cannot_be_heard(model, args, trainer)
+        self._listener.listen_to(model, self._is_wanted)
+
+    def _known_trainer(self) -> Any | None:
+        return None if self._trainer is None else self._trainer()
+
+    def _is_wanted(self) -> bool:
+        """Whether the Trainer still has this callback: it is not told of ``remove_callback``."""
+        trainer = self._known_trainer()
+        return trainer is None or self in trainer.callback_handler.callbacks
+
+    def _keys(self) -> dict[str, str]:
+        """The metric of each key, without the prefix of the evaluation."""
+        return {f"{self.label}{name}": name for name in self.names}
+
+    def _forget(self) -> None:
+        """Begin anew, without what an evaluation that never ended has left."""
+        self._listener.forget()
+        self._values = self._own = None
+
+    def _ended_unseen(self) -> bool:
+        return (self.corpus is not None and self.every is None) or self._listener.batches > 0
+
+    def _measure(self, args: TrainingArguments, state: TrainerState, *, later_set: bool, **kwargs: Any) -> None:
+        """Compute the values of the evaluation that has just read its last batch; every rank calls this."""
+        if self.corpus is not None and self.every is not None:
+            return
+        try:
+            if self.corpus is None:
+                self._values = self._heard_values(**kwargs)
+            else:
+                self._own = (self._own if later_set else None) or self._own_values(args, **kwargs)
+                self._values = self._own
+        except Exception as trouble:
+            self._values = self._without(trouble, args, state)
+
+    def _without(self, trouble: Exception, args: TrainingArguments, state: TrainerState) -> dict[str, float]:
+        """Return what stands for values that could not be had; only a best model that needs one ends the training."""
+        chosen = best_metric(args, self._keys())
+        undecided = chosen is not None and state.max_steps > 0 and state.best_metric is None
+        if self.strict or undecided:
+            raise trouble
+        self._say(f"{trouble or type(trouble).__name__} {_LEFT_OUT}")
+        return {} if chosen is None else {chosen.removeprefix(self.label): math.nan}
+
+    def _add_to(self, logs: dict[str, Any], prefix: str) -> list[str]:
+        """Add the values to a log; return the keys that hold something else already."""
+        values = {f"{prefix}_{self.label}{name}": value for name, value in (self._values or {}).items()}
+        taken = [key for key, value in values.items() if logs.get(key, value) != value and not math.isnan(value)]
+        logs.update({key: value for key, value in values.items() if key not in taken})
+        return taken
+
+    def _see_to_conditions(self, values: dict[str, float], control: TrainerControl) -> None:
+        """Stop the training, or log a warning, where a condition is met."""
+        for gate in self._warn_if:
+            if sentence := gate.met(values):
+                self._say(f"{sentence}.", again=True)
+        for gate in self._stop_if:
+            if sentence := gate.met(values):
+                self._say(f"Training is stopped: {sentence}.", again=True)
+                control.should_training_stop = True
+
+    def _say(self, sentence: str, *, again: bool = False) -> None:
+        """Log a sentence, once, and on one rank."""
+        if (again or sentence not in self._said) and PartialState().is_main_process:
+            _LOG.warning(sentence)
+        self._said.add(sentence)
 
     def _heard_values(self, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
-        collection = self._listener.collection()
+        process, unsure = PartialState(), self._listener.unsure
+        with failing_together(process):
+            collection = self._listener.collection()
+        collection.reduce(process)
+        if collection.tokens == 0:
+            raise self._listener.silence()
+        if any(sum_over_processes([float(unsure)], process)):
+            self._say(UNSURE)
         return self._values_of(collection, collection.statistics.census(), kwargs.get("processing_class"))
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
-        self._listener.forget()
         tokenizer = kwargs.get("processing_class")
         blocks = self._read_corpus(kwargs["model"], tokenizer)
         collection = collect(
@@ -247,20 +378,32 @@ class NeuralCollapseCallback(TrainerCallback):
 
         Not through ``Trainer.log``, which subclasses fill with running means of the training that it then resets.
         """
-        values = self._own_values(args, **kwargs)
+        try:
+            values = self._own_values(args, **kwargs)
+        except Exception as trouble:
+            values = self._without(trouble, args, state)
         logs: dict[str, Any] = {f"eval_{self.label}{name}": value for name, value in values.items()}
         logs["epoch"] = state.epoch
         state.log_history.append({**logs, "step": state.global_step})
-        if self._handler is not None:
-            self._handler.on_log(args, state, control, logs)
+        trainer = self._known_trainer()
+        if self._attached and trainer is not None:
+            trainer.callback_handler.on_log(args, state, control, logs)
+        self._see_to_conditions(values, control)
 
 
-def _evaluation_prefix(logs: dict[str, Any] | None, evaluated: bool) -> str | None:
-    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves.
+def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:
+    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves."""
+    timed = (key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second"))
+    return next(timed, None)
 
-    So does the end of training, as ``train``, which is an evaluation's prefix too if a batch was evaluated just before.
+
+def _stand_before_early_stopping(callbacks: list[TrainerCallback], mine: TrainerCallback) -> None:
+    """Change places with an EarlyStoppingCallback that would look for a value before it is there.
+
+    Places are exchanged and nothing is taken out: the Trainer goes through its list meanwhile.
     """
-    if logs is not None and "total_flos" in logs:  # of the training itself, whatever was evaluated before
-        return None
-    timed = [key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second")]
-    return next((prefix for prefix in timed if prefix != "train" or evaluated), None)
+    for place, other in enumerate(callbacks[: callbacks.index(mine)] if mine in callbacks else []):
+        if isinstance(other, EarlyStoppingCallback):
+            here = callbacks.index(mine)
+            callbacks[place], callbacks[here] = mine, other
+            return

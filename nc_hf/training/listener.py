@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from accelerate.state import GradientState, PartialState
-from torch import nn
+from torch import Tensor, nn
 
-from nc_hf.errors import TapError
+from nc_hf.errors import NCError, TapError
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.tap import FeatureTap
+from nc_hf.model.tap import IGNORED, FeatureTap, TapBatch
+from nc_hf.training.fitness import refuse_shifted
+from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, passes_of_batch
+from nc_hf.training.rows import last_items, real_part
+from nc_hf.training.stack import evaluation_step
+
+# Rows beyond those of the loader, as the rejected answers beside the chosen ones, are numbered from here on.
+_FURTHER_ROWS = 1 << 32
+
+
+UNSURE = (
+    "Rows that a distributed loader repeats at its end may be counted twice, since its data set does not tell which "
+    "they are; evaluate on a number of rows that the batches of all ranks divide."
+)
 
 
 class EvaluationListener:
     """Gathers the batches that a Trainer evaluates, from the first to the last of one evaluation.
 
     A copy of it, or its pickle, has heard nothing and listens to no model. When it is forgotten, its hooks go too.
+    Nothing is raised while it listens: what goes wrong is told when the evaluation has ended.
 
     Args:
         covariance: keep the (D, D) moment of the features.
@@ -27,12 +42,15 @@ class EvaluationListener:
 
     Attributes:
         batches: batches of the evaluation under way.
+        unsure: whether rows may have been counted twice.
     """
 
     def __init__(self, *, covariance: bool, agreement_tokens: int) -> None:
         """Hear nothing yet."""
         self._options: dict[str, Any] = {"covariance": covariance, "agreement_tokens": agreement_tokens}
+        self._wanted: Callable[[], bool] = lambda: True
         self._tap: FeatureTap | None = None
+        self._adapter: Any = None
         self._let_go: weakref.finalize[..., Any] | None = None
         self.forget()
 
@@ -40,79 +58,163 @@ class EvaluationListener:
         """Leave the model, its hooks and what was heard behind."""
         return partial(EvaluationListener, **self._options), ()
 
-    def listen_to(self, model: nn.Module) -> None:
-        """Tap a model, and no other any more."""
+    def listen_to(self, model: nn.Module, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Tap a model, and no other any more.
+
+        Args:
+            model: that a Trainer evaluates.
+            wanted: asked before each forward pass in evaluation mode; once it says no, the hooks are taken off.
+        """
+        self._wanted = wanted
         if self._tap is None or self._tap.model is not causal_lm(model):
             self.stop()
-            self._tap = FeatureTap(model, predictions=self._options["agreement_tokens"] > 0)
+            listener = weakref.ref(self)  # or the hooks would keep what they are to go with
+            self._tap = FeatureTap(
+                model,
+                predictions=self._options["agreement_tokens"] > 0,
+                part=lambda: None if (alive := listener()) is None else alive._part(),
+            )
             self._let_go = weakref.finalize(self, self._tap.detach)
             self._let_go.atexit = False
         self._tap.attach()
+        self._adapter = adapter_layer(self._tap.model)
 
     def stop(self) -> None:
         """Take the hooks off the model."""
         if self._let_go is not None:
             self._let_go()
-        self._tap = self._let_go = None
+        self._tap = self._let_go = self._adapter = None
         self.forget()
 
     def forget(self) -> None:
         """Begin anew: what was heard belongs to no evaluation that will end."""
         self._heard: Collection | None = None
-        self._loader: Any = None
-        self._missed: TapError | None = None
-        self._read_to_the_end = False
+        self._evaluation: tuple[Any, int] | None = None
+        self._trouble: NCError | None = None
+        self._ended = False
+        self.unsure = False
         self.batches = 0
 
     def hear(self, loader: Any, batch_size: int) -> None:
         """Take in the batch that the Trainer has just evaluated.
 
         Args:
-            loader: that the batch came from, or None.
+            loader: the evaluation's.
             batch_size: rows of a whole batch.
-
-        Raises:
-            TapError, FeatureError, HeadError, LabelError: as `nc_hf.measurement.collection.Collection.add` and the tap.
         """
-        if loader is not self._loader or self._read_to_the_end:  # an evaluation that broke off has left something
-            self.forget()
-            self._loader = loader
-        process, state = PartialState(), GradientState()
-        first = (self.batches * process.num_processes + process.process_index) * batch_size
-        self.batches += 1
-        self._read_to_the_end = loader is not None and loader is state.active_dataloader and state.end_of_dataloader
-        if self._tap is None:
+        if self._ended or self._evaluation is None or not _same(self._evaluation, (loader, _iterations(loader))):
+            self.forget()  # an evaluation that broke off has left something
+            self._evaluation = loader, _iterations(loader)
+        number, self.batches = self.batches, self.batches + 1
+        self._ended = at_the_end(loader)
+        if self._tap is None or self._trouble is not None:
             return
-        if self._heard is None:
-            self._heard = Collection(self._tap.model, **self._options)
-        batch = self._tap.take()
-        if batch is None:
-            self._missed = self._missed or self._tap.silence()  # now, while the tap knows why
-            return
-        if self._read_to_the_end:
-            batch = batch.first_rows(_real_rows(batch.rows))
-        self._heard.add(batch, first + torch.arange(batch.rows), batch_number=self.batches - 1)
+        try:
+            self._take_in(number, loader, batch_size)
+        except NCError as trouble:
+            self._trouble = trouble
+        except torch.OutOfMemoryError:
+            self._trouble = TapError(
+                "The statistics do not fit into memory beside the model; pass fewer agreement_tokens, or classes of a "
+                "larger share."
+            )
 
     def collection(self) -> Collection:
-        """Return what the evaluation that has ended gave, the same on every rank, and begin anew.
+        """Return what this rank heard of the evaluation that has ended, and begin anew.
 
         Raises:
-            TapError: not every batch was heard; the message names the way out.
+            NCError: not every batch was heard; the message names the way out.
         """
-        heard, tap, missed = self._heard, self._tap, self._missed
+        heard, tap, trouble = self._heard, self._tap, self._trouble
         self.forget()
+        if trouble is not None:
+            raise trouble
         if tap is None:
-            raise TapError("the callback came to the Trainer too late to listen: use attach(trainer) to add it.")
-        if heard is not None:
-            heard.reduce(PartialState())
-        if heard is None or missed or heard.tokens == 0:
-            raise missed or tap.silence()
+            raise TapError("The callback came to the Trainer too late to listen; use attach(trainer) to add it.")
+        if heard is None:
+            raise tap.silence()
         return heard
 
+    def silence(self) -> TapError:
+        """Why there was nothing to hear, on no rank."""
+        assert self._tap is not None
+        return self._tap.silence()
 
-def _real_rows(batch_size: int) -> int:
-    """How many leading rows of this rank's last batch are real: a distributed sampler fills it up with repeats."""
-    remainder = GradientState().remainder
-    if remainder <= 0:
-        return batch_size
-    return int(min(max(remainder - PartialState().process_index * batch_size, 0), batch_size))
+    def _part(self) -> StepPart | None:
+        """Return what a forward pass is part of, if it is of an evaluation step of the Trainer."""
+        assert self._tap is not None
+        if not self._wanted():
+            self.stop()
+            return None
+        step = evaluation_step()
+        if step is None or not step.in_step:
+            return None
+        return StepPart(step.tokens, adapters_at_work(self._tap.model, self._adapter))
+
+    def _take_in(self, number: int, loader: Any, batch_size: int) -> None:
+        """Add what the passes of a step say of its batch."""
+        assert self._tap is not None
+        if self._heard is None:
+            self._heard = Collection(self._tap.model, **self._options)
+        passes = self._tap.take_all()
+        batches = passes_of_batch(passes, adapters_at_work(self._tap.model, self._adapter))
+        if not batches:
+            raise self._tap.silence()
+        if number == 0:
+            _refuse_shifted(batches[0], passes[0].part.tokens)
+        process = PartialState()
+        first = (number * process.num_processes + process.process_index) * batch_size
+        if self._ended:
+            batches = self._real(batches, passes[0].part.tokens, loader)
+        row = 0
+        for batch in batches:
+            rows = torch.arange(row, row + batch.rows)
+            row += batch.rows
+            self._tap.heard(batch)
+            self._heard.add(batch, first + rows % batch_size + rows // batch_size * _FURTHER_ROWS, number)
+
+    def _real(self, batches: list[TapBatch], tokens: Tensor | None, loader: Any) -> list[TapBatch]:
+        """Leave out of the last batch what only fills it up."""
+        process = PartialState()
+        last = last_items(loader, process.num_processes, process.process_index)
+        if last is not None and last.real >= last.items:
+            return batches
+        if last is not None and sum(batch.rows for batch in batches) == last.items:
+            return _leading(batches, last.real)
+        real = None if last is None or len(batches) > 1 else real_part(batches[0], tokens, last)
+        if real is not None:
+            return [real]
+        self.unsure = True
+        return batches
+
+
+def at_the_end(loader: Any) -> bool:
+    """Whether the batch under way is the last one of a loader that accelerate prepared."""
+    state = GradientState()
+    return loader is not None and loader is state.active_dataloader and bool(state.end_of_dataloader)
+
+
+def _refuse_shifted(batch: TapBatch, tokens: Tensor | None) -> None:
+    if tokens is not None and tokens.shape == (batch.rows, batch.sequence_length):
+        labels = torch.full_like(tokens, IGNORED, dtype=torch.int64).flatten()
+        labels[batch.index.to(labels.device) + 1] = batch.labels.to(labels.device)  # the last position has no label
+        refuse_shifted(tokens, labels.view_as(tokens))
+
+
+def _iterations(loader: Any) -> int:
+    """How many iterations of a loader are under way, or were broken off: accelerate forgets them when one ends."""
+    return sum(other is loader for other in GradientState().dataloader_references)
+
+
+def _same(evaluation: tuple[Any, int], other: tuple[Any, int]) -> bool:
+    return evaluation[0] is other[0] and evaluation[1] == other[1]
+
+
+def _leading(batches: list[TapBatch], rows: int) -> list[TapBatch]:
+    """Return the leading rows of several batches."""
+    kept = []
+    for batch in batches:
+        mine = min(batch.rows, rows)
+        rows -= mine
+        kept.append(batch.first_rows(mine))
+    return kept

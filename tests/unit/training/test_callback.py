@@ -65,8 +65,8 @@ class TestListening:
             blocks_by_hand(trainer.model, 20, seed=9)["nc1_trace_ratio"], rel=1e-4
         )
         assert returned["eval_own_nc1_trace_ratio"] != returned["eval_nc1_trace_ratio"]
-        trainer = make_trainer(tmp_path, listening, NeuralCollapseCallback(token_blocks(20, seed=9)))
-        with pytest.raises(InputError, match="eval_nc1_cdnv_median: give one of them a label="):
+        trainer = make_trainer(tmp_path, listening, NeuralCollapseCallback(token_blocks(20, seed=9), strict=True))
+        with pytest.raises(InputError, match=r"eval_nc1_cdnv_median has another value .* pass label="):
             trainer.evaluate()
 
     def test_callbacks_that_hear_the_same_share_their_keys(self, tmp_path: Path) -> None:
@@ -76,8 +76,9 @@ class TestListening:
         assert evaluated(trainer.evaluate()) == close(wanted)
 
     def test_callbacks_of_other_classes_have_another_nc4(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), NeuralCollapseCallback(preset="paper"))
-        with pytest.raises(InputError, match="eval_nc4_agreement: give one of them a label="):
+        paper = NeuralCollapseCallback(preset="paper", strict=True)
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), paper)
+        with pytest.raises(InputError, match="eval_nc4_agreement has another value"):
             trainer.evaluate()
         labelled = NeuralCollapseCallback(preset="paper", label="paper")
         returned = make_trainer(tmp_path, NeuralCollapseCallback(), labelled, model=trainer.model).evaluate()
@@ -359,7 +360,7 @@ class TestComingAndGoing:
             NeuralCollapseCallback(**arguments)
 
     def test_blocks_longer_than_the_context(self, tmp_path: Path, tokenizer: Any) -> None:
-        callback = NeuralCollapseCallback("builtin", block_size=65)
+        callback = NeuralCollapseCallback("builtin", block_size=65, strict=True)
         trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
         with pytest.raises(InputError, match="block_size"):
             trainer.evaluate()
@@ -374,13 +375,14 @@ class TestComingAndGoing:
         )
 
     def test_labels_that_are_all_masked(self, tmp_path: Path) -> None:
-        masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(8, seed=3)]
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=masked)
+        masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(40, seed=3)]
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), evaluation=masked)
         with pytest.raises(TapError, match="Every label of the evaluation is -100"):
             trainer.evaluate()
 
     def test_a_tokenizer_of_another_model(self, tmp_path: Path, tokenizer: Any) -> None:
-        trainer = make_trainer(tmp_path, NeuralCollapseCallback("builtin"), processing_class=tokenizer)
+        callback = NeuralCollapseCallback("builtin", strict=True)
+        trainer = make_trainer(tmp_path, callback, processing_class=tokenizer)
         with pytest.raises(TokenizerError, match=r"token 511 .* vocabulary of 64"):
             trainer.evaluate()
 

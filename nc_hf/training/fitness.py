@@ -1,0 +1,161 @@
+"""What can be known of a Trainer before its first step: why its evaluation cannot be heard, or will mislead."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainingArguments
+
+from nc_hf.errors import LabelError, StatisticsError, TapError
+from nc_hf.metrics.table import METRICS
+from nc_hf.model.anatomy import causal_lm
+
+_ROWS = 4
+"""Of an evaluation set that are looked at; all of one that is smaller than `_SMALL`."""
+_SMALL = 32
+_SHIFTED, _ALIGNED = 0.99, 0.5
+"""Shares of labels that are the token after their own, and their own token, from and below which they are shifted."""
+_VIRTUAL = ("PROMPT_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
+_WAY_OUT = "name a held-out corpus (corpus=...), so that a pass of its own is made."
+
+
+def refuse_what_cannot_be_heard(model: Any, args: TrainingArguments, trainer: Any | None) -> None:
+    """Refuse a Trainer whose evaluation gives the model no labels, or none that can be paired with features.
+
+    Args:
+        model: that it trains.
+        args: its arguments.
+        trainer: None where it is not known, as for a callback that was added later.
+
+    Raises:
+        TapError: the message names the way out.
+        LabelError: the labels are shifted already.
+        StatisticsError: the evaluation set is too small for one class.
+    """
+    kinds = {
+        str(getattr(each.peft_type, "value", each.peft_type)) for each in _adapters(model) if hasattr(each, "peft_type")
+    }
+    if kinds & set(_VIRTUAL):
+        raise TapError(f"{kinds.pop()} puts virtual tokens in front of each row, which have no label; {_WAY_OUT}")
+    parameters = inspect.signature(causal_lm(model).forward).parameters
+    if "labels" not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        raise TapError(f"The forward pass of {type(model).__name__} takes no labels; {_WAY_OUT}")
+    names = args.label_names
+    if names and "labels" not in names and "shift_labels" not in names:
+        raise TapError(f"The labels of this Trainer are called {', '.join(names)}; call them labels, or {_WAY_OUT}")
+    if trainer is None:
+        return
+    if _own_loss(trainer):
+        if args.label_smoothing_factor:
+            raise TapError(f"With label smoothing the Trainer takes the labels away from the model; {_WAY_OUT}")
+        if getattr(trainer, "compute_loss_func", None) is not None:
+            raise TapError(f"With compute_loss_func the Trainer takes the labels away from the model; {_WAY_OUT}")
+    for rows in _sets(trainer):
+        _refuse_labels(rows, trainer)
+
+
+def warnings_before_training(
+    args: TrainingArguments, state: Any, trainer: Any | None, keys: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is decided by the metrics otherwise than is meant.
+
+    Args:
+        args: of the Trainer.
+        state: of the training that begins.
+        trainer: None where it is not known.
+        keys: the metric's name by each key that it is logged under, without the prefix of the evaluation.
+    """
+    name = best_metric(args, keys)
+    if name is not None:
+        direction = METRICS[keys[name]].direction
+        greater = bool(args.greater_is_better)
+        if direction == "none":
+            yield f"metric_for_best_model is {name}, which has no direction that means collapse; choose another one."
+        elif greater != (direction == "up"):
+            yield (
+                f"metric_for_best_model is {name}, and greater_is_better is {greater}: the model kept is the least "
+                f"collapsed one; pass greater_is_better={direction == 'up'}, unless that is meant."
+            )
+    objective = getattr(getattr(trainer, "compute_objective", None), "__name__", None)
+    if getattr(state, "is_hyper_param_search", False) and objective == "default_compute_objective":
+        yield (
+            "The hyper-parameter search has no compute_objective, so that its objective is the sum of all metrics of "
+            "an evaluation, with those of neural collapse; pass compute_objective=lambda found: found['eval_loss']."
+        )
+
+
+def best_metric(args: TrainingArguments, keys: Mapping[str, str]) -> str | None:
+    """Return the key of ours, without the evaluation's prefix, that selects the best model."""
+    chosen = args.metric_for_best_model
+    if chosen is None:
+        return None
+    return next(
+        (key for key in sorted(keys, key=len, reverse=True) if chosen == key or chosen.endswith(f"_{key}")), None
+    )
+
+
+def _own_loss(trainer: Any) -> bool:
+    """Whether the loss is that of transformers' own Trainer, of which it is known what it does."""
+    method = type(trainer).compute_loss
+    return bool(method.__module__ == "transformers.trainer")
+
+
+def _adapters(model: Any) -> list[Any]:
+    configs = getattr(model, "peft_config", None)
+    return list(configs.values()) if isinstance(configs, Mapping) else []
+
+
+def _sets(trainer: Any) -> Iterator[Sequence[Any]]:
+    """Yield the evaluation sets whose rows can be looked at without using them up."""
+    given = getattr(trainer, "eval_dataset", None)
+    for rows in given.values() if isinstance(given, dict) else [given]:
+        if rows is not None and hasattr(rows, "__getitem__") and hasattr(rows, "__len__") and len(rows):
+            yield rows
+
+
+def _refuse_labels(rows: Sequence[Any], trainer: Any) -> None:
+    """Look at the first rows as the Trainer would collate them; what cannot be looked at is left to the evaluation."""
+    small = len(rows) < _SMALL
+    try:
+        with torch.random.fork_rng(devices=[]):
+            batch = trainer.data_collator([dict(rows[place]) for place in range(len(rows) if small else _ROWS)])
+        tokens, labels = batch["input_ids"], batch["labels"]
+    except Exception:  # a collator of anybody's, on rows that the Trainer may yet prepare
+        return
+    if not (isinstance(tokens, Tensor) and isinstance(labels, Tensor) and labels.dim() == 2):
+        return
+    if tokens.shape == labels.shape:
+        refuse_shifted(tokens, labels)
+    classes = torch.unique(labels[:, 1:][labels[:, 1:] >= 0], return_counts=True)[1]
+    if small and int((classes >= 2).sum()) < 2:
+        raise StatisticsError(
+            f"The evaluation set is too small: of its {len(rows)} rows fewer than two tokens come twice as labels; "
+            "evaluate on more rows, or name a held-out corpus (corpus=...)."
+        )
+
+
+def refuse_shifted(tokens: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are the next tokens already: the model's own loss, and every class, would be one token off.
+
+    Args:
+        tokens: (B, L) ``input_ids``.
+        labels: (B, L).
+
+    Raises:
+        LabelError: nearly all labels are the token after their own, and hardly any is its own token.
+    """
+    labelled = labels[:, :-1] >= 0
+    count = int(labelled.sum())
+    if count == 0:
+        return
+    following = int(((labels[:, :-1] == tokens[:, 1:]) & labelled).sum()) / count
+    own = int(((labels[:, :-1] == tokens[:, :-1]) & labelled).sum()) / count
+    if following >= _SHIFTED and own < _ALIGNED:
+        raise LabelError(
+            "The labels are shifted already: each is the token after its own, where transformers' models shift by "
+            "themselves; pass labels equal to input_ids, or name a held-out corpus (corpus=...)."
+        )
