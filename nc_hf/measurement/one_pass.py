@@ -21,6 +21,7 @@ from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.tap import FINAL, FeatureTap, TapBatch
+from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
 
 
@@ -107,7 +108,9 @@ def collect(
     stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
     with _evaluating(model), torch.compiler.set_stance("force_eager"):
         collection.apart = keeps_apart(model, blocks)
-    with stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
+    # Where a checkpoint is saved on the way, all ranks meet in it already.
+    meeting = nullcontext() if folder else failing_together(process)
+    with meeting, stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
             chosen = rows[number * batch_size : (number + 1) * batch_size]

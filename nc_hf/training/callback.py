@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from accelerate.state import PartialState
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     TrainerCallback,
@@ -19,20 +19,15 @@ from transformers import (
 )
 
 from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.corpus.classes import choose_classes
-from nc_hf.corpus.corpus import open_corpus
 from nc_hf.errors import InputError
-from nc_hf.measurement.assemble import layer_values
-from nc_hf.measurement.collection import Collection
-from nc_hf.measurement.one_pass import collect
 from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.table import needs_of
-from nc_hf.model.tap import FINAL
 from nc_hf.runtime.distributed import failing_together, sum_over_processes
 from nc_hf.training.fitness import best_metric, refuse_what_cannot_be_heard, warnings_before_training
 from nc_hf.training.gates import gates
 from nc_hf.training.listener import UNSURE, EvaluationListener, at_the_end
+from nc_hf.training.own_pass import OwnPass, values_of
 from nc_hf.training.stack import calling_trainer, evaluation_step
 
 _LOG = logging.getLogger("nc_hf.training")
@@ -103,16 +98,14 @@ class NeuralCollapseCallback(TrainerCallback):
         """Check the arguments; the model is met when the Trainer is made."""
         given = complete({**_DEFAULTS, **options}, PASS_OPTIONS)
         complete({"preset": preset, "max_tokens": max_tokens})
-        self.preset, self.max_tokens = preset, max_tokens
-        self.classes, self.agreement_tokens = given["classes"], given["agreement_tokens"]
-        self.split, self.packing, self.block_size = given["split"], given["packing"], given["block_size"]
-        self.batch_size, self.tokenizer, self.seed = given["batch_size"], given["tokenizer"], given["seed"]
-        self.names = pass_metrics(preset, self.agreement_tokens)
+        self.preset, self.options = preset, given
+        self.names = pass_metrics(preset, given["agreement_tokens"])
         if every is not None and corpus is None:
             raise InputError("every needs a text of its own to measure on: pass corpus=... too.")
         if not (every is None or every == "epoch" or (isinstance(every, int) and every > 0)):
             raise InputError(f"every is {every!r}: pass a number of steps, 'epoch' or None.")
-        self.corpus, self.every = corpus, every
+        self.every = every
+        self.own = None if corpus is None else OwnPass(corpus, max_tokens, given)
         self.label = f"{label}_" if label else ""
         self.strict = strict
         self._stop_if, self._warn_if = gates(stop_if, self.names), gates(warn_if, self.names)
@@ -121,13 +114,12 @@ class NeuralCollapseCallback(TrainerCallback):
         needed = needs_of(self.names)
         self._gathered: dict[str, Any] = {
             "covariance": "covariance" in needed,
-            "agreement_tokens": self.agreement_tokens if "agreement" in needed else 0,
+            "agreement_tokens": given["agreement_tokens"] if "agreement" in needed else 0,
         }
         self._listener = EvaluationListener(**self._gathered)
-        self._blocks: TokenBlocks | None = None
         self._detached = False
         self._values: dict[str, float] | None = None  # of the evaluation under way, once its last batch was heard
-        self._own: dict[str, float] | None = None  # of a pass of its own that several sets share
+        self._shared: dict[str, float] | None = None  # of a pass of its own that several sets share
         self._said: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -166,8 +158,8 @@ class NeuralCollapseCallback(TrainerCallback):
         self._meet(trainer, kwargs["model"], args)
         if self._detached:
             return
-        if self.corpus is not None:
-            self._read_corpus(kwargs["model"], kwargs.get("processing_class"))
+        if self.own is not None:
+            self.own.read(kwargs["model"], kwargs.get("processing_class"))
         for warning in warnings_before_training(args, state, trainer, self._keys()):
             self._say(warning)
         if trainer is not None:
@@ -177,7 +169,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Forget the pass that an evaluation's sets have shared: the model changes."""
-        self._own = None
+        self._shared = None
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -188,7 +180,7 @@ class NeuralCollapseCallback(TrainerCallback):
             self._forget()  # a prediction, or a loop of one's own
             return
         self._trainer = self._trainer or weakref.ref(step.trainer)
-        if self.corpus is None:
+        if self.own is None:
             self._values = None
             self._listener.hear(loader, args.eval_batch_size)
         if at_the_end(loader):
@@ -253,7 +245,7 @@ class NeuralCollapseCallback(TrainerCallback):
     def _meet(self, trainer: Any | None, model: nn.Module, args: TrainingArguments) -> None:
         """Tap the model of a Trainer; a callback with its own corpus needs no tap between its passes."""
         self._trainer = None if trainer is None else weakref.ref(trainer)
-        if self.corpus is not None or self._detached:
+        if self.own is not None or self._detached:
             return
         refuse_what_cannot_be_heard(model, args, trainer)
         self._listener.listen_to(model, self._is_wanted)
@@ -273,21 +265,21 @@ class NeuralCollapseCallback(TrainerCallback):
     def _forget(self) -> None:
         """Begin anew, without what an evaluation that never ended has left."""
         self._listener.forget()
-        self._values = self._own = None
+        self._values = self._shared = None
 
     def _ended_unseen(self) -> bool:
-        return (self.corpus is not None and self.every is None) or self._listener.batches > 0
+        return (self.own is not None and self.every is None) or self._listener.batches > 0
 
     def _measure(self, args: TrainingArguments, state: TrainerState, *, later_set: bool, **kwargs: Any) -> None:
         """Compute the values of the evaluation that has just read its last batch; every rank calls this."""
-        if self.corpus is not None and self.every is not None:
+        if self.own is not None and self.every is not None:
             return
         try:
-            if self.corpus is None:
+            if self.own is None:
                 self._values = self._heard_values(**kwargs)
             else:
-                self._own = (self._own if later_set else None) or self._own_values(args, **kwargs)
-                self._values = self._own
+                self._shared = (self._shared if later_set else None) or self._own_values(args, **kwargs)
+                self._values = self._shared
         except Exception as trouble:
             self._values = self._without(trouble, args, state)
 
@@ -333,45 +325,18 @@ class NeuralCollapseCallback(TrainerCallback):
             raise self._listener.silence()
         if any(sum_over_processes([float(unsure)], process)):
             self._say(UNSURE)
-        return self._values_of(collection, collection.statistics.census(), kwargs.get("processing_class"))
+        return self._values_of(collection, collection.statistics.census(), **kwargs)
 
     def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
         """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
-        tokenizer = kwargs.get("processing_class")
-        blocks = self._read_corpus(kwargs["model"], tokenizer)
-        collection = collect(
-            kwargs["model"],
-            blocks,
-            batch_size=self.batch_size or args.eval_batch_size,
-            **self._gathered,
-            compiled=False,  # or the training step would be compiled anew after every pass
-            progress=not args.disable_tqdm,
-        )
+        assert self.own is not None
+        collection, census = self.own.collect(args, kwargs["model"], kwargs.get("processing_class"), self._gathered)
         loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
-        census = blocks.token_counts() if blocks.census is None else blocks.census
-        return {"nc_loss": loss, **self._values_of(collection, census, tokenizer)}
+        return {"nc_loss": loss, **self._values_of(collection, census, **kwargs)}
 
-    def _values_of(self, collection: Collection, census: Tensor, tokenizer: Any) -> dict[str, float]:
-        ids = None
-        if self.preset != "paper":  # which has every class count
-            ids = choose_classes(self.classes, census, self.tokenizer or tokenizer).ids
-        values, _ = layer_values(collection, FINAL, self.preset, collection.decided(ids))
-        return {name: metric.value for name, metric in values.items()}
-
-    def _read_corpus(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
-        """Return the blocks of the callback's own pass, packed at the first call."""
-        if isinstance(self.corpus, TokenBlocks):
-            return self.corpus
-        if self._blocks is None:
-            self._blocks = open_corpus(str(self.corpus), self.split).pack_for(
-                model,
-                self.tokenizer or tokenizer,
-                self.block_size,
-                packing=self.packing,
-                max_tokens=self.max_tokens,
-                seed=self.seed,
-            )
-        return self._blocks
+    def _values_of(self, collection: Any, census: Any, **kwargs: Any) -> dict[str, float]:
+        tokenizer = self.options["tokenizer"] or kwargs.get("processing_class")
+        return values_of(collection, self.preset, self.options["classes"], census, tokenizer)
 
     def _log_own(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log the own pass as a row of its own: to the trackers too where attached, else in the history alone.

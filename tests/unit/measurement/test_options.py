@@ -91,10 +91,12 @@ def test_what_is_none_of_the_choices_is_refused_before_anything_is_loaded(name: 
 
 def test_what_the_callback_was_given_can_be_read_off_it() -> None:
     callback = NeuralCollapseCallback("builtin", "full", 2_000, classes="top:3", packing="paper", block_size=32)
-    assert (callback.preset, callback.max_tokens, callback.classes) == ("full", 2_000, "top:3")
-    assert (callback.packing, callback.block_size, callback.batch_size) == ("paper", 32, None)
-    assert (callback.split, callback.tokenizer, callback.agreement_tokens) == ("validation", None, 8_192)
-    assert callback.seed == 0
+    assert callback.own is not None
+    assert (callback.preset, callback.own.max_tokens) == ("full", 2_000)
+    assert callback.own.options == callback.options == {
+        "classes": "top:3", "packing": "paper", "block_size": 32, "batch_size": None, "split": "validation",
+        "tokenizer": None, "agreement_tokens": 8_192, "seed": 0,
+    }  # fmt: skip
 
 
 def test_a_misspelt_option_is_named_with_the_one_that_is_meant() -> None:

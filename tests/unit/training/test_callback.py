@@ -194,10 +194,10 @@ class TestOwnCorpus:
         callback = NeuralCollapseCallback("builtin", max_tokens=1_000, block_size=32, classes="all")
         trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)
         values = trainer.evaluate()
-        assert callback._blocks is not None
-        rows = callback._blocks.input_ids
+        assert callback.own._blocks is not None
+        rows = callback.own._blocks.input_ids
         assert rows.shape[1] == 32
-        assert 900 < callback._blocks.num_labels <= 1_000
+        assert 900 < callback.own._blocks.num_labels <= 1_000
         given = [{"input_ids": row, "labels": row} for row in rows]
         assert evaluated(values) == close(by_hand(trainer.model, given, classes="all"))
 
@@ -279,11 +279,11 @@ class TestClasses:
             callback = NeuralCollapseCallback(str(path), max_tokens=budget, block_size=32, classes=classes)
             trainer = make_trainer(tmp_path, callback, model=model, processing_class=tokenizer)
             values = evaluated(trainer.evaluate())
-            assert callback._blocks is not None
-            assert callback._blocks.num_labels <= budget < tokens.numel() / 4
-            rows = [{"input_ids": row, "labels": row} for row in callback._blocks.input_ids]
+            assert callback.own._blocks is not None
+            assert callback.own._blocks.num_labels <= budget < tokens.numel() / 4
+            rows = [{"input_ids": row, "labels": row} for row in callback.own._blocks.input_ids]
             assert values == close(by_hand(model, rows, classes=listed))
-            lists.append(commonest(callback._blocks.input_ids, 40))
+            lists.append(commonest(callback.own._blocks.input_ids, 40))
         assert listed not in lists  # it is not that of the blocks that were read
         assert lists[0] != lists[1]
 
@@ -293,8 +293,8 @@ class TestClasses:
         for seed in (0, 0, 1):
             callback = NeuralCollapseCallback(str(path), max_tokens=1_000, block_size=32, seed=seed)
             make_trainer(tmp_path, callback, model=model, processing_class=tokenizer).evaluate()
-            assert callback._blocks is not None
-            read.append(callback._blocks.input_ids)
+            assert callback.own._blocks is not None
+            read.append(callback.own._blocks.input_ids)
         assert torch.equal(read[0], read[1])
         assert not torch.equal(read[0], read[2])
 

@@ -1,0 +1,87 @@
+"""The callback's own pass over held-out text, and the metrics of whatever was gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import TrainingArguments
+
+from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.classes import choose_classes
+from nc_hf.corpus.corpus import open_corpus
+from nc_hf.measurement.assemble import layer_values
+from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.one_pass import collect
+from nc_hf.model.tap import FINAL
+
+
+@dataclass
+class OwnPass:
+    """A text to measure on beside the Trainer's own.
+
+    Attributes:
+        corpus: name, path or blocks.
+        max_tokens: tokens of the pass, None for all.
+        options: those of `nc_hf.measure` that say how it is read.
+    """
+
+    corpus: str | TokenBlocks
+    max_tokens: int | None
+    options: Mapping[str, Any]
+    _blocks: TokenBlocks | None = field(default=None, repr=False)
+
+    def read(self, model: nn.Module, tokenizer: Any) -> TokenBlocks:
+        """Return the blocks, packed at the first call.
+
+        Raises:
+            NCError: a text that cannot be read, or does not suit the model.
+        """
+        if isinstance(self.corpus, TokenBlocks):
+            return self.corpus
+        if self._blocks is None:
+            self._blocks = open_corpus(str(self.corpus), self.options["split"]).pack_for(
+                model,
+                self.options["tokenizer"] or tokenizer,
+                self.options["block_size"],
+                packing=self.options["packing"],
+                max_tokens=self.max_tokens,
+                seed=self.options["seed"],
+            )
+        return self._blocks
+
+    def collect(self, args: TrainingArguments, model: nn.Module, tokenizer: Any, gathered: Mapping[str, Any]) -> Any:
+        """Run the pass; every rank calls this.
+
+        Returns:
+            The collection of all ranks, and the token counts (T,) of the text.
+        """
+        blocks = self.read(model, tokenizer)
+        collection = collect(
+            model,
+            blocks,
+            batch_size=self.options["batch_size"] or args.eval_batch_size,
+            **gathered,
+            compiled=False,  # or the training step would be compiled anew after every pass
+            progress=not args.disable_tqdm,
+        )
+        return collection, blocks.token_counts() if blocks.census is None else blocks.census
+
+
+def values_of(
+    collection: Collection, preset: str | Sequence[str], classes: Any, census: Tensor, tokenizer: Any
+) -> dict[str, float]:
+    """Return the metrics of what was gathered; every rank calls this.
+
+    Args:
+        collection: of all ranks.
+        preset: of `nc_hf.metrics.compute_metrics`.
+        classes: which tokens count.
+        census: (T,) token counts of the text, by which a share is met.
+        tokenizer: reads the tokens of a list.
+    """
+    ids = None if preset == "paper" else choose_classes(classes, census, tokenizer).ids  # in it every class counts
+    values, _ = layer_values(collection, FINAL, preset, collection.decided(ids))
+    return {name: metric.value for name, metric in values.items()}

@@ -1,0 +1,166 @@
+"""What is refused, or warned of, before the first step."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from transformers import EarlyStoppingCallback, Trainer
+
+from nc_hf import NeuralCollapseCallback
+from nc_hf.errors import LabelError, StatisticsError, TapError
+from nc_hf.training.fitness import refuse_shifted, warnings_before_training
+from tests.training import HELD_OUT, blocks_by_hand, close, evaluated, examples, history, make_trainer, token_blocks
+
+
+def loss_of(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+    return torch.nn.functional.cross_entropy(outputs.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+
+
+class Targets(Trainer):
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+        outputs = model(inputs["input_ids"])
+        loss = loss_of(outputs, inputs["input_ids"])
+        return (loss, outputs) if return_outputs else loss
+
+
+SHIFTED = [{"input_ids": row["input_ids"][:-1], "labels": row["input_ids"][1:]} for row in HELD_OUT]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "said"),
+    [
+        ({"label_smoothing_factor": 0.1}, TapError, "label smoothing"),
+        ({"trainer": partial(Trainer, compute_loss_func=loss_of)}, TapError, "compute_loss_func"),
+        ({"trainer": Targets, "label_names": ["targets"]}, TapError, "called targets"),
+        ({"evaluation": SHIFTED}, LabelError, "shifted already"),
+        ({"evaluation": {"near": HELD_OUT, "far": SHIFTED}}, LabelError, "shifted already"),
+        ({"evaluation": [{"input_ids": torch.arange(9), "labels": torch.arange(9)}]}, StatisticsError, "too small"),
+    ],
+    ids=["smoothing", "loss function", "label names", "shifted", "one of two sets", "one row"],
+)
+def test_refused_when_it_is_made_and_not_with_a_corpus(
+    tmp_path: Path, settings: dict[str, Any], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said) as error:
+        make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
+    assert "corpus=" in str(error.value)
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(20, 3)), **settings)
+    assert evaluated(trainer.evaluate(HELD_OUT)) == close(blocks_by_hand(trainer.model, 20, 3))
+
+
+def test_a_callback_that_comes_later_refuses_too(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, label_smoothing_factor=0.1)
+    with pytest.raises(TapError, match="label smoothing"):
+        NeuralCollapseCallback().attach(trainer)
+    trainer = make_trainer(tmp_path, label_smoothing_factor=0.1)
+    trainer.add_callback(NeuralCollapseCallback())
+    with pytest.raises(TapError, match="label smoothing"):
+        trainer.train()
+    assert trainer.state.global_step == 0
+
+
+def test_a_loss_of_one_s_own_may_do_with_label_smoothing_what_it_likes(tmp_path: Path) -> None:
+    class Labelled(Trainer):
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            outputs = model(**inputs)
+            return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=Labelled, label_smoothing_factor=0.1)
+    assert "eval_nc1_trace_ratio" in trainer.evaluate()
+
+
+def test_shifted_labels_are_told_from_text_that_repeats_and_from_masks() -> None:
+    tokens = torch.stack([row["input_ids"] for row in HELD_OUT])
+    labels = torch.cat([tokens[:, 1:], torch.full_like(tokens[:, :1], -100)], dim=1)
+    with pytest.raises(LabelError, match="shifted already"):
+        refuse_shifted(tokens, labels)
+    labels[:, :20] = -100
+    with pytest.raises(LabelError, match="shifted already"):
+        refuse_shifted(tokens, labels)
+    refuse_shifted(tokens, tokens)
+    refuse_shifted(tokens, torch.full_like(tokens, -100))
+    refuse_shifted(torch.ones_like(tokens), torch.ones_like(tokens))
+    refuse_shifted(tokens, (tokens + 1) % 12)
+
+
+def test_labels_that_are_shifted_are_met_in_a_stream_too(tmp_path: Path) -> None:
+    class Stream(torch.utils.data.IterableDataset[Any]):
+        def __iter__(self) -> Any:
+            return iter(SHIFTED)
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), evaluation=Stream())
+    with pytest.raises(LabelError, match="shifted already"):
+        trainer.evaluate()
+
+
+BEST: dict[str, Any] = {
+    "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2,
+    "load_best_model_at_end": True, "save_only_model": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "greater", "warned"),
+    [
+        ("nc1_trace_ratio", None, True),
+        ("nc1_trace_ratio", True, True),
+        ("eval_nc1_trace_ratio", None, True),
+        ("nc1_trace_ratio", False, False),
+        ("nc4_agreement", None, False),
+        ("nc4_agreement", False, True),
+        ("loss", None, False),
+    ],
+)
+def test_the_direction_of_the_best_model(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, metric: str, greater: bool | None, warned: bool
+) -> None:
+    settings = {**BEST, "metric_for_best_model": metric, "greater_is_better": greater}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
+    with caplog.at_level(logging.WARNING, "nc_hf.training"):
+        trainer.train()
+    said = [record.message for record in caplog.records if "greater_is_better" in record.message]
+    assert len(said) == int(warned)
+
+
+def test_a_search_without_an_objective() -> None:
+    args: Any = SimpleNamespace(metric_for_best_model=None, greater_is_better=None)
+    keys = {"nc1_trace_ratio": "nc1_trace_ratio"}
+
+    def default_compute_objective(metrics: Any) -> float:
+        return 0.0
+
+    trainer = SimpleNamespace(compute_objective=default_compute_objective)
+    searching, training = SimpleNamespace(is_hyper_param_search=True), SimpleNamespace(is_hyper_param_search=False)
+    (said,) = warnings_before_training(args, searching, trainer, keys)
+    assert "compute_objective" in said
+    assert not list(warnings_before_training(args, training, trainer, keys))
+    trainer.compute_objective = lambda metrics: metrics["eval_loss"]
+    assert not list(warnings_before_training(args, searching, trainer, keys))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_early_stopping_finds_the_value_in_any_order(tmp_path: Path, before: bool) -> None:
+    class CopyingLog(Trainer):
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+            super().log({**logs}, start_time)
+
+    callbacks = [EarlyStoppingCallback(1), NeuralCollapseCallback()]
+    settings = {**BEST, "eval_steps": 1, "save_steps": 1, "metric_for_best_model": "nc1_trace_ratio", "max_steps": 12}
+    trainer = make_trainer(
+        tmp_path,
+        *(callbacks if before else reversed(callbacks)),
+        trainer=CopyingLog,
+        greater_is_better=True,
+        train=examples(48, seed=1),
+        **settings,
+    )
+    trainer.train()
+    course = list(history(trainer).values())
+    assert trainer.state.global_step == len(course) < 12
+    assert course[-1] <= max(course[:-1])
