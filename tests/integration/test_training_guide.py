@@ -1,4 +1,4 @@
-"""Every snippet of docs/training.md runs as it stands, in order, over a small model, its tokenizer and a few stories."""
+"""Every snippet of docs/training.md runs as it stands, over a small model, its tokenizer and a few stories."""
 
 from __future__ import annotations
 

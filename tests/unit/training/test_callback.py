@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.corpus.corpus import open_corpus
 from nc_hf.corpus.stories import stories, train_tokenizer
-from nc_hf.errors import InputError, TapError, TokenizerError
+from nc_hf.errors import FeatureError, InputError, TapError, TokenizerError
+from nc_hf.measurement.collection import Collection
 from nc_hf.metrics import PRESETS
 from tests.architectures import VOCAB_SIZE
 from tests.text_files import write_texts
@@ -430,3 +431,124 @@ def test_without_a_sample_a_preset_leaves_nc4_out(tmp_path: Path) -> None:
     values = evaluated(trainer.evaluate())
     assert "nc4_agreement" not in values
     assert "nc1_trace_ratio" in values
+
+
+class TestItGoesOn:
+    """What goes wrong in an evaluation is said once, its keys are left out, and training goes on."""
+
+    SETTINGS: ClassVar[dict[str, Any]] = {"eval_strategy": "steps", "eval_steps": 2}
+
+    @staticmethod
+    def said(caplog: pytest.LogCaptureFixture, part: str) -> list[str]:
+        return [record.message for record in caplog.records if part in record.message]
+
+    def test_too_few_classes(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(classes=[12, 13]), **self.SETTINGS)
+        trainer.train()
+        assert trainer.state.global_step == 4
+        assert history(trainer) == {}
+        assert len(history(trainer, "eval_loss")) == 2
+        (sentence,) = self.said(caplog, "no class that counts was met")
+        assert "training goes on" in sentence
+
+    def test_one_of_several_sets(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(40)]
+        sets = {"near": HELD_OUT, "none": masked}
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=sets, **self.SETTINGS)
+        trainer.train()
+        returned = trainer.evaluate()
+        assert evaluated(returned, "eval_near_") == close(by_hand(trainer.model, HELD_OUT))
+        assert evaluated(returned, "eval_none_") == {}
+        assert len(self.said(caplog, "is -100")) == 1
+
+    @pytest.mark.parametrize("bad", ["first", "later"])
+    def test_only_the_first_value_of_the_best_model_is_waited_for(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: str
+    ) -> None:
+        class Diverging(TrainerCallback):
+            def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+                if state.global_step == (1 if bad == "first" else 3):
+                    model.get_decoder().ln_f.weight.data[3] = float("nan")
+
+        settings = {
+            "save_strategy": "steps", "save_steps": 2, "load_best_model_at_end": True,
+            "metric_for_best_model": "nc1_trace_ratio", "greater_is_better": False, **self.SETTINGS,
+        }  # fmt: skip
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), Diverging(), **settings)
+        if bad == "first":
+            with pytest.raises(FeatureError, match="NaN or Inf"):
+                trainer.train()
+            assert trainer.state.global_step == 2
+            return
+        trainer.train()
+        assert trainer.state.global_step == 4
+        assert trainer.state.best_global_step == 2
+        assert len(self.said(caplog, "NaN or Inf")) == 1
+
+    def test_no_room_for_the_own_pass(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any, **__: Any) -> Any:
+            raise torch.OutOfMemoryError("2 GiB were asked for")
+
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3), every=1))
+        monkeypatch.setattr(Collection, "add", full)
+        trainer.train()
+        assert trainer.state.global_step == 4
+        assert len(self.said(caplog, "do not fit into the memory")) == 1
+
+    def test_a_key_that_is_taken(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(), **self.SETTINGS)
+        trainer.compute_metrics = lambda _: {"nc1_trace_ratio": 7.0}
+        trainer.train()
+        assert history(trainer) == {2: 7.0, 4: 7.0}
+        (sentence,) = self.said(caplog, "pass label=")
+        assert "compute_metrics" in sentence
+
+
+class TestConditions:
+    def test_training_is_stopped(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        callback = NeuralCollapseCallback(stop_if="nc1_trace_ratio > 0")
+        trainer = make_trainer(tmp_path, callback, eval_strategy="steps", eval_steps=2)
+        trainer.train()
+        assert trainer.state.global_step == 2
+        assert "Training is stopped: nc1_trace_ratio is" in caplog.text
+
+    def test_a_warning_stops_nothing(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        callback = NeuralCollapseCallback(token_blocks(8, 3), every=2, warn_if="nc1_trace_ratio > 0")
+        trainer = make_trainer(tmp_path, callback)
+        trainer.train()
+        assert trainer.state.global_step == 4
+        assert caplog.text.count("above 0") == 2
+
+    def test_a_condition_on_what_is_not_measured(self) -> None:
+        with pytest.raises(InputError, match="not measured"):
+            NeuralCollapseCallback(stop_if="nc2_participation_ratio < 3")
+
+
+def test_the_own_pass_of_several_sets_is_made_once(tmp_path: Path) -> None:
+    sets = {"near": HELD_OUT[:4], "far": examples(4, seed=7)}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3)), evaluation=sets)
+    forwards = Forwards(trainer.model)
+    first = trainer.evaluate()
+    assert forwards.passes == 2 + 2  # a batch a set, and 8 blocks by 4
+    assert evaluated(first, "eval_near_") == evaluated(first, "eval_far_") == close(blocks_by_hand(trainer.model, 8, 3))
+    with torch.no_grad():
+        trainer.model.get_decoder().wte.weight += 0.3 * torch.randn_like(trainer.model.get_decoder().wte.weight)
+    forwards.passes = 0
+    again = trainer.evaluate()
+    assert forwards.passes == 2 + 2
+    assert evaluated(again, "eval_near_") == close(blocks_by_hand(trainer.model, 8, 3))
+
+
+def test_a_callback_that_is_removed_takes_its_hooks_off(tmp_path: Path) -> None:
+    def hooks(model: torch.nn.Module) -> int:
+        return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+    callback = NeuralCollapseCallback()
+    trainer = make_trainer(tmp_path, callback)
+    before = hooks(trainer.model)
+    trainer.evaluate()
+    trainer.remove_callback(callback)
+    assert "eval_nc1_trace_ratio" not in trainer.evaluate()
+    assert hooks(trainer.model) == 0 < before
