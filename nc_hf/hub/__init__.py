@@ -1,6 +1,7 @@
 """What may be read from the Hub and how: references, checks before the download, loading, revisions.
 
-Safetensors only, no code of a repository, the commit pinned, the size known before the download.
+Safetensors only, no code of a repository, the commit pinned, the size known before the download. An adapter of PEFT is
+looked up with its base, and merged into it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nc_hf.hub.reference import Reference as Reference
     from nc_hf.hub.reference import parse_reference as parse_reference
     from nc_hf.hub.revisions import Revision as Revision
+    from nc_hf.hub.revisions import list_checkpoints as list_checkpoints
     from nc_hf.hub.revisions import list_revisions as list_revisions
     from nc_hf.hub.source import ModelSource as ModelSource
     from nc_hf.hub.source import resolve as resolve
@@ -35,6 +37,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         ),
         "revisions": (
             "Revision",
+            "list_checkpoints",
             "list_revisions",
         ),
         "source": (

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 
+from nc_hf.hub.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from nc_hf.hub.configuration import MALFORMED
 from nc_hf.hub.listing import Listing
 from nc_hf.hub.weights import WEIGHTS, WEIGHTS_INDEX
 
-_OF_NO_EFFECT = ("_name_or_path", "transformers_version")  # entries of config.json: by whom it was written
+_OF_NO_EFFECT = ("_name_or_path", "transformers_version", "peft_version")  # by whom a configuration was written
 
 
 def hash_of_weights(listing: Listing, shards: Iterable[str]) -> str | None:
@@ -36,6 +39,8 @@ def hash_of_weights(listing: Listing, shards: Iterable[str]) -> str | None:
 def weights_of(listing: Listing, token: str | bool | None = None) -> str | None:
     """Hash the weights of a listing as `hash_of_weights` does; of several files, those that the index names.
 
+    Of an adapter these are its own, and not those of its base.
+
     Returns:
         None where the Hub does not say, or there are no weights that could be read.
 
@@ -43,9 +48,10 @@ def weights_of(listing: Listing, token: str | bool | None = None) -> str | None:
         HubError: the index does not come.
         ModelError: it is of a size that it never has.
     """
-    if WEIGHTS in listing.sizes:
-        return hash_of_weights(listing, [WEIGHTS])
-    if WEIGHTS_INDEX not in listing.sizes:
+    whole = ADAPTER_WEIGHTS if ADAPTER_CONFIG in listing.sizes else WEIGHTS
+    if whole in listing.sizes:
+        return hash_of_weights(listing, [whole])
+    if WEIGHTS_INDEX not in listing.sizes or whole == ADAPTER_WEIGHTS:
         return None
     try:
         index = json.loads(listing.fetch_small(WEIGHTS_INDEX, token).read_bytes())
@@ -58,7 +64,7 @@ def weights_of(listing: Listing, token: str | bool | None = None) -> str | None:
 def same_content(one: Listing, other: Listing, token: str | bool | None = None) -> bool:
     """Whether two listings are of one model: weights, configuration and files of the tokenizer.
 
-    What the Hub leaves out of its lists counts as different.
+    Adapters are one that say the same of their base, too. What the Hub leaves out of its lists counts as different.
 
     Raises:
         HubError: a configuration or an index does not come.
@@ -67,13 +73,24 @@ def same_content(one: Listing, other: Listing, token: str | bool | None = None) 
     weights = weights_of(one, token)
     if weights is None or weights != weights_of(other, token) or _tokenizer(one) != _tokenizer(other):
         return False
-    return _configuration(one, token) == _configuration(other, token)
+    return all(
+        _configuration(one, file, token) == _configuration(other, file, token)
+        for file in ("config.json", ADAPTER_CONFIG)
+    )
 
 
 def _digest(listing: Listing, file: str) -> str | None:
     if listing.folder is None:
         return listing.sha256.get(file)
-    with (listing.folder / file).open("rb") as content:
+    path = listing.folder / file
+    state = path.stat()
+    return _digest_of_file(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest_of_file(path: Path, size: int, changed: int) -> str:
+    """Hash a file, once as long as it does not change: the weights of a checkpoint are asked for more than once."""
+    with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
@@ -85,11 +102,11 @@ def _tokenizer(listing: Listing) -> dict[str, str | None]:
     return {file: listing.sha256.get(file) or listing.blobs.get(file) for file in files}
 
 
-def _configuration(listing: Listing, token: str | bool | None) -> object:
-    """Return what the configuration says of the model; its text where that is no JSON."""
-    if "config.json" not in listing.sizes:
+def _configuration(listing: Listing, file: str, token: str | bool | None) -> object:
+    """Return what a configuration says of the model; its text where that is no JSON."""
+    if file not in listing.sizes:
         return None
-    text = listing.fetch_small("config.json", token).read_bytes()
+    text = listing.fetch_small(file, token).read_bytes()
     try:
         entries = json.loads(text)
     except MALFORMED:

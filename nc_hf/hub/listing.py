@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 from huggingface_hub.errors import OfflineModeIsEnabled
@@ -45,7 +46,7 @@ class Listing:
 
     def tokenizer_files(self) -> list[str]:
         """Name the files of which a tokenizer may be made."""
-        return sorted(file for file in self.sizes if _TOKENIZER_FILE.fullmatch(file))
+        return sorted(file for file in self.sizes if is_of_tokenizer(file))
 
     def check_small(self, *files: str) -> None:
         """Refuse files that would be fetched without a further look and are of a size that they never have.
@@ -57,6 +58,20 @@ class Listing:
             if self.sizes[file] > _MAX_SMALL_BYTES:
                 size = shown_bytes(self.sizes[file])
                 raise ModelError(f"{file} of {self.name} has {size}, which cannot be right: name another model.")
+
+    def read_small(self, file: str, token: str | bool | None = None) -> bytes:
+        """Read such a file and leave nothing of it in the client's cache.
+
+        Raises:
+            HubError: if it does not come.
+            ModelError: if it is of a size that such a file never has.
+        """
+        self.check_small(file)
+        if self.folder:
+            return (self.folder / file).read_bytes()
+        with hub_faults(self.name, self.revision, token), TemporaryDirectory(prefix="nc_hf_") as place:
+            path = hf_hub_download(self.name, file, revision=self.commit, token=token, local_dir=place)
+            return Path(path).read_bytes()
 
     def fetch_small(self, file: str, token: str | bool | None = None) -> Path:
         """Fetch a file that is read before much is known of the model, and give its place on this machine.
@@ -72,6 +87,15 @@ class Listing:
             # By name first: that makes the client note the commit for HF_HUB_OFFLINE. The commit's file is what counts.
             hf_hub_download(self.name, file, revision=self.revision, token=token)
             return Path(hf_hub_download(self.name, file, revision=self.commit, token=token))
+
+
+def is_of_tokenizer(file: str) -> bool:
+    """Whether a file is one of those of which a tokenizer may be made, its settings included.
+
+    >>> is_of_tokenizer("tokenizer.json"), is_of_tokenizer("tokenizer_config.json"), is_of_tokenizer("config.json")
+    (True, True, False)
+    """
+    return _TOKENIZER_FILE.fullmatch(file) is not None
 
 
 def look_up(asked: Reference, token: str | bool | None = None) -> Listing:

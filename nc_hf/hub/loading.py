@@ -1,4 +1,4 @@
-"""Fetching the files that were found fit, and building the model from them."""
+"""Fetching the files that were found fit, and building the model from them; an adapter is merged into its base."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from huggingface_hub.utils.tqdm import tqdm as hub_tqdm
 from transformers import AutoModelForCausalLM
 
 from nc_hf.errors import HubError, ModelError, NCError
+from nc_hf.hub.adapter import ADAPTER_WEIGHTS
 from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
+from nc_hf.hub.merging import merge_adapter
 from nc_hf.hub.room import check_memory
 from nc_hf.hub.source import ModelSource
 from nc_hf.hub.weights import BUILDING
@@ -28,7 +30,7 @@ ByteCounter = Callable[[int], None]
 def download(
     source: ModelSource, *, weights: bool = True, token: str | bool | None = None, progress: ByteCounter | None = None
 ) -> Path:
-    """Fetch a model's files into the client's cache, those already there excepted.
+    """Fetch a model's files into the client's cache, those already there excepted; of an adapter its base's too.
 
     Args:
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
@@ -37,11 +39,13 @@ def download(
         progress: called with the number of bytes that just came; an error that it raises ends the download.
 
     Returns:
-        The folder with the files. A file that did not come whole is never in it.
+        The folder with the model's own files. A file that did not come whole is never in it.
 
     Raises:
         HubError: if a file does not come, or more comes than was announced.
     """
+    if source.base:
+        download(source.base, weights=weights, token=token, progress=progress)
     if source.path:
         return source.path
     folder = None
@@ -75,8 +79,13 @@ def load_model(
 
     Raises:
         HubError: if the files do not come.
-        ModelError: if they do not make up the model that the configuration describes, or there is no memory for it.
+        ModelError: if they do not make up the model that the configuration describes, an adapter does not fit its base,
+            or there is no memory for it.
     """
+    if source.base and source.adapter:
+        model = load_model(source.base, dtype, device, token=token, progress=progress)
+        weights = download(source, token=token, progress=progress) / ADAPTER_WEIGHTS
+        return merge_adapter(source.id, model, source.adapter, weights)
     target = _dtype(source, dtype)
     check_memory(source.id, source.parameters * target.itemsize)
     folder = download(source, token=token, progress=progress)

@@ -1,4 +1,4 @@
-"""The branches and tags of a repository, in the order of training."""
+"""The saved states of a model in the order of training: branches and tags of a repository, checkpoints in a folder."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from nc_hf.errors import HubError, InputError
+from nc_hf.errors import HubError, InputError, NCError
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.steps import counted
 
 # A number with k or m behind it, then one without, which has no decimals (v1.10 follows v1.9), then words.
 _PART = re.compile(r"(\d+(?:\.\d+)?)([km])(?![a-z0-9])|(\d+)|(\D+)", re.IGNORECASE)
+_CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,7 @@ def list_revisions(
         InputError: if ``every`` is less than 1 or the reference is not one.
         HubError: if the Hub does not give the list, a name is not on it, or nothing matches.
     """
-    if every < 1:
-        raise InputError(f"Every {every}-th revision cannot be meant: use a number of 1 or more.")
+    _check_every(every)
     name = parse_reference(reference).id
     with hub_faults(name, token=token):
         refs = HfApi(token=token).list_repo_refs(name)
@@ -53,20 +54,46 @@ def list_revisions(
     return [Revision(revision, commits[revision]) for revision in chosen[::every]]
 
 
-def _choose(name: str, known: list[str], select: str | Sequence[str]) -> list[str]:
+def list_checkpoints(name: str, folder: Path, select: str | Sequence[str] = "all", *, every: int = 1) -> list[str]:
+    """List the sub-folders ``checkpoint-N`` that a Trainer wrote, in the order of N.
+
+    Args:
+        name: of the folder, for the message.
+        folder: the Trainer's ``output_dir``.
+        select: as for `list_revisions`.
+        every: keep the first of what is selected and every n-th after it.
+
+    Raises:
+        InputError: if ``every`` is less than 1, there is no checkpoint, a name is none, or nothing matches.
+    """
+    _check_every(every)
+    found = [path.name for path in folder.iterdir() if _CHECKPOINT.fullmatch(path.name) and path.is_dir()]
+    if not found:
+        raise InputError(
+            f"There is no checkpoint-N in {name}: name the output folder of a Trainer, or a repository of the Hub."
+        )
+    return _choose(name, sorted(found, key=_training_order), select, InputError)[::every]
+
+
+def _check_every(every: int) -> None:
+    if every < 1:
+        raise InputError(f"Every {every}-th revision cannot be meant: use a number of 1 or more.")
+
+
+def _choose(name: str, known: list[str], select: str | Sequence[str], kind: type[NCError] = HubError) -> list[str]:
+    """Choose among the states that there are; an error of ``kind`` says why it cannot be done."""
+    one, all_of = ("branch or tag", "revision") if kind is HubError else ("checkpoint", "checkpoint")
     if isinstance(select, str) and select != "all" and "," not in select:
         chosen = [revision for revision in known if fnmatchcase(revision, select)]
         if not chosen:
-            raise HubError(
-                f"No branch or tag of {name} matches {select!r}: it has {_shown(known)}; change the pattern."
-            )
+            raise kind(f"No {one} of {name} matches {select!r}: it has {_shown(known)}; change the pattern.")
         return chosen
     if select == "all":
         return known
     named = [part.strip() for part in select.split(",") if part.strip()] if isinstance(select, str) else list(select)
     missing = [revision for revision in named if revision not in known]
     if missing or not named:
-        raise HubError(f"{name} has no revision {_shown(missing)}: choose among {_shown(known)}.")
+        raise kind(f"{name} has no {all_of} {_shown(missing)}: choose among {_shown(known)}.")
     return named
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,15 @@ from huggingface_hub.errors import SafetensorsParsingError
 from safetensors import SafetensorError, safe_open
 
 from nc_hf.errors import ModelError
+from nc_hf.hub.adapter import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    Adapter,
+    base_reference,
+    check_adapter_files,
+    hash_of_merged,
+    read_adapter,
+)
 from nc_hf.hub.configuration import MALFORMED, read_config
 from nc_hf.hub.content import hash_of_weights
 from nc_hf.hub.faults import hub_faults
@@ -26,13 +35,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A causal language model that was found fit to be read.
+    """A causal language model that was found fit to be read: by itself, or an adapter over its base.
 
     Attributes:
         id: Hub id, or the folder as it was written.
         revision: branch, tag or commit that was asked for; None for the default one and for a folder.
         commit: the commit that the revision pointed to when looked up, 40 hexadecimal digits; None for a folder.
-        identity: what tells one set of weights from another: the commit, or the hash of a folder's safetensors files.
+        identity: what tells one set of weights from another: the commit, or the hash of a folder's safetensors files;
+            of an adapter the hash of both parts.
         weights: hash of the hashes of the safetensors files in the order of their names: equal means the same weights,
             whatever repository, commit or folder they are of; None where the Hub does not give those of the files.
         path: the folder if the files are on this machine; None for a model of the Hub.
@@ -41,6 +51,9 @@ class ModelSource:
         dtype: in which most of them are stored, for instance ``bfloat16``.
         files: bytes of each file to read, by its name: configuration, tokenizer and weights.
         config: the model's ``PreTrainedConfig``.
+        base: the model that an adapter belongs to, whose type, number of weights and configuration are given above;
+            None for a model that is whole.
+        adapter: what is merged into it; None likewise.
     """
 
     id: str
@@ -54,6 +67,8 @@ class ModelSource:
     dtype: str
     files: dict[str, int] = field(compare=False)
     config: Any = field(repr=False, compare=False)
+    base: ModelSource | None = None
+    adapter: Adapter | None = None
 
 
 def resolve(
@@ -70,6 +85,9 @@ def resolve(
     few requests, of which even a cached model needs some, so that nobody reads a gated model that another fetched.
     With ``HF_HUB_OFFLINE=1`` the cache alone is looked at.
 
+    Of an adapter (``adapter_config.json``) the base model is looked up too, at the revision that the adapter names. An
+    adapter of the Hub has its base there; one in a folder of this machine may have it in another folder.
+
     Args:
         reference: ``ID[@REVISION]``, a page's address, or a folder (see :func:`~nc_hf.hub.reference.parse_reference`).
         revision: branch, tag or commit, if not part of ``reference``.
@@ -79,12 +97,46 @@ def resolve(
             as for a visitor who must not read what the machine's owner may.
 
     Raises:
-        InputError: if the reference is not one.
+        InputError: if the reference is not one, or it is an adapter and PEFT is not installed.
         HubError: if the Hub does not give it out: missing, private, gated, wrong revision, rate-limited, out of reach.
         ModelError: if it is not a causal language model in safetensors of a type that transformers knows, or does not
-            fit into ``max_bytes``, the free memory or the free disk.
+            fit into ``max_bytes``, the free memory or the free disk; or it is an adapter that cannot be merged.
     """
     listing = look_up(parse_reference(reference, revision, allow_local=allow_local), token)
+    if ADAPTER_CONFIG not in listing.sizes:
+        return _whole(listing, max_bytes, token)
+    check_adapter_files(listing.name, listing.sizes)
+    adapter = read_adapter(listing.name, listing.fetch_small(ADAPTER_CONFIG, token).read_bytes())
+    size = listing.sizes[ADAPTER_WEIGHTS]
+    below = look_up(base_reference(listing.name, adapter, allow_local=allow_local and listing.commit is None), token)
+    return _over(listing, adapter, _whole(below, None if max_bytes is None else max_bytes - size, token))
+
+
+def _over(listing: Listing, adapter: Adapter, base: ModelSource) -> ModelSource:
+    """Return an adapter with its base as one model."""
+    listing.check_small(*listing.tokenizer_files())
+    size = listing.sizes[ADAPTER_WEIGHTS]
+    check_memory(listing.name, base.size_bytes + size)
+    own = hash_of_weights(listing, [ADAPTER_WEIGHTS])
+    source = replace(
+        base,
+        id=listing.name,
+        revision=listing.revision,
+        commit=listing.commit,
+        identity=hash_of_merged(adapter, listing.commit or str(own), base.identity),
+        weights=hash_of_merged(adapter, own, base.weights) if own and base.weights else None,
+        path=listing.folder,
+        size_bytes=base.size_bytes + size,
+        files={file: listing.sizes[file] for file in [ADAPTER_CONFIG, *listing.tokenizer_files(), ADAPTER_WEIGHTS]},
+        base=base,
+        adapter=adapter,
+    )
+    _check_disk(source)
+    return source
+
+
+def _whole(listing: Listing, max_bytes: int | None, token: str | bool | None) -> ModelSource:
+    """Check a model that is whole."""
     weights = check_files(listing.name, listing.sizes)
     listing.check_small(*listing.tokenizer_files())
     config = read_config(listing.name, listing.fetch_small("config.json", token).parent)

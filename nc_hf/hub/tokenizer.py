@@ -12,8 +12,9 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from nc_hf.errors import TokenizerError
+from nc_hf.hub.adapter import ADAPTER_CONFIG
 from nc_hf.hub.configuration import first_line
-from nc_hf.hub.listing import look_up
+from nc_hf.hub.listing import is_of_tokenizer, look_up
 from nc_hf.hub.loading import download
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.source import ModelSource
@@ -36,6 +37,8 @@ _NAMED = {
 def load_tokenizer(source: ModelSource, *, token: str | bool | None = None) -> Any:
     """Build the tokenizer that came with the model; its few files are fetched if they are not there.
 
+    An adapter that came without one has that of its base.
+
     Args:
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
         token: the reader's own token; default: the one the client finds; False for none.
@@ -44,8 +47,13 @@ def load_tokenizer(source: ModelSource, *, token: str | bool | None = None) -> A
         HubError: if the files do not come.
         TokenizerError: if there is none or it needs code of the repository.
     """
+    if source.base and not has_tokenizer(source.files):
+        return load_tokenizer(source.base, token=token)
     folder = download(source, weights=False, token=token)
-    return _build(source.id, [folder / file for file in source.files if not file.endswith(".safetensors")])
+    files = [folder / file for file in source.files if not file.endswith(".safetensors") and file != ADAPTER_CONFIG]
+    if source.base:  # where the settings do not say of which kind the tokenizer is, the model's configuration does
+        files.append(download(source.base, weights=False, token=token) / "config.json")
+    return _build(source.id, files)
 
 
 def open_tokenizer(
@@ -67,6 +75,15 @@ def open_tokenizer(
     listing = look_up(parse_reference(reference, revision, allow_local=allow_local), token)
     files = listing.tokenizer_files() + ["config.json"] * ("config.json" in listing.sizes)
     return _build(listing.name, [listing.fetch_small(file, token) for file in files])
+
+
+def has_tokenizer(files: Iterable[str]) -> bool:
+    """Whether there is a tokenizer among these files, and not its settings alone.
+
+    >>> has_tokenizer(["config.json", "tokenizer_config.json"]), has_tokenizer(["tokenizer.json"])
+    (False, True)
+    """
+    return any(is_of_tokenizer(file) and file not in _SETTINGS for file in files)
 
 
 def check_tokenizer(tokenizer: Any, model_config: Any) -> None:

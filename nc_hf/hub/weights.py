@@ -47,11 +47,12 @@ def check_files(name: str, files: Iterable[str]) -> str:
     """Return the file to read the weights from: ``model.safetensors`` or its index.
 
     Raises:
-        ModelError: if there is none, or what lies there is an adapter, pickles or another program's format.
+        ModelError: if there is none, or what lies there is an adapter where a whole model is needed, pickles or another
+            program's format.
     """
     names = set(files)
     if "adapter_config.json" in names:
-        raise ModelError(f"{name} is an adapter without its base model: merge the two, save, and name the result.")
+        raise ModelError(f"{name} is an adapter and no base for another one: merge it, save, and name the result.")
     if "config.json" not in names:
         raise ModelError(f"{name} has no config.json: name a repository or folder in the format of transformers.")
     for weights in (WEIGHTS, WEIGHTS_INDEX):

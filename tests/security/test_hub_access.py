@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from nc_hf.errors import HubError, InputError
+from nc_hf.errors import HubError, InputError, ModelError
 from nc_hf.hub import list_revisions, load_model, load_tokenizer, open_tokenizer, resolve
+from tests.adapters import ADAPTER, BASE, lora_files
+from tests.hub.helpers import write
 from tests.hub.models import VOCABULARY, gpt2_files, weights
 from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
@@ -70,3 +72,35 @@ def test_tokens_go_to_the_hub_and_nowhere_else(hub: StandIn, monkeypatch: pytest
         with pytest.raises(HubError) as caught:
             call()
         assert "hf_of_the_machine" not in str(caught.value)
+
+
+def test_an_adapter_of_the_hub_has_no_base_on_this_machine(
+    hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path / "base", gpt2_files())
+    (tmp_path / "someone").mkdir()
+    write(tmp_path / "someone" / "base", gpt2_files())
+    monkeypatch.chdir(tmp_path)
+    hub.add(BASE, gpt2_files(seed=1))
+    for allow_local in (False, True):  # who may read this machine does not let the adapter's author choose what
+        for number, path in enumerate((str(folder), "./base", "~", "..", "file:///etc")):
+            name = f"evil/adapter{number}"
+            hub.add(name, lora_files(base=path))
+            with pytest.raises(ModelError, match="which is no model that can be read here"):
+                resolve(name, allow_local=allow_local)
+        hub.add("evil/bare", lora_files(base="base"))
+        with pytest.raises(HubError, match="There is no base"):
+            resolve("evil/bare", allow_local=allow_local)
+        hub.add(ADAPTER, lora_files(base=BASE))
+        below = resolve(ADAPTER, allow_local=allow_local).base
+        assert below is not None
+        assert below.path is None
+
+
+def test_the_base_of_an_adapter_is_read_with_the_reader_s_own_token(hub: StandIn) -> None:
+    hub.users["hf_reader"] = "reader"
+    hub.add(BASE, gpt2_files(), gated=True, readers={"reader"})
+    hub.add(ADAPTER, lora_files())
+    load_model(resolve(ADAPTER, token="hf_reader"), token="hf_reader")
+    with pytest.raises(HubError, match="someone/base is gated"):
+        resolve(ADAPTER, token=False)

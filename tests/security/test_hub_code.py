@@ -12,6 +12,7 @@ import pytest
 
 from nc_hf.errors import ModelError, TokenizerError
 from nc_hf.hub import load_model, load_tokenizer, open_tokenizer, resolve
+from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.models import VOCABULARY, gpt2_files, with_config
 from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
@@ -86,4 +87,17 @@ def test_a_tokenizer_class_of_a_repository_is_refused(hub: StandIn, mark: Path) 
     with pytest.raises(TokenizerError):
         open_tokenizer("someone/theirs")
     assert not hub.asked("code.py")
+    assert not mark.exists()
+
+
+def test_pickles_of_an_adapter_are_neither_fetched_nor_opened(hub: StandIn, mark: Path) -> None:
+    bomb = pickle.dumps(Bomb(mark))
+    hub.add(BASE, gpt2_files())
+    both = {**lora_files(), "adapter_model.bin": bomb, "training_args.bin": bomb}
+    hub.add(ADAPTER, both)
+    hub.add("someone/pickled", {name: text for name, text in both.items() if not name.endswith(".safetensors")})
+    with pytest.raises(ModelError, match=r"a pickle only"):
+        resolve("someone/pickled")
+    assert load_model(resolve(ADAPTER)).config.vocab_size == VOCABULARY
+    assert not hub.asked(r"\.bin")
     assert not mark.exists()

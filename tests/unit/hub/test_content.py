@@ -12,6 +12,7 @@ import pytest
 from nc_hf.hub import parse_reference, resolve
 from nc_hf.hub.content import hash_of_weights, same_content, weights_of
 from nc_hf.hub.listing import Listing, look_up
+from tests.adapters import lora_files
 from tests.hub.helpers import write
 from tests.hub.models import gpt2_files
 from tests.hub.repository import Content, as_bytes
@@ -90,3 +91,26 @@ def test_copies_in_folders_are_one_model(tmp_path: Path) -> None:
     listed = [look_up(parse_reference(str(folder), allow_local=True)) for folder in (one, copy, other)]
     assert same_content(listed[0], listed[1])
     assert not same_content(listed[0], listed[2])
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (lora_files(peft_version="0.0.1"), True),
+        (lora_files(seed=2), False),
+        (lora_files(lora_alpha=2), False),
+        (lora_files(revision="v1"), False),
+        (lora_files(tokenizer=True), False),
+        (gpt2_files(tokenizer=False), False),
+    ],
+)
+def test_an_adapter_is_weights_and_settings_over_a_base(hub: StandIn, changed: dict[str, Content], same: bool) -> None:
+    assert same_content(listing(hub, "someone/one", lora_files()), listing(hub, "someone/two", changed)) is same
+
+
+def test_a_file_that_changed_is_hashed_anew(tmp_path: Path) -> None:
+    folder = write(tmp_path / "model", gpt2_files())
+    before = resolve(str(folder), allow_local=True).weights
+    assert resolve(str(folder), allow_local=True).weights == before
+    write(folder, {"model.safetensors": gpt2_files(seed=1)["model.safetensors"]})
+    assert resolve(str(folder), allow_local=True).weights != before

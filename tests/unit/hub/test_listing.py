@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nc_hf.errors import NCError
-from nc_hf.hub import load_model, load_tokenizer, resolve
+from nc_hf.hub import load_model, load_tokenizer, parse_reference, resolve
+from nc_hf.hub.listing import look_up
 from tests.hub.helpers import SAY, in_a_process_of_its_own
 from tests.hub.models import VOCABULARY, gpt2_files
+from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
 
 
@@ -29,3 +33,13 @@ def test_a_small_file_that_is_large_is_not_fetched(hub: StandIn, file: str) -> N
     with pytest.raises(NCError, match="which cannot be right"):
         load_tokenizer(resolve("someone/large"))
     assert not hub.asked(f"GET .*/{file}")
+
+
+def test_what_is_only_looked_at_leaves_nothing_in_the_cache(hub: StandIn, hub_home: Path) -> None:
+    hub.add("someone/tiny", gpt2_files())
+    listing = look_up(parse_reference("someone/tiny"))
+    assert listing.read_small("config.json") == as_bytes(gpt2_files()["config.json"])
+    assert not list(hub_home.rglob("*config.json*"))
+    hub.add("someone/large", gpt2_files(), claimed={"config.json": 10**9})
+    with pytest.raises(NCError, match="which cannot be right"):
+        look_up(parse_reference("someone/large")).read_small("config.json")

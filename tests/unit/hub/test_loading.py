@@ -10,8 +10,9 @@ from safetensors.torch import load, save
 
 from nc_hf.errors import HubError, InputError, ModelError
 from nc_hf.hub import load_model, load_tokenizer, resolve
+from tests.adapters import ADAPTER, BASE, adapted_base, lora_files, seen
 from tests.architectures import ARCHITECTURES
-from tests.hub.helpers import features, is_one_sentence_with_advice
+from tests.hub.helpers import features, is_one_sentence_with_advice, write
 from tests.hub.models import VOCABULARY, gpt2_files, weights, with_config
 from tests.hub.repository import as_bytes
 from tests.hub.server import Fault, StandIn
@@ -137,3 +138,25 @@ def test_weights_of_other_names_or_shapes_are_refused(hub: StandIn) -> None:
         source = resolve(f"someone/other{number}")
         with pytest.raises(ModelError, match="name another model or revision"):
             load_model(source)
+
+
+def test_an_adapter_is_fetched_with_its_base_and_merged(hub: StandIn) -> None:
+    hub.add(BASE, gpt2_files())
+    hub.add(ADAPTER, lora_files())
+    source = resolve(ADAPTER)
+    counts: list[int] = []
+    model = load_model(source, progress=counts.append)
+    assert type(model).__name__ == "GPT2LMHeadModel"
+    assert not model.training
+    for own, theirs in zip(seen(model), seen(adapted_base()), strict=True):
+        torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-4)
+    assert sum(counts) >= source.size_bytes
+    assert load_model(source, "float64").dtype == torch.float64
+
+
+def test_an_adapter_on_disk_may_have_its_base_beside_it(tmp_path: Path) -> None:
+    base = write(tmp_path / "base", gpt2_files())
+    folder = write(tmp_path / "adapter", lora_files(base=str(base)))
+    model = load_model(resolve(str(folder), allow_local=True))
+    for own, theirs in zip(seen(model), seen(adapted_base()), strict=True):
+        torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nc_hf.errors import HubError, InputError, NCError
-from nc_hf.hub import list_revisions
+from nc_hf.hub import list_checkpoints, list_revisions
 from tests.hub.server import StandIn
 
 
@@ -76,3 +76,46 @@ def test_revisions_of_a_missing_repository(hub: StandIn) -> None:
 def test_a_revision_list_takes_no_folder(hub: StandIn, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         list_revisions(str(tmp_path))
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    for name in ("checkpoint-1000", "checkpoint-500", "checkpoint-90", "tmp-checkpoint-2000", "checkpoint-x", "runs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "checkpoint-7").write_text("a file")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("how", "steps"),
+    [
+        ({}, [90, 500, 1000]),
+        ({"every": 2}, [90, 1000]),
+        ({"select": "checkpoint-*00"}, [500, 1000]),
+        ({"select": "checkpoint-1000, checkpoint-90"}, [1000, 90]),
+    ],
+)
+def test_checkpoints_come_in_the_order_of_their_steps(output: Path, how: dict[str, Any], steps: list[int]) -> None:
+    assert list_checkpoints("./out", output, **how) == [f"checkpoint-{step}" for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (
+            {"select": "step*"},
+            r"No checkpoint of \./out matches 'step\*': it has checkpoint-90, .*; change",
+        ),
+        ({"select": "checkpoint-7"}, r"No checkpoint of \./out matches 'checkpoint-7'"),
+        ({"select": ["checkpoint-7"]}, "has no checkpoint checkpoint-7: choose among checkpoint-90"),
+        ({"every": 0}, "use a number of 1 or more"),
+    ],
+)
+def test_checkpoints_that_are_not_there_are_named(output: Path, how: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        list_checkpoints("./out", output, **how)
+
+
+def test_a_folder_without_checkpoints(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"There is no checkpoint-N in \./out: name the output folder of a Trainer"):
+        list_checkpoints("./out", tmp_path)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from nc_hf.errors import ModelError
+from nc_hf.errors import HubError, ModelError
 from nc_hf.hub import load_model, load_tokenizer, resolve
+from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.helpers import is_one_sentence_with_advice, write
 from tests.hub.models import VOCABULARY, gpt2_files, weights
 from tests.hub.repository import as_bytes
@@ -92,3 +93,61 @@ def test_an_index_of_another_form_is_refused(hub: StandIn, text: str) -> None:
     hub.add("someone/odd", {**files, "model.safetensors.index.json": text})
     with pytest.raises(ModelError, match=r"index.json of someone/odd cannot be read"):
         resolve("someone/odd")
+
+
+def test_an_adapter_is_looked_up_with_its_base(hub: StandIn) -> None:
+    base = hub.add(BASE, gpt2_files())
+    adapter = hub.add(ADAPTER, lora_files())
+    source, below = resolve(ADAPTER), resolve(BASE)
+    assert (source.id, source.commit, source.base) == (ADAPTER, adapter.branches["main"], below)
+    assert source.adapter is not None
+    assert (source.adapter.kind, source.adapter.base) == ("LORA", BASE)
+    size = len(as_bytes(lora_files()["adapter_model.safetensors"]))
+    assert source.size_bytes == below.size_bytes + size
+    assert (source.parameters, source.dtype) == (below.parameters, below.dtype)
+    assert resolve(ADAPTER, max_bytes=source.size_bytes).identity == source.identity
+    with pytest.raises(ModelError, match="the limit is"):
+        resolve(ADAPTER, max_bytes=source.size_bytes - 1)
+
+    seen = {source.identity: source.weights}
+    base.commit(gpt2_files(seed=1), branch="trained")
+    hub.get(ADAPTER).commit(lora_files(revision="trained"), branch="other-base")
+    hub.get(ADAPTER).commit(lora_files(lora_alpha=4), branch="other-scale")
+    hub.get(ADAPTER).commit(lora_files(seed=2), branch="other-weights")
+    for branch in ("other-base", "other-scale", "other-weights"):
+        found = resolve(ADAPTER, branch)
+        seen[found.identity] = found.weights
+    assert len(seen) == len(set(seen.values())) == 4
+    assert resolve(ADAPTER, "other-base").base == resolve(BASE, "trained")
+    base.commit(gpt2_files(seed=2))
+    moved = resolve(ADAPTER)
+    assert moved.commit == source.commit
+    assert moved.identity not in seen
+
+
+def test_hub_and_folder_agree_on_merged_weights(hub: StandIn, tmp_path: Path) -> None:
+    hub.add(BASE, gpt2_files())
+    hub.add(ADAPTER, lora_files())
+    of_hub = resolve(ADAPTER)
+    over_hub = resolve(str(write(tmp_path / "over hub", lora_files())), allow_local=True)
+    folder = write(tmp_path / "base", gpt2_files())
+    here = resolve(str(write(tmp_path / "here", lora_files(base=str(folder)))), allow_local=True)
+    assert of_hub.weights == over_hub.weights == here.weights is not None
+    assert of_hub.identity != over_hub.identity  # one by commits, the other by the adapter's file
+    assert here.base is not None
+    assert here.base.path == folder
+    hub.get(BASE).digests = False
+    assert resolve(ADAPTER).weights is None
+
+
+def test_a_base_is_a_whole_model_that_can_be_read(hub: StandIn) -> None:
+    hub.add(BASE, lora_files(base="someone/below"))
+    hub.add(ADAPTER, lora_files())
+    for said in ("someone/base is an adapter and no base for another one", "someone/base has its weights as pickles"):
+        with pytest.raises(ModelError, match=said) as caught:
+            resolve(ADAPTER)
+        assert is_one_sentence_with_advice(str(caught.value))
+        hub.add(BASE, {"config.json": gpt2_files()["config.json"], "pytorch_model.bin": b"PK"})
+    hub.add("someone/lost", lora_files(base="someone/absent"))
+    with pytest.raises(HubError, match="There is no someone/absent"):
+        resolve("someone/lost")

@@ -9,6 +9,7 @@ import pytest
 
 from nc_hf.errors import TokenizerError
 from nc_hf.hub import check_tokenizer, load_model, load_tokenizer, open_tokenizer, resolve
+from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.helpers import is_one_sentence_with_advice
 from tests.hub.models import VOCABULARY, gpt2_files, tokenizer_files
 from tests.hub.server import StandIn
@@ -99,3 +100,17 @@ def test_a_tokenizer_of_another_form_is_one_sentence(hub: StandIn, file: str, te
     with pytest.raises(TokenizerError, match="tokenizer of someone/odd cannot be read") as caught:
         open_tokenizer("someone/odd")
     assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_has_its_own_tokenizer_or_that_of_its_base(hub: StandIn) -> None:
+    hub.add(BASE, gpt2_files())
+    hub.add(ADAPTER, lora_files())
+    hub.add("someone/own", lora_files(tokenizer=True))
+    settings = {"tokenizer_config.json": json.dumps({"eos_token": "<|endoftext|>"})}
+    hub.add("someone/settings", {**lora_files(), **settings})
+    for name, files_of in ((ADAPTER, BASE), ("someone/own", "someone/own"), ("someone/settings", BASE)):
+        tokenizer = load_tokenizer(resolve(name))
+        assert (len(tokenizer), tokenizer.name_or_path) == (VOCABULARY, files_of)
+    unnamed = {**lora_files(), "tokenizer.json": tokenizer_files()["tokenizer.json"]}
+    hub.add("someone/unnamed", unnamed)
+    assert len(load_tokenizer(resolve("someone/unnamed"))) == VOCABULARY

@@ -28,6 +28,8 @@ from tests.hub.server import StandIn
         ({"config.json": "{}"}, "no model.safetensors"),
         ({"README.md": "# Nothing"}, "no config.json"),
         ({"adapter_config.json": "{}", "adapter_model.safetensors": b""}, "an adapter"),
+        ({"adapter_config.json": "{}", "adapter_model.bin": b"PK"}, "an adapter with its weights as a pickle only"),
+        ({"adapter_config.json": "{}", "config.json": "{}", "model.safetensors": b""}, "an adapter without"),
         ({"config.json": "[1]", "model.safetensors": b""}, "config.json of .* cannot be read"),
         ({"config.json": "{", "model.safetensors": b""}, "config.json of .* cannot be read"),
     ],
