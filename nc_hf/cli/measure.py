@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @takes_measure_options()
 def measure_command(
-    model: Annotated[str, typer.Argument(metavar="MODEL[@REVISION]", help="Hub id, or a local directory.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL[@REVISION]",
+            help="Hub id, or a local directory; an adapter of PEFT is merged into its base first.",
+        ),
+    ],
     corpus: CorpusOption = "tinystories",
     *,
     options: MeasureOptions,

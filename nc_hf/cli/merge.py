@@ -80,10 +80,16 @@ def _head_of(model: str, provenance: dict[str, str]) -> ClassifierHead:
     asked, commit = parse_reference(model, allow_local=True), provenance.get("commit")
     same = asked.folder is None and asked.id == provenance.get("model")
     source = resolve(asked.id, asked.revision or (commit if same else None), allow_local=True)
-    if commit and source.identity != commit:
+    found = source.commit or source.identity
+    if commit and found != commit:
         raise MergeError(
-            f"the statistics come from the weights {commit} and {model} has {source.identity}: "
-            "name the model that was measured."
+            f"the statistics come from the weights {commit} and {model} has {found}: name the model that was measured."
+        )
+    base, below = provenance.get("base"), source.base and (source.base.commit or source.base.identity)
+    if base != below:
+        raise MergeError(
+            f"the statistics come from an adapter over the base {base}, and the base of {model} has {below} now: "
+            "measure the shards again."
         )
     return ClassifierHead.from_model(load_model(source))
 

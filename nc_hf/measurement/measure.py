@@ -17,7 +17,7 @@ from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.repetition import repeated_share
 from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import InputError, TokenizerError
-from nc_hf.hub import download, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.mark_losses import mark_records, marks_note
@@ -29,7 +29,7 @@ from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import weight_hash
 from nc_hf.report import Report
-from nc_hf.report.record import CorpusRecord, ModelRecord
+from nc_hf.report.record import BaseRecord, CorpusRecord, ModelRecord
 from nc_hf.runtime.progress import Listener, Meter
 
 
@@ -47,7 +47,8 @@ def measure(
     """Measure neural collapse of a model on held-out text, in one pass.
 
     Args:
-        model: ``ID[@REVISION]`` on the Hub, a local folder, or a model in memory (then pass ``tokenizer`` too).
+        model: ``ID[@REVISION]`` on the Hub, a local folder, or a model in memory (then pass ``tokenizer`` too). An
+            adapter of PEFT is merged into its base first.
         corpus: ``builtin``, ``tinystories``, a path, ``hub:ID[:config][:split][:column]``, a ``Corpus`` opened before,
             or blocks made before.
         revision: branch, tag or commit of the model.
@@ -203,7 +204,14 @@ def _load(
     Meter(listener, "loading")
     network = load_model(source, settings["dtype"], settings["device"] or device, token=token)
     record = _model_record(network, source.id, source.revision, source.commit or source.identity)
-    return network, replace(record, weights=source.weights), tokenizer
+    return network, replace(record, weights=source.weights, base=_base_record(source)), tokenizer
+
+
+def _base_record(source: ModelSource) -> BaseRecord | None:
+    if source.base is None or source.adapter is None:
+        return None
+    base = source.base
+    return BaseRecord(base.id, base.revision, base.commit or base.identity, source.adapter.kind)
 
 
 def _model_record(model: Any, name: str, revision: str | None, commit: str | None) -> ModelRecord:
@@ -259,5 +267,6 @@ def _save_statistics(
         "dtype": model.dtype,
         "classes": "all" if choice.ids is None else ",".join(map(str, choice.ids.tolist())),
         "shards": "{}/{}".format(*(shard or (1, 1))),
+        **({"base": model.base.commit} if model.base else {}),
     }
     stats.save(path)

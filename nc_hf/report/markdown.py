@@ -26,6 +26,7 @@ from nc_hf.report.words import (
     letter,
     number,
     phrases,
+    short_commit,
     stratum_note,
     stratum_table,
     title,
@@ -166,7 +167,12 @@ def markdown_course(trajectory: TrajectoryRecord) -> str:
     names = trajectory.metric_names
     rows = []
     for point in trajectory.points:
-        cells = [code(point.revision), code(point.commit[:7]), f"{point.report.tokens:,}", f"{point.report.loss:.4f}"]
+        cells = [
+            code(point.revision),
+            code(short_commit(point.commit)),
+            f"{point.report.tokens:,}",
+            f"{point.report.loss:.4f}",
+        ]
         for name in names:
             cells.append(with_error(point.report.metrics[name]) if name in point.report.metrics else "")
         rows.append(cells)

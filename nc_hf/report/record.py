@@ -13,7 +13,7 @@ from nc_hf.corpus.reading import ReadRecord
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,39 @@ class ErrorRecord:
 
 
 @dataclass(frozen=True)
+class BaseRecord:
+    """The model into which an adapter was merged before it was measured.
+
+    Attributes:
+        id: Hub id or local directory, as the adapter names it.
+        revision: that the adapter names; None for the default branch or a local directory.
+        commit: the commit that was loaded, or the hash of a local directory's weights.
+        kind: of the adapter, in PEFT's words, such as ``LORA``.
+    """
+
+    id: str
+    revision: str | None
+    commit: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class ModelRecord:
     """Which weights were measured, and how they were run.
 
     Attributes:
         id: Hub id or local directory, as given.
         revision: branch, tag or commit asked for; None for the default branch or a local directory.
-        commit: the commit that was loaded, or the hash of a local directory's weights; None for a model in memory.
+        commit: the commit that was loaded, or the hash of a local directory's weights, of an adapter's with its base's;
+            None for a model in memory.
         architecture: class of the model, such as ``LlamaForCausalLM``.
         parameters: number of parameters, shared ones once.
         dtype: of the weights in the forward pass.
         head: the classifier head, as ``ClassifierHead.describe()`` gives it.
         weights: hash of the hashes of the safetensors files: equal means the same weights, whatever they are called;
-            None for a model in memory, or where the Hub gives no hashes.
+            None for a model in memory, or where the Hub gives no hashes. Of an adapter: of its file, its settings and
+            its base's weights.
+        base: what an adapter was merged into, all else being said of the two together; None for a model that is whole.
     """
 
     id: str
@@ -113,6 +133,7 @@ class ModelRecord:
     dtype: str
     head: dict[str, Any]
     weights: str | None = None
+    base: BaseRecord | None = None
 
 
 @dataclass(frozen=True)

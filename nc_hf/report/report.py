@@ -156,6 +156,11 @@ def _with_chosen_classes(entries: _Entries) -> _Entries:
     return {**entries, **changed}
 
 
+def _with_base(entries: _Entries) -> _Entries:
+    """Upgrade from schema 5, whose models were whole."""
+    return {**entries, "model": _filled(entries.get("model"), ("base",))}
+
+
 _SINCE_4 = {
     "model": ("weights",),
     "corpus": ("bytes", "repeated_share", "reading", "marks_note"),
@@ -181,5 +186,6 @@ _UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {
     3: _with_errors_by_layer,
     4: _with_replicates,
     5: _with_chosen_classes,
+    6: _with_base,
 }
 """To each schema from the one before."""

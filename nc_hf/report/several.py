@@ -69,8 +69,8 @@ class PointRecord:
     """One revision: its name, its commit, and what was measured of that, without the table of single tokens.
 
     Attributes:
-        revision: branch or tag.
-        commit: that it points to.
+        revision: branch or tag; of a folder of checkpoints the checkpoint's name.
+        commit: that it points to; of a checkpoint the hash of its weights.
         report: of that commit.
         same_as: the first revision of the trajectory that has the same weights, measured once for both; None for it.
     """
@@ -88,7 +88,7 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class TrajectoryFailure:
-    """A revision that could not be measured, and why."""
+    """A revision that could not be measured, and why; a checkpoint's commit is empty."""
 
     revision: str
     commit: str
@@ -100,7 +100,7 @@ class TrajectoryRecord:
     """What was measured of a model's revisions.
 
     Attributes:
-        model: id on the Hub.
+        model: id on the Hub, or the folder with the checkpoints.
         points: one a revision, in the order in which they were listed, which is that of training.
         failures: the revisions that could not be measured.
     """

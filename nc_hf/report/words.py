@@ -8,7 +8,7 @@ from typing import Any
 
 from nc_hf.metrics.table import FAMILIES, METRICS
 from nc_hf.report.detail import StratumRecord, TokenRecord
-from nc_hf.report.record import ClassRecord, CorpusRecord, MarkRecord, MetricValue, ReportRecord
+from nc_hf.report.record import BaseRecord, ClassRecord, CorpusRecord, MarkRecord, MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
@@ -142,6 +142,7 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
     shard = f", shard {corpus.shard}" if corpus.shard else ""
     pairs = [
         ("model", f"{report.name} ({model.architecture}, {model.parameters:,} parameters, {model.dtype})"),
+        ("adapter" if model.base else "", _adapter_phrase(model.base)),
         ("weights" if (model.commit or "").startswith("sha256:") else "commit", model.commit or ""),
         ("head", f"{_head_phrase(model.head)}; largest relative error of its logits {number(report.head_check, 2)}"),
         ("corpus", f"{corpus.source}, {corpus.split}{shard}"),
@@ -171,6 +172,23 @@ def circumstances(report: ReportRecord) -> list[tuple[str, str]]:
     versions = ", ".join(f"{library} {version}" for library, version in report.versions.items())
     pairs += [("versions", versions), ("measured", f"{report.created}, in {report.seconds:,.1f} s")]
     return [(heading, phrase) for heading, phrase in pairs if phrase]
+
+
+def _adapter_phrase(base: BaseRecord | None) -> str:
+    """Say what an adapter was merged into."""
+    if base is None:
+        return ""
+    revision = f"@{base.revision}" if base.revision else ""
+    return f"{base.kind}, merged into its base {base.id}{revision} ({base.commit})"
+
+
+def short_commit(commit: str) -> str:
+    """Return the first digits of a commit, or of the hash that stands for one.
+
+    >>> short_commit("0123456789abcdef"), short_commit("sha256:fedcba9876543210")
+    ('0123456', 'fedcba9')
+    """
+    return commit.removeprefix("sha256:")[:7]
 
 
 def _measured_classes(classes: ClassRecord) -> str:

@@ -13,7 +13,10 @@ from nc_hf.corpus.classes import ClassChoice
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.model.head import ClassifierHead
 from nc_hf.statistics.class_statistics import ClassStatistics
+from tests.adapters import ADAPTER, BASE, lora_files
 from tests.command import refusal, run
+from tests.hub.models import gpt2_files
+from tests.hub.server import StandIn
 
 
 @pytest.fixture
@@ -170,3 +173,16 @@ class TestMerge:
             stats.provenance["classes"] = classes
             stats.save(path)
         assert "do not merge" in refusal("merge", *shards, "--output", tmp_path / "all", code=6)
+
+
+def test_an_adapter_s_statistics_are_of_its_base_too(hub: StandIn, tmp_path: Path) -> None:
+    base = hub.add(BASE, gpt2_files())
+    hub.add(ADAPTER, lora_files())
+    shards = [tmp_path / f"{part}.safetensors" for part in (1, 2)]
+    quick = ("--corpus", "builtin", "--max-tokens", 2_000, "--no-stderr", "--device", "cpu", "--quiet", "--json")
+    for part, path in enumerate(shards, start=1):
+        run("measure", ADAPTER, *quick, "--shard", f"{part}/2", "--save-statistics", path)
+    merge = ("merge", *shards, "--output", tmp_path / "all", "--model", ADAPTER, "--json")
+    assert "nc3_cos_mean_centred" in json.loads(run(*merge))["metrics"]
+    base.commit(gpt2_files(seed=1))
+    assert "over the base" in refusal(*merge, code=6)

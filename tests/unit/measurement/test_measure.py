@@ -17,10 +17,12 @@ from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics, mea
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.reading import ReadRecord
 from nc_hf.corpus.stories import builtin_tokenizer, stories
-from nc_hf.errors import CancelledError, CorpusError, HubError, InputError, MergeError
+from nc_hf.errors import CancelledError, CorpusError, HubError, InputError, MergeError, ModelError
+from nc_hf.hub import load_tokenizer, resolve
 from nc_hf.report import Report
-from nc_hf.report.record import AgreementRecord
+from nc_hf.report.record import AgreementRecord, BaseRecord
 from nc_hf.runtime.progress import Progress
+from tests.adapters import ADAPTER, BASE, adapted_base, lora_files
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
 from tests.reference.oracle import oracle_agreement
@@ -289,3 +291,24 @@ def test_shards_of_models_that_differ_below_the_head_do_not_merge(tmp_path: Path
         first.merge(wrong)
     first.merge(right)
     assert first.num_tokens == 12 * 31
+
+
+def test_an_adapter_is_measured_merged_and_said_to_be_over_its_base(hub: StandIn, tmp_path: Path) -> None:
+    base, adapter = hub.add(BASE, gpt2_files()), hub.add(ADAPTER, lora_files())
+    statistics = tmp_path / "statistics.safetensors"
+    report = measure(ADAPTER, STORIES, statistics_path=statistics, progress=False, **OPTIONS)
+    commits = base.branches["main"], adapter.branches["main"]
+    assert report.model.base == BaseRecord(BASE, None, commits[0], "LORA")
+    assert (report.model.id, report.model.commit) == (ADAPTER, commits[1])
+    assert report.model.weights == resolve(ADAPTER).weights
+    assert ClassStatistics.load(statistics).provenance["base"] == commits[0]
+    assert f"LORA, merged into its base {BASE} ({commits[0]})" in report.to_markdown().replace("\\", "")
+    tokenizer = load_tokenizer(resolve(BASE))
+    not_merged = measure(adapted_base().base_model.model, STORIES, tokenizer=tokenizer, progress=False, **OPTIONS)
+    assert report.loss == pytest.approx(not_merged.loss, rel=1e-5)
+    for name, metric in report.metrics.items():
+        assert metric.value == pytest.approx(not_merged.metrics[name].value, rel=1e-3, abs=1e-4), name
+    assert measure(BASE, STORIES, progress=False, **OPTIONS).loss != pytest.approx(report.loss, rel=1e-3)
+    hub.add("evil/adapter", lora_files(base=str(tmp_path)))
+    with pytest.raises(ModelError, match="no model that can be read here"):
+        measure("evil/adapter", STORIES, **OPTIONS)

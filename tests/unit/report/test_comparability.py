@@ -11,7 +11,7 @@ import pytest
 from nc_hf.report import AgreementRecord, Report, compare
 from nc_hf.report.comparability import differing_circumstances, one_model
 from nc_hf.report.record import MarkRecord
-from tests.reports import REFERENCE, SCHEMA_4, SCHEMA_5, printed
+from tests.reports import REFERENCE, SCHEMA_4, SCHEMA_6, printed
 
 MARKS = [MarkRecord("begin", 1, "<s>", 9, 0, None), MarkRecord("end", 2, "</s>", 9, 9, 1.0)]
 
@@ -101,7 +101,7 @@ class TestCompare:
 class TestBudgets:
     """Of one text, of which one report has read more than another."""
 
-    LISTED = Report.load(SCHEMA_5)
+    LISTED = Report.load(SCHEMA_6)
 
     @staticmethod
     def less(report: Report, **changes: Any) -> Report:

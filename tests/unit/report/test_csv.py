@@ -12,7 +12,7 @@ import pandas as pd
 from nc_hf import Trajectory
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.trajectory import TrajectoryPoint
-from tests.reports import SCHEMA_5
+from tests.reports import SCHEMA_6
 
 
 class TestViews:
@@ -25,7 +25,7 @@ class TestViews:
             assert row[f"{name}_stderr"] == ("" if metric.stderr is None else repr(metric.stderr))
 
     def test_csv_tells_lists_of_classes_apart(self) -> None:
-        report = Report.load(SCHEMA_5)
+        report = Report.load(SCHEMA_6)
         other = replace(report, classes=replace(report.classes, rule="words.txt", hash="0123456789abcdef"))
         for each in (report, other):
             (row,) = csv.DictReader(io.StringIO(each.to_csv()))

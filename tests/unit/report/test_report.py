@@ -14,7 +14,7 @@ import pytest
 from nc_hf.errors import FileError
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report
 from nc_hf.report.verdict import verdict
-from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, with_metrics
+from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, SCHEMA_6, with_metrics
 
 
 def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
@@ -33,11 +33,11 @@ def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
 def of_this_schema(written: dict[str, Any]) -> dict[str, Any]:
     """Return an older document with what became another entry in schema 5: which classes count."""
     classes = dict(written["classes"])
-    least = classes.pop("min_count")
-    classes |= {"rule": f"min_count:{least}", "listed": classes["used"], "fewest": least}
+    if (least := classes.pop("min_count", None)) is not None:
+        classes |= {"rule": f"min_count:{least}", "listed": classes["used"], "fewest": least}
     now = {**written, "schema_version": SCHEMA_VERSION, "classes": classes}
     if written["agreement"] is not None:
-        now["agreement"] = {**written["agreement"], "classes": "seen"}
+        now["agreement"] = {"classes": "seen", **written["agreement"]}
     if written.get("token_table") is not None:
         now["token_table"] = {name: entry for name, entry in written["token_table"].items() if name != "min_count"}
     now.pop("verdict", None)  # it is made of the values
@@ -46,21 +46,22 @@ def of_this_schema(written: dict[str, Any]) -> dict[str, Any]:
 
 class TestFile:
     def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self) -> None:
-        report = Report.load(SCHEMA_5)
-        assert report.schema_version == SCHEMA_VERSION == 5
-        assert report.to_json() == SCHEMA_5.read_text(encoding="utf-8")
+        report = Report.load(SCHEMA_6)
+        assert report.schema_version == SCHEMA_VERSION == 6
+        assert report.to_json() == SCHEMA_6.read_text(encoding="utf-8")
         assert report.errors is not None
         assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
 
     @pytest.mark.parametrize(
         ("path", "schema", "empty"),
         [
-            (SCHEMA_1, 1, {"errors", "metrics/nc1_cdnv/bound"}),
-            (SCHEMA_2, 2, {"errors", "metrics/nc1_cdnv/bound"}),
-            (REFERENCE, 3, {"errors", "metrics/nc1_cdnv/bound"}),
-            (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids"}),
+            (SCHEMA_1, 1, {"errors", "metrics/nc1_cdnv/bound", "classes/hash", "classes/census"}),
+            (SCHEMA_2, 2, {"errors", "metrics/nc1_cdnv/bound", "classes/hash", "classes/census"}),
+            (REFERENCE, 3, {"errors", "metrics/nc1_cdnv/bound", "classes/hash", "classes/census"}),
+            (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids", "classes/hash", "classes/census"}),
+            (SCHEMA_5, 5, set()),
         ],
-        ids=["schema 1", "schema 2", "schema 3", "schema 4"],
+        ids=["schema 1", "schema 2", "schema 3", "schema 4", "schema 5"],
     )
     def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(
         self, path: Path, schema: int, empty: set[str]
@@ -69,7 +70,7 @@ class TestFile:
         assert written["schema_version"] == schema < SCHEMA_VERSION
         later = added(report.to_dict(), of_this_schema(written))
         assert later.pop("verdict") == verdict(report).to_dict()
-        assert empty | {"classes/hash", "classes/census"} <= later.keys()
+        assert empty | {"model/base"} <= later.keys()
         assert not any(later.values()), later
         assert report.to_dict() == Report.from_dict(report.to_dict()).to_dict()
         assert set(report.metrics) == set(written["metrics"])

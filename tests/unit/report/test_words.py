@@ -11,8 +11,9 @@ from nc_hf.metrics import METRICS
 from nc_hf.metrics.table import FAMILIES
 from nc_hf.report import AgreementRecord, MetricValue, Report
 from nc_hf.report.detail import StratumRecord
-from nc_hf.report.words import by_family, circumstances, number, stratum_note, value_and_error
-from tests.reports import SCHEMA_5
+from nc_hf.report.record import BaseRecord
+from nc_hf.report.words import by_family, circumstances, number, short_commit, stratum_note, value_and_error
+from tests.reports import SCHEMA_6
 
 
 class TestWords:
@@ -49,13 +50,21 @@ class TestWords:
 
 
 class TestCircumstances:
-    REPORT = Report.load(SCHEMA_5)
+    REPORT = Report.load(SCHEMA_6)
 
     def said(self, report: Report) -> str:
         return "\n".join(f"{heading}: {phrase}" for heading, phrase in circumstances(report))
 
     def of_classes(self, **changes: object) -> Report:
         return replace(self.REPORT, classes=replace(self.REPORT.classes, **changes))  # type: ignore[arg-type]
+
+    def test_an_adapter_is_said_to_be_over_its_base(self) -> None:
+        base = BaseRecord("owner/base", "v1", "c" * 40, "LORA")
+        report = replace(self.REPORT, model=replace(self.REPORT.model, base=base))
+        assert f"adapter: LORA, merged into its base owner/base@v1 ({'c' * 40})" in self.said(report)
+        assert "adapter" not in self.said(self.REPORT)
+        assert short_commit("c" * 40) == "c" * 7
+        assert short_commit("") == ""
 
     def test_which_classes_count_and_what_was_read_of_them(self) -> None:
         said = self.said(
