@@ -103,7 +103,8 @@ class Service:
                 yield self.read(kept, request)
                 return
             pinned = replace(request, revision=identity.commit)  # its branch may have moved while it waited
-            for step in measure_in_steps(pinned, token, self.settings.max_bytes, self.settings.cache_bytes):
+            limits = (self.settings.max_bytes, self.settings.cache_bytes)
+            for step in measure_in_steps(pinned, token, *limits, base=identity.base):
                 if isinstance(step, Progress):
                     yield step
                 else:

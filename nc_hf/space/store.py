@@ -18,7 +18,10 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError, NCError
+from nc_hf.hub import Reference
+from nc_hf.hub.adapter import ADAPTER_CONFIG, base_reference, read_adapter
 from nc_hf.hub.faults import hub_faults
+from nc_hf.hub.listing import look_up
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from nc_hf.report.comparability import same_model
@@ -42,12 +45,14 @@ class Identity:
         commit: of the model, 40 hexadecimal digits: the one to measure, whatever its branch names by then.
         public: whether everybody may read the model and the text, so that the result may be kept for others.
         text_commit: of the data set; None where the text comes from none.
+        base: id of the model into which the adapter that was asked for is merged; None for a model that is whole.
     """
 
     key: str
     commit: str
     public: bool
     text_commit: str | None = None
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,16 +99,30 @@ def identify(request: Request, token: str | bool) -> Identity:
     commit = str(model.sha)
     parts: list[object] = [VERSION, request.model, commit, request.corpus, deciding(request.options)]
     public = not model.private and not model.gated
+    base = None
+    if any(sibling.rfilename == ADAPTER_CONFIG for sibling in model.siblings or ()):
+        below = _base_of(Reference(request.model, commit), token)
+        base = below.id
+        with hub_faults(below.id, below.revision, token):
+            whole = api.model_info(below.id, revision=below.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        parts.append([below.id, whole.sha])
+        public = public and not whole.private and not whole.gated
     if request.corpus == UPLOAD:
-        return Identity(_key([*parts, request.text]), commit, public=False)
+        return Identity(_key([*parts, request.text]), commit, public=False, base=base)
     dataset = CorpusSpec.parse(request.corpus).dataset
     if dataset is not None:
         with hub_faults(dataset, None, token):
             text = api.dataset_info(dataset, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         parts.append(text.sha)
         public = public and not text.private and not text.gated
-        return Identity(_key(parts), commit, public, text.sha)
-    return Identity(_key(parts), commit, public)
+        return Identity(_key(parts), commit, public, text.sha, base)
+    return Identity(_key(parts), commit, public, base=base)
+
+
+def _base_of(adapter: Reference, token: str | bool) -> Reference:
+    """Name the base of an adapter of the Hub; nothing is left in the cache, which is for what is measured."""
+    listing = look_up(adapter, token)
+    return base_reference(listing.name, read_adapter(listing.name, listing.read_small(ADAPTER_CONFIG, token)))
 
 
 class Store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
@@ -97,27 +97,42 @@ class Analysis:
 
 
 def measure_in_steps(
-    request: Request, token: str | bool, max_bytes: int, cache_bytes: int
+    request: Request, token: str | bool, max_bytes: int, cache_bytes: int, *, base: str | None = None
 ) -> Iterator[Progress | Report]:
     """Measure, yielding how far it is and at the end the report; closing the generator cancels it.
+
+    Args:
+        request: what to measure.
+        token: the visitor's own; False for a visitor who has not logged in.
+        max_bytes: refuse weights larger than this.
+        cache_bytes: what may stay in the cache of all that was fetched.
+        base: id of the model that is fetched for an adapter.
 
     Raises:
         NCError: with what to do.
         UnforeseenError: anything else.
     """
-    analysis = Analysis(partial(_run_alone, request, token, max_bytes, cache_bytes))
+    fetched = [*request.repositories, *([("model", base)] if base else [])]
+    analysis = Analysis(partial(_run_alone, request, token, max_bytes, cache_bytes, fetched))
     try:
         yield from analysis.steps()
     finally:
         analysis.cancel()
 
 
-def _run_alone(request: Request, token: str | bool, max_bytes: int, cache_bytes: int, analysis: Analysis) -> Report:
+def _run_alone(
+    request: Request,
+    token: str | bool,
+    max_bytes: int,
+    cache_bytes: int,
+    fetched: Iterable[tuple[str, str]],
+    analysis: Analysis,
+) -> Report:
     """Wait until no other analysis runs, and measure; what a failed one fetched is removed."""
     while not _ONE_AT_A_TIME.acquire(timeout=POLL_SECONDS):
         analysis.check()
     try:
-        with bounded_cache(request.repositories, cache_bytes):
+        with bounded_cache(fetched, cache_bytes):
             if GPU is None:
                 return _measure(request, token, max_bytes, analysis)
             _fetch(request, token, max_bytes, analysis)

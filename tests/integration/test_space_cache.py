@@ -14,9 +14,11 @@ pytest.importorskip("gradio")
 from huggingface_hub import scan_cache_dir, snapshot_download
 
 from nc_hf.errors import NCError
+from nc_hf.report import Report
 from nc_hf.space.cache import bounded_cache
 from nc_hf.space.request import parse_request
 from nc_hf.space.worker import measure_in_steps
+from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
 
@@ -121,3 +123,17 @@ def test_a_request_s_model_and_data_set_are_the_page_s_own(hub: StandIn, hub_hom
     with pytest.raises(NCError):
         list(measure_in_steps(asked, False, 10**9, 10**9))
     assert folders(hub_home) == before
+
+
+@pytest.mark.slow
+def test_the_base_of_an_adapter_is_the_page_s_own_too(hub: StandIn, hub_home: Path) -> None:
+    hub.add(BASE, gpt2_files())
+    hub.add(ADAPTER, lora_files())
+    asked = parse_request(ADAPTER, "", "builtin", "", 2_000, "core", limit=10**6)
+    *_, report = measure_in_steps(asked, False, 10**9, 10**9, base=BASE)
+    assert isinstance(report, Report)
+    assert report.model.base is not None
+    marks = {path.parent.name for path in (hub_home / "hub").glob("*/.fetched*")}
+    assert marks == {"models--someone--adapter", "models--someone--base"}
+    list(measure_in_steps(asked, False, 10**9, 0, base=BASE))
+    assert not {folder for folder in folders(hub_home) if "locks" not in folder}

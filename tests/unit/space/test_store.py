@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from nc_hf.errors import ModelError
 from nc_hf.report import Report
-from nc_hf.space.store import Store, StoredResult
+from nc_hf.space.store import Store, StoredResult, identify
+from tests.adapters import ADAPTER, BASE, lora_files
+from tests.hub.models import gpt2_files
+from tests.hub.server import StandIn
 from tests.space import request_for
 from tests.varied_reports import report as report
 
@@ -68,3 +72,21 @@ def test_damaged_and_foreign_files_among_the_results_are_left_aside(tmp_path: Pa
     (tmp_path / f"{'0' * 32}.json").write_text("{")
     (tmp_path / f"{'1' * 32}.json").write_text('{"question": {"model": "a/b", "path": "/etc"}, "report": {}}')
     assert Store(tmp_path).all() == []
+
+
+def test_an_adapter_is_asked_for_with_its_base(hub: StandIn, hub_home: Path) -> None:
+    base, adapter = hub.add(BASE, gpt2_files()), hub.add(ADAPTER, lora_files())
+    asked = request_for(ADAPTER, corpus="builtin")
+    first = identify(asked, False)
+    assert (first.base, first.commit, first.public) == (BASE, adapter.branches["main"], True)
+    assert identify(request_for(BASE, corpus="builtin"), False).base is None
+    base.commit(gpt2_files(seed=1))
+    assert identify(asked, False).key != first.key
+    hub.users["hf_reader"] = "reader"
+    hub.add("owner/gated", gpt2_files(), gated=True, readers={"reader"})
+    hub.add("owner/over-gated", lora_files(base="owner/gated"))
+    assert not identify(request_for("owner/over-gated", corpus="builtin"), "hf_reader").public
+    hub.add("evil/adapter", lora_files(base="/etc"))
+    with pytest.raises(ModelError, match="no model that can be read here"):
+        identify(request_for("evil/adapter", corpus="builtin"), False)
+    assert not list(hub_home.rglob("adapter_config.json")), "only an analysis fetches into the cache"
