@@ -52,6 +52,25 @@ report of each commit.
 From Python: `trajectory("EleutherAI/pythia-70m", revisions="step*", every=10, folder="course")`; `.points`,
 `.to_frame()`, `.to_csv()`.
 
+## States already on disk
+
+```
+nc-hf trajectory ./out --output course
+```
+
+reads a Trainer's output folder: its sub-folders `checkpoint-N` in the order of N, from safetensors alone; steps are
+those of the names. `--revisions` and `--every` choose among them, as in `--revisions 'checkpoint-*000'`. The
+tokenizer is that of `--tokenizer`; without it the checkpoint's own, else the output folder's. A checkpoint counts by
+its weights, configuration and tokenizer: copies are measured once, and a kept report of other weights is refused.
+
+**Adapters.** A checkpoint or repository with `adapter_config.json` and `adapter_model.safetensors` is merged into its
+base model before it is measured, by `nc-hf measure` as well, and the report says which adapter over which base
+(`model.base`). It takes PEFT: `pip install 'nc_hf[peft]'`. LoRA is merged with all that it has (DoRA, rank patterns,
+biases, `modules_to_save`, the head, a vocabulary that grew), and LoHa, LoKr and IA3; kinds that put vectors beside
+the text, such as prompt and prefix tuning, leave nothing to merge and are refused, and so are the others. The base is
+the one that the adapter names: a model in safetensors on the Hub or, for an adapter on this machine alone, in a
+folder.
+
 ## An example
 
 A Llama of {depth} layers and width {width} with a vocabulary of 512, trained on real stories with {tokens:,} tokens a

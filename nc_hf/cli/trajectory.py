@@ -1,4 +1,4 @@
-"""``nc-hf trajectory``: the saved states of one model, branch by branch, on one corpus."""
+"""``nc-hf trajectory``: the saved states of one model, branch by branch or checkpoint by checkpoint, on one corpus."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @takes_measure_options()
 def trajectory_command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id, or a Trainer's output folder.")],
     revisions: Annotated[
         str,
         typer.Option(
             metavar="all|GLOB|NAME,NAME",
-            help="Branches and tags to measure: all, those that a pattern such as 'step*' matches, or these.",
+            help="Branches and tags, or checkpoints, to measure: all, those that a pattern such as 'step*' matches, or "
+            "these.",
             rich_help_panel=WHAT,
         ),
     ] = "all",
@@ -80,7 +81,10 @@ def trajectory_command(
 
 
 def _announce(turn: Turn) -> None:
-    name = f"{turn.revision.name} ({turn.revision.commit[:7]})"
+    from nc_hf.report.words import short_commit
+
+    commit = short_commit(turn.revision.commit)
+    name = f"{turn.revision.name} ({commit})" if commit else turn.revision.name
     known = f", same weights as {turn.same_as}" if turn.same_as else ", measured before" if turn.kept else ""
     typer.echo(f"revision {turn.number} of {turn.total}: {name}{known}", err=True)
 

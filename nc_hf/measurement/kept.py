@@ -1,4 +1,4 @@
-"""Reports kept on disk, one file a commit, so that what was measured once is not measured again."""
+"""Reports kept on disk, one file a commit or checkpoint, so that what was measured once is not measured again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SETTINGS = "settings.json"
 
 
 class KeptReports:
-    """A folder with the reports of a model's commits, all on one text with the same options."""
+    """A folder with the reports of a model's commits or checkpoints, all on one text with the same options."""
 
     def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
         """Open a folder, or make it.
@@ -53,18 +53,19 @@ class KeptReports:
                     "name another folder, or the options of before."
                 )
 
-    def find(self, commit: str, fingerprint: Callable[[Report], str]) -> Report | None:
-        """Return what was measured of a commit before; None if it was not.
+    def find(self, commit: str, fingerprint: Callable[[Report], str], key: str | None = None) -> Report | None:
+        """Return what was measured of a commit or checkpoint before; None if it was not.
 
         Args:
-            commit: of the model.
+            commit: of the model; of a checkpoint what tells its weights from others.
             fingerprint: given a report, gives that of the text on which the commit would be measured now.
+            key: by which it is kept: the name of a checkpoint; the commit by default.
 
         Raises:
             FileError: the report is damaged.
             MergeError: it is of another commit or text.
         """
-        path = self._path(commit)
+        path = self._path(key or commit)
         if not path.exists():
             return None
         report = Report.load(path)
@@ -74,19 +75,19 @@ class KeptReports:
             raise MergeError(f"{path} was measured on another text or tokenizer: remove it, or name another folder.")
         return report
 
-    def keep(self, commit: str, report: Report) -> None:
-        """Keep the report of a commit."""
+    def keep(self, key: str, report: Report) -> None:
+        """Keep the report of a commit or checkpoint."""
         if PartialState().is_main_process:
-            report.save(self._path(commit))
+            report.save(self._path(key))
 
-    def measured(self, commit: str, run: Callable[[Path], Report]) -> Report:
-        """Let ``run`` measure a commit, with a folder for what is unfinished, and keep the report."""
-        unfinished = self._folder / "unfinished" / commit
+    def measured(self, key: str, run: Callable[[Path], Report]) -> Report:
+        """Let ``run`` measure a commit or checkpoint, with a folder for what is unfinished, and keep the report."""
+        unfinished = self._folder / "unfinished" / key
         report = run(unfinished)
-        self.keep(commit, report)
+        self.keep(key, report)
         if PartialState().is_main_process:
             shutil.rmtree(unfinished, ignore_errors=True)
         return report
 
-    def _path(self, commit: str) -> Path:
-        return self._folder / f"{commit}.json"
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"

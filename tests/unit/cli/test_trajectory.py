@@ -12,9 +12,10 @@ from typer.testing import Result
 
 from nc_hf import Trajectory, measure
 from tests.command import invoke
+from tests.hub.helpers import write
 from tests.hub.repository import Repository
 from tests.hub.server import StandIn
-from tests.trained import NAME, OPTIONS, after_training, values, weights_fetched, write_held_out
+from tests.trained import NAME, OPTIONS, after_training, states, values, weights_fetched, write_held_out
 
 
 @pytest.fixture
@@ -89,3 +90,33 @@ def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path)
         assert said in result.stderr
         assert result.stderr.startswith("nc-hf: ")
         assert result.stderr.count("\n") == 1
+
+
+def test_a_trainer_s_folder_is_read_in_the_order_of_its_steps(story_file: Path, tmp_path: Path, hub: StandIn) -> None:
+    folder, output = tmp_path / "out", tmp_path / "course"
+    for step in (0, 40):
+        files = states()[f"step{step}"]
+        write(folder, {name: text for name, text in files.items() if name.startswith("tokenizer")})
+        write(folder / f"checkpoint-{step}", {name: text for name, text in files.items() if "tokenizer" not in name})
+    write(folder / "checkpoint-8", {"pytorch_model.bin": b"PK", "config.json": states()["main"]["config.json"]})
+    settings = ["--corpus", story_file, "--max-tokens", "6000", "--classes", "top:50", "--device", "cpu"]
+    result = run(folder, "--output", output, *settings)
+    assert result.exit_code == 0, result.output
+    course = Trajectory.load(output / "trajectory.json")
+    assert [point.step for point in course.points] == [0, 40]
+    assert [failure.revision for failure in course.failures] == ["checkpoint-8"]
+    rows = list(csv.DictReader(io.StringIO((output / "trajectory.csv").read_text(encoding="utf-8"))))
+    assert [(row["revision"], row["step"]) for row in rows] == [("checkpoint-0", "0"), ("checkpoint-40", "40")]
+    assert b"PNG" in (output / "trajectory.png").read_bytes()[:8]
+    first = course.points[0].commit.removeprefix("sha256:")[:7]
+    assert f"revision 1 of 3: checkpoint-0 ({first})\n" in result.stderr
+    assert "revision 2 of 3: checkpoint-8\n" in result.stderr
+    for arguments, said in (
+        ([folder, "--revisions", "step*"], "No checkpoint of"),
+        ([folder, "--discard-downloads"], "are no downloads"),
+        ([folder / "checkpoint-0"], "There is no checkpoint-N in"),
+    ):
+        refused = run(*arguments, *settings)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+        assert refused.stderr.count("\n") == 1

@@ -15,12 +15,16 @@ from typing import Any
 import pytest
 
 import nc_hf.measurement.trajectory as trajectory_module
-from nc_hf import Report, measure, trajectory
+from nc_hf import Report, Trajectory, measure, trajectory
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.errors import FileError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import open_tokenizer
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.measurement.trajectory import Turn, _first_like
+from nc_hf.report.record import BaseRecord
+from tests.adapters import ADAPTER, BASE, lora_files
+from tests.hub.helpers import write
+from tests.hub.models import gpt2_files
 from tests.hub.repository import Content, Repository, as_bytes
 from tests.hub.server import StandIn
 from tests.trained import (
@@ -283,7 +287,7 @@ def test_names_that_cannot_be_meant(repository: Repository) -> None:
     with pytest.raises(InputError, match=r"tiny-stories@step0 names a revision: give the id alone"):
         trajectory(f"{NAME}@step0", HELD_OUT)
     with pytest.raises(InputError, match="is not the id of a model"):
-        trajectory("../stories", HELD_OUT)
+        trajectory("a/b/c", HELD_OUT)
     with pytest.raises(HubError, match=r"No branch or tag of .* matches 'epoch\*'"):
         trajectory(NAME, HELD_OUT, revisions="epoch*")
 
@@ -301,3 +305,128 @@ def test_downloads_are_removed_where_the_disk_is_short(hub: StandIn, hub_home: P
     assert values(course.points[0].report) == values(alone)
     (left,) = cached_weights(hub_home)  # what lay there before
     assert repository.branches["step10"] in str(left)
+
+
+@pytest.fixture
+def output(tmp_path: Path, repository: Repository) -> Path:
+    """What a Trainer leaves: the same states as on the Hub, the tokenizer beside them."""
+    folder = tmp_path / "out"
+    for step in STEPS:
+        files = states()[f"step{step}"]
+        write(folder, {name: text for name, text in files.items() if name.startswith("tokenizer")})
+        kept = {name: text for name, text in files.items() if not name.startswith("tokenizer")}
+        write(folder / f"checkpoint-{step}", {**kept, "training_args.bin": b"never opened"})
+    return folder
+
+
+def test_checkpoints_of_a_folder_are_what_the_branches_are(output: Path) -> None:
+    there = trajectory(NAME, HELD_OUT, revisions="step*", **OPTIONS)
+    course = trajectory(str(output), HELD_OUT, **OPTIONS)
+    assert course.model == str(output)
+    assert [point.revision for point in course.points] == [f"checkpoint-{step}" for step in STEPS]
+    assert [point.step for point in course.points] == list(STEPS)
+    for point, other in zip(course.points, there.points, strict=True):
+        assert values(point.report) == values(other.report)
+        assert point.commit == point.report.model.commit == point.report.model.weights == other.report.model.weights
+        alone = measure(str(output / point.revision), HELD_OUT, tokenizer=str(output), **OPTIONS)
+        assert point.report.model == alone.model
+    assert not course.failures
+    assert not course.warnings
+    frame = course.to_frame()
+    assert frame["step"].tolist() == list(STEPS)
+    assert f"`{course.points[0].commit.removeprefix('sha256:')[:7]}`" in course.to_markdown()
+    course.save(output / "trajectory.json")
+    assert Trajectory.load(output / "trajectory.json").points == course.points
+
+
+def test_checkpoints_are_chosen_resumed_and_measured_once(output: Path, tmp_path: Path) -> None:
+    write(output / "checkpoint-50", states()["step40"])  # its own tokenizer makes it another model
+    copied = {name: text for name, text in states()["step40"].items() if not name.startswith("tokenizer")}
+    write(output / "checkpoint-60", copied)
+    turns, folder = list[Turn](), tmp_path / "kept"
+    chosen = "checkpoint-30,checkpoint-40,checkpoint-50,checkpoint-60"
+    course = trajectory(str(output), HELD_OUT, revisions=chosen, folder=folder, on_turn=turns.append, **OPTIONS)
+    assert [turn.kept for turn in turns] == [False, False, False, True]
+    assert [point.same_as for point in course.points] == [None, None, None, "checkpoint-40"]
+    assert course.points[3].report.model.id == str(output / "checkpoint-60")
+    assert {path.stem for path in folder.glob("*.json")} == {"settings", *chosen.split(",")}
+    turns.clear()
+    again = trajectory(
+        f"{output}/", HELD_OUT, revisions=chosen, every=2, folder=folder, on_turn=turns.append, **OPTIONS
+    )
+    assert [(point.revision, turn.kept) for point, turn in zip(again.points, turns, strict=True)] == [
+        ("checkpoint-30", True),
+        ("checkpoint-50", True),
+    ]
+    assert again.points[0] == course.points[0]
+    write(output / "checkpoint-30", {"model.safetensors": states()["step0"]["model.safetensors"]})
+    with pytest.raises(MergeError, match=r"checkpoint-30\.json is of the commit sha256:.* remove it"):
+        trajectory(str(output), HELD_OUT, revisions=chosen, folder=folder, **OPTIONS)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named_and_the_others_go_on(output: Path) -> None:
+    config = {"config.json": states()["main"]["config.json"]}
+    write(output / "checkpoint-15", {**config, "pytorch_model.bin": b"PK"})
+    write(output / "checkpoint-25", {"trainer_state.json": "{}"})
+    turns = list[Turn]()
+    quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
+    chosen = ["checkpoint-10", "checkpoint-15", "checkpoint-25"]
+    course = trajectory(str(output), HELD_OUT, revisions=chosen, on_turn=turns.append, **quick)
+    assert [point.revision for point in course.points] == ["checkpoint-10"]
+    assert [turn.revision.commit for turn in turns[1:]] == ["", ""]
+    assert [(failure.revision, failure.commit) for failure in course.failures] == [
+        ("checkpoint-15", ""),
+        ("checkpoint-25", ""),
+    ]
+    assert "has its weights as pickles" in course.failures[0].reason
+    assert "has no config.json" in course.failures[1].reason
+    with pytest.raises(ModelError, match="pickles"):
+        trajectory(str(output), HELD_OUT, revisions="checkpoint-15", **quick)
+
+
+def test_the_tokenizer_of_checkpoints_can_be_named(output: Path, tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    for path in output.glob("tokenizer*"):
+        path.rename(tokenizer / path.name)
+    quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
+    with pytest.raises(ModelError, match="tokenizer"):
+        trajectory(str(output), HELD_OUT, revisions="checkpoint-10", **quick)
+    course = trajectory(str(output), HELD_OUT, revisions="checkpoint-10", tokenizer=str(tokenizer), **quick)
+    expected = trajectory(NAME, HELD_OUT, revisions="step10", **quick)
+    assert values(course.points[0].report) == values(expected.points[0].report)
+    blocks = HELD_OUT.sample(open_tokenizer(str(tokenizer), allow_local=True), 64, max_tokens=500)
+    assert len(trajectory(str(output), blocks, revisions="checkpoint-10", **quick).points) == 1
+
+
+def test_a_folder_is_read_only_where_that_is_allowed(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="is not the id of a model"):
+        trajectory(str(output), HELD_OUT, allow_local=False)
+    with pytest.raises(InputError, match="are no downloads and stay: leave keep_downloads out"):
+        trajectory(str(output), HELD_OUT, keep_downloads=False)
+    with pytest.raises(InputError, match="There is no checkpoint-N in"):
+        trajectory(str(output / "checkpoint-10"), HELD_OUT)
+    with pytest.raises(InputError, match="There is no folder"):
+        trajectory("./nowhere", HELD_OUT)
+    monkeypatch.chdir(output.parent)
+    assert len(trajectory("out", HELD_OUT, revisions="checkpoint-0", **OPTIONS).points) == 1
+
+
+def test_adapters_on_the_hub_are_measured_once_and_refused_over_another_base(hub: StandIn, tmp_path: Path) -> None:
+    base = hub.add(BASE, gpt2_files())
+    repository = hub.add(ADAPTER, lora_files())
+    repository.commit(lora_files(seed=2), branch="step10")
+    repository.commit({**lora_files(seed=2), "README.md": "again"}, branch="step20")
+    quick: MeasureOptions = {"max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"], "progress": False}
+    chosen = ["step10", "step20", "main"]
+    course = trajectory(ADAPTER, HELD_OUT, revisions=chosen, folder=tmp_path, **quick)
+    assert [point.same_as for point in course.points] == [None, "step10", None]
+    assert course.points[1].report.model.commit == repository.branches["step20"]
+    for point in course.points:
+        assert point.report.model.base == BaseRecord(BASE, None, base.branches["main"], "LORA")
+        assert values(point.report) == values(measure(ADAPTER, HELD_OUT, revision=point.revision, **quick))
+    resumed = trajectory(ADAPTER, HELD_OUT, revisions=chosen, folder=tmp_path, **quick)
+    assert resumed.points == course.points
+    base.commit(gpt2_files(seed=1))
+    with pytest.raises(MergeError, match="over another state of someone/base: name another folder"):
+        trajectory(ADAPTER, HELD_OUT, revisions=chosen, folder=tmp_path, **quick)
