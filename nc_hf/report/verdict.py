@@ -188,7 +188,7 @@ def _nc4(report: ReportRecord) -> Finding | None:
     return Finding(
         "Would the nearest mean predict the same token as the model?",
         answer,
-        f"It does for {metric.value:.0%} of the tokens; complete collapse is 100 %"
+        f"It does for {metric.value:.0%} of the tokens; complete collapse is 100%"
         f"{_close(metric, NEARLY_ALWAYS, MOSTLY)}.",
         "nc4_agreement",
     )
