@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from nc_hf.errors import NCError, TapError
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.tap import IGNORED, FeatureTap, TapBatch
+from nc_hf.model.tap import IGNORED, FeatureTap, TapBatch, TapPass
 from nc_hf.training.fitness import refuse_shifted
-from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, passes_of_batch
+from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 from nc_hf.training.rows import last_items, real_part
 from nc_hf.training.stack import evaluation_step
 
@@ -107,12 +107,14 @@ class EvaluationListener:
             self._evaluation = loader, _iterations(loader)
         number, self.batches = self.batches, self.batches + 1
         self._ended = at_the_end(loader)
-        if self._tap is None or self._trouble is not None:
+        if self._tap is None:
             return
         try:
-            self._take_in(number, loader, batch_size)
+            passes = self._tap.take_all()  # after a trouble too, or they would be found in the next evaluation
+            if self._trouble is None:
+                self._take_in(number, of_last_step(passes), loader, batch_size)
         except NCError as trouble:
-            self._trouble = trouble
+            self._trouble = self._trouble or trouble
         except torch.OutOfMemoryError:
             self._trouble = TapError(
                 "The statistics do not fit into memory beside the model; pass fewer agreement_tokens, or classes of a "
@@ -151,12 +153,11 @@ class EvaluationListener:
             return None
         return StepPart(step.tokens, adapters_at_work(self._tap.model, self._adapter))
 
-    def _take_in(self, number: int, loader: Any, batch_size: int) -> None:
+    def _take_in(self, number: int, passes: list[TapPass], loader: Any, batch_size: int) -> None:
         """Add what the passes of a step say of its batch."""
         assert self._tap is not None
         if self._heard is None:
             self._heard = Collection(self._tap.model, **self._options)
-        passes = self._tap.take_all()
         batches = passes_of_batch(passes, adapters_at_work(self._tap.model, self._adapter))
         if not batches:
             raise self._tap.silence()

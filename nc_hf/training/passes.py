@@ -43,6 +43,11 @@ def adapters_at_work(model: nn.Module, layer: Any | None) -> Hashable:
     return switched if layer is None else (switched, layer.disable_adapters, *_names(layer.active_adapters))
 
 
+def of_last_step(passes: Sequence[TapPass]) -> list[TapPass]:
+    """Return the passes of the step that ran last; a step before it may have broken off after its forward pass."""
+    return [each for each in passes if each.part.tokens is passes[-1].part.tokens]
+
+
 def passes_of_batch(passes: Sequence[TapPass], adapters: Hashable) -> list[TapBatch]:
     """Return the batch of an evaluation step: one pass, or several that divide its rows, first to last.
 

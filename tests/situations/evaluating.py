@@ -311,7 +311,7 @@ def _padded(folder: Path) -> Any:
 @situation("data", "a flattening collator")
 def _flattened(folder: Path) -> Any:
     rows = [{name: row[: 32 - n].tolist() for name, row in each.items()} for n, each in enumerate(HELD_OUT)]
-    return evaluate(folder, evaluation=rows, collator=DataCollatorWithFlattening())
+    return evaluate(folder, model=tiny_model(max_position_embeddings=256), evaluation=rows, collator=DataCollatorWithFlattening())
 
 
 @situation("data", "a stream of unknown length")
@@ -438,7 +438,7 @@ def _flat_labels(folder: Path) -> Any:
             if model.training:
                 return super().compute_loss(model, {**inputs, "labels": labels}, return_outputs, **kwargs)
             ids = inputs["input_ids"]
-            out = model(input_ids=ids, labels=labels[:, 0], loss_function=None) if False else _called_flat(model, ids, labels)
+            out = _called_flat(model, ids, labels)
             return (out.loss, {"logits": out.logits}) if return_outputs else out.loss
 
     return _twice(make_trainer(folder, NeuralCollapseCallback(), trainer=Flat, prediction_loss_only=True))
@@ -607,9 +607,9 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
-def _interrupted(folder: Path, **settings: Any) -> Watch:
-    stop = Stop()
-    trainer, watch = watched(folder, NeuralCollapseCallback(), stop, **settings)
+def _interrupted(folder: Path, *, stop_first: bool = False, **settings: Any) -> Watch:
+    callbacks = [NeuralCollapseCallback(), Stop()]
+    trainer, watch = watched(folder, *(reversed(callbacks) if stop_first else callbacks), **settings)
     try:
         trainer.evaluate()
     except KeyboardInterrupt:
@@ -639,9 +639,39 @@ def _stopped_persistent(folder: Path) -> Any:
     return _interrupted(folder, **PERSISTENT)
 
 
-@situation("broken off", "an exception inside the model", slow=True)
+class Failing(Trainer):
+    """Its loss fails once, in the second batch of an evaluation, when the model has run."""
+
+    batches = 0
+
+    def compute_loss(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super().compute_loss(model, *args, **kwargs)
+        self.batches += 1
+        if self.batches == 2:
+            raise ZeroDivisionError
+        return found
+
+
+@situation("broken off", "an exception in the loss, after its forward pass")
+def _loss_fails(folder: Path) -> Any:
+    trainer, watch = watched(folder, trainer=Failing)
+    try:
+        trainer.evaluate()
+    except ZeroDivisionError:
+        trainer.evaluate()
+    trainer.evaluate()
+    assert watch.rows == [11, 11]
+    return watch
+
+
+@situation("broken off", "evaluate() interrupted by a callback that stands before ours")
+def _stopped_before(folder: Path) -> Any:
+    return _interrupted(folder, stop_first=True)
+
+
+@situation("broken off", "an exception inside the model")
 def _model_fails(folder: Path) -> Any:
-    trainer, watch = watched(folder, **PERSISTENT)
+    trainer, watch = watched(folder)
     try:
         trainer.evaluate([*examples(7, seed=9), examples(1, classes=9 * VOCAB_SIZE)[0]])
     except IndexError:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from nc_hf.errors import NCError
 from nc_hf.metrics import PRESETS
@@ -95,7 +96,7 @@ class Steps:
     taken = 0
 
     def __enter__(self) -> Steps:
-        self._handle = torch.optim.optimizer.register_optimizer_step_post_hook(self._count)
+        self._handle = register_optimizer_step_post_hook(self._count)
         return self
 
     def __exit__(self, *exception: object) -> None:
