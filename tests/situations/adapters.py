@@ -1,1 +1,167 @@
-"""To come."""
+"""PEFT: adapters of every kind, switched, merged and on the head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nc_hf import NeuralCollapseCallback
+from tests.situations.evaluating import BY_STEP, watched
+from tests.situations.evaluating import train as trained
+from tests.situations.registry import situation
+from tests.situations.trainers import BEST
+from tests.situations.watching import Compared, of_rows
+from tests.training import HELD_OUT, VOCAB_SIZE, make_trainer, token_blocks
+
+
+def body(**settings: Any) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(vocab_size=VOCAB_SIZE, max_position_embeddings=128, **sizes, **settings))
+
+
+def lora(kind: str = "LoraConfig", base: Any = None, task: str | None = "CAUSAL_LM", **settings: Any) -> Any:
+    """A model with adapters whose weights are not those that change nothing."""
+    import peft
+
+    if kind == "LoraConfig":
+        settings = {"r": 2, "target_modules": ["q_proj", "v_proj"], **settings}
+    model = peft.get_peft_model(base or body(), getattr(peft, kind)(task_type=task, **settings))
+    stir(model)
+    return model
+
+
+def stir(model: Any) -> None:
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name and "magnitude" not in name:
+            parameter.data.normal_(0.0, 0.3, generator=generator)
+
+
+def train(folder: Path, model: Any, *callbacks: Any, **settings: Any) -> Any:
+    return trained(folder, *callbacks, model=model, **settings)
+
+
+@situation("PEFT", "LoRA")
+def _lora(folder: Path) -> Any:
+    return train(folder, lora())
+
+
+@situation("PEFT", "LoRA with gradient checkpointing and a best model")
+def _checkpointed(folder: Path) -> Any:
+    return train(folder, lora(), gradient_checkpointing=True, **BEST)
+
+
+@situation("PEFT", "LoRA, a corpus of the callback's own")
+def _own(folder: Path) -> Any:
+    trainer = make_trainer(folder, NeuralCollapseCallback(token_blocks(11, 2)), model=lora())
+    values = trainer.evaluate()
+    expected = of_rows(trainer.model, HELD_OUT)
+    return Compared({name: values[f"eval_{name}"] for name in expected}, expected)
+
+
+@situation("PEFT", "modules_to_save of an untied head")
+def _saved(folder: Path) -> Any:
+    return train(folder, lora(modules_to_save=["lm_head"]))
+
+
+@situation("PEFT", "modules_to_save of a tied head")
+def _saved_tied(folder: Path) -> Any:
+    return train(folder, lora(base=body(tie_word_embeddings=True), modules_to_save=["lm_head"]))
+
+
+@situation("PEFT", "modules_to_save of head and embeddings")
+def _saved_both(folder: Path) -> Any:
+    return train(folder, lora(modules_to_save=["lm_head", "embed_tokens"]))
+
+
+@situation("PEFT", "trainable_token_indices")
+def _tokens(folder: Path) -> Any:
+    return train(folder, lora(trainable_token_indices={"embed_tokens": [1, 2, 3]}))
+
+
+@situation("PEFT", "trainable_token_indices of tied embeddings")
+def _tokens_tied(folder: Path) -> Any:
+    base = body(tie_word_embeddings=True)
+    return train(folder, lora(base=base, trainable_token_indices={"embed_tokens": [1, 2, 3]}))
+
+
+@situation("PEFT", "prefix tuning")
+def _prefix(folder: Path) -> Any:
+    return train(folder, lora("PrefixTuningConfig", num_virtual_tokens=3))
+
+
+@situation("PEFT", "DoRA")
+def _dora(folder: Path) -> Any:
+    return train(folder, lora(use_dora=True))
+
+
+@situation("PEFT", "IA3")
+def _ia3(folder: Path) -> Any:
+    return train(folder, lora("IA3Config", target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]))
+
+
+@situation("PEFT", "two adapters, switched between evaluations")
+def _two(folder: Path) -> Any:
+    import peft
+
+    model = lora()
+    model.add_adapter("other", peft.LoraConfig(r=3, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    stir(model)
+    trainer, watch = watched(folder, model=model)
+    trainer.evaluate()
+    model.set_adapter("other")
+    trainer.evaluate()
+    one, two = watch.compared
+    assert one.expected != two.expected
+    return watch
+
+
+@situation("PEFT", "adapters switched off for one evaluation")
+def _off(folder: Path) -> Any:
+    trainer, watch = watched(folder, model=lora())
+    with trainer.model.disable_adapter():
+        trainer.evaluate()
+    trainer.evaluate()
+    return watch
+
+
+@situation("PEFT", "a config without task_type")
+def _no_task(folder: Path) -> Any:
+    return train(folder, lora(task=None), label_names=["labels"])
+
+
+@situation("PEFT", "merged, in a new Trainer")
+def _merged(folder: Path) -> Any:
+    trainer, before = watched(folder, model=lora(), **BY_STEP)
+    trainer.train()
+    again, after = watched(folder, model=trainer.model.merge_and_unload())
+    again.evaluate()
+    return [before, after]
+
+
+@situation("PEFT", "LoRA on the head")
+def _head(folder: Path) -> Any:
+    return train(folder, lora(target_modules=["q_proj", "lm_head"]))
+
+
+@situation("PEFT", "prompt tuning", "refused before training", said="virtual tokens")
+def _prompt(folder: Path) -> Any:
+    train(folder, lora("PromptTuningConfig", num_virtual_tokens=3))
+
+
+@situation("PEFT", "p-tuning", "refused before training", said="virtual tokens")
+def _p_tuning(folder: Path) -> Any:
+    train(folder, lora("PromptEncoderConfig", num_virtual_tokens=3, encoder_hidden_size=8))
+
+
+@situation("PEFT", "merged inside the same Trainer", "warned", said="left out")
+def _merged_inside(folder: Path) -> Any:
+    trainer, _ = watched(folder, model=lora())
+    trainer.evaluate()
+    trainer.model = trainer.model_wrapped = trainer.model.merge_and_unload()
+    return [trainer.evaluate(), trainer.evaluate()]

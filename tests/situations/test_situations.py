@@ -21,7 +21,7 @@ from tests.situations.catalogue import by_area
 from tests.situations.registry import SITUATIONS, Situation
 from tests.situations.watching import Compared, Watch
 
-WAY_OUT = re.compile(r"corpus=|\bpass \w|\bcall \w|\buse \w|\bchoose \w|\bevaluate on\b|\battach\(")
+WAY_OUT = re.compile(r"corpus=|\bpass \w|\bcall \w|\buse \w|\bload \w|\bchoose \w|\bevaluate on\b|\battach\(")
 LONGEST = 120  # seconds
 
 
