@@ -242,7 +242,9 @@ def _own_out_of_memory(folder: Path) -> Any:
     return trainer.state.log_history
 
 
-@situation("options", "compute_metrics that returns a name of ours", "warned", said="eval_nc1_trace_ratio has another value")
+@situation(
+    "options", "compute_metrics that returns a name of ours", "warned", said="eval_nc1_trace_ratio has another value"
+)
 def _taken(folder: Path) -> Any:
     class Taken(Trainer):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -311,7 +313,9 @@ def _padded(folder: Path) -> Any:
 @situation("data", "a flattening collator")
 def _flattened(folder: Path) -> Any:
     rows = [{name: row[: 32 - n].tolist() for name, row in each.items()} for n, each in enumerate(HELD_OUT)]
-    return evaluate(folder, model=tiny_model(max_position_embeddings=256), evaluation=rows, collator=DataCollatorWithFlattening())
+    return evaluate(
+        folder, model=tiny_model(max_position_embeddings=256), evaluation=rows, collator=DataCollatorWithFlattening()
+    )
 
 
 @situation("data", "a stream of unknown length")
@@ -343,12 +347,8 @@ def _generating(folder: Path) -> Any:
     from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments
 
     settings = {"use_cpu": True, "report_to": "none", "disable_tqdm": True, "per_device_eval_batch_size": 4}
-    arguments = Seq2SeqTrainingArguments(
-        str(folder), predict_with_generate=True, generation_max_length=34, **settings
-    )
-    trainer = Seq2SeqTrainer(
-        tiny_model(), arguments, eval_dataset=HELD_OUT, callbacks=[NeuralCollapseCallback()]
-    )
+    arguments = Seq2SeqTrainingArguments(str(folder), predict_with_generate=True, generation_max_length=34, **settings)
+    trainer = Seq2SeqTrainer(tiny_model(), arguments, eval_dataset=HELD_OUT, callbacks=[NeuralCollapseCallback()])
     watch = Watch(trainer, choice=lambda inputs, passes: _labelled(passes))
     trainer.evaluate()
     return watch

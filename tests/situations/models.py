@@ -1,1 +1,108 @@
-"""To come."""
+"""Models beside the plain one. Heads and decoders of 57 architectures are held by tests/integration/test_callback.py
+and tests/integration/test_architectures.py; here is what a Trainer adds: mixtures, hybrids, pictures, new vocabulary.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nc_hf import NeuralCollapseCallback
+from tests.architectures import ARCHITECTURES
+from tests.situations.evaluating import BY_STEP, logged, train, watched
+from tests.situations.registry import situation
+from tests.training import VOCAB_SIZE, examples, make_trainer, tiny_model
+
+MIXTURES = ("Mixtral", "Qwen3 MoE", "GPT-OSS", "Llama 4", "DeepSeek-V3")
+HYBRIDS = ("Mamba 2", "Falcon-H1", "Recurrent Gemma")
+SCALED = ("Gemma 2", "Granite", "Cohere 2")
+WITH_PICTURES = ("LLaVA", "Gemma 3 (images and text)")
+
+
+def _trained(name: str) -> Any:
+    rows = examples(24, seed=4, classes=20)
+    rows = [{key: row + 20 for key, row in each.items()} for each in rows]  # beyond the ids of pictures
+    return lambda folder: train(folder, model=ARCHITECTURES[name](), train=rows, evaluation=rows)
+
+
+for _name in (*MIXTURES, *HYBRIDS, *SCALED):
+    situation("models", _name, tolerance=5e-4)(_trained(_name))
+for _name in WITH_PICTURES:
+    situation("models", f"{_name}, text alone", tolerance=5e-4)(_trained(_name))
+
+
+@situation("models", "LLaVA, pictures and text")
+def _pictures(folder: Path) -> Any:
+    generator = torch.Generator().manual_seed(0)
+    rows: list[dict[str, Any]] = []
+    for row in examples(11, seed=2, classes=20):
+        ids = torch.cat([torch.full((4,), 5), row["input_ids"] + 20])
+        labels = ids.where(ids != 5, torch.tensor(-100))
+        rows.append({"input_ids": ids, "labels": labels, "pixel_values": torch.randn(3, 8, 8, generator=generator)})
+    model = ARCHITECTURES["LLaVA"]()
+    return train(folder, model=model, train=rows, evaluation=rows)
+
+
+@situation("models", "a vocabulary that was resized and padded")
+def _resized(folder: Path) -> Any:
+    model = tiny_model()
+    model.resize_token_embeddings(VOCAB_SIZE + 3, pad_to_multiple_of=32)
+    return train(folder, model=model)
+
+
+@situation("models", "a vocabulary that is resized after the Trainer was made")
+def _resized_later(folder: Path) -> Any:
+    trainer, watch = watched(folder)
+    trainer.evaluate()
+    trainer.model.resize_token_embeddings(VOCAB_SIZE + 6)
+    trainer.evaluate()
+    return watch
+
+
+@situation("models", "tied embeddings")
+def _tied(folder: Path) -> Any:
+    return train(folder, model=tiny_model(tie_word_embeddings=True))
+
+
+@situation("models", "GPT-Neo with return_dict=False")
+def _tuples(folder: Path) -> Any:
+    return train(folder, model=tiny_model(return_dict=False))
+
+
+@situation("models", "a module of one's own", "refused before training")
+def _own(folder: Path) -> Any:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(VOCAB_SIZE, 8)
+            self.head = nn.Linear(8, VOCAB_SIZE)
+
+        def forward(self, input_ids: Any, labels: Any = None) -> Any:
+            logits = self.head(self.embed(input_ids))
+            return {"loss": logits.mean(), "logits": logits}
+
+    make_trainer(folder, NeuralCollapseCallback(), model=Own()).train()
+
+
+@situation("models", "an encoder-decoder", "refused before training")
+def _encoder_decoder(folder: Path) -> Any:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    model = T5ForConditionalGeneration(
+        T5Config(vocab_size=VOCAB_SIZE, d_model=16, d_ff=16, num_layers=1, num_heads=2, d_kv=8)
+    )
+    make_trainer(folder, NeuralCollapseCallback(), model=model).train()
+
+
+@situation("models", "a head that is more than linear", "warned", said="does not reproduce")
+def _transformed(folder: Path) -> Any:
+    from tests.architectures import TRANSFORM_IN_HEAD
+
+    rows = examples(11, seed=2)
+    model = TRANSFORM_IN_HEAD["ModernBERT decoder"]()
+    trainer = make_trainer(folder, NeuralCollapseCallback(), model=model, train=rows, evaluation=rows, **BY_STEP)
+    trainer.train()
+    return logged(trainer)

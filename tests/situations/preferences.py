@@ -28,7 +28,16 @@ SETTINGS: dict[str, Any] = {
     "gradient_checkpointing": False,
     "learning_rate": 1e-2,
 }
-WORDS = ["the cat sat", "a dog ran", "she was happy", "they went home", "he said no", "it was big", "one day", "the sun"]
+WORDS = [
+    "the cat sat",
+    "a dog ran",
+    "she was happy",
+    "they went home",
+    "he said no",
+    "it was big",
+    "one day",
+    "the sun",
+]
 
 
 @cache
@@ -62,7 +71,10 @@ def completions(rows: int) -> Any:
 
 def pairs(rows: int) -> Any:
     return Dataset.from_list(
-        [{"prompt": sentence(n, 2) + " ", "chosen": sentence(n + 1), "rejected": sentence(n + 5, 5)} for n in range(rows)]
+        [
+            {"prompt": sentence(n, 2) + " ", "chosen": sentence(n + 1), "rejected": sentence(n + 5, 5)}
+            for n in range(rows)
+        ]
     )
 
 

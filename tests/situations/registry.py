@@ -42,6 +42,7 @@ class Situation:
             the evaluations' values.
         tolerance: relative, of ``right``.
         said: a pattern that the sentence matches.
+        kept: of ``warned``: the sentence says in what the values may be off, and they stay.
         slow: takes more than some two seconds.
         needs: a module without which it is left out.
     """
@@ -52,6 +53,7 @@ class Situation:
     run: Callable[[Path], Any]
     tolerance: float = 2e-4
     said: str = ""
+    kept: bool = False
     slow: bool = False
     needs: str = ""
 

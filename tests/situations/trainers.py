@@ -224,5 +224,3 @@ def _mode(folder: Path) -> Any:
             model.train()
 
     return train(folder, Mode(), NeuralCollapseCallback())
-
-
