@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # for the situations in tests
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the situations in tests
 
 from tests.situations.catalogue import by_area
 from tests.situations.registry import Situation
 
-DOCUMENT = ROOT / "docs" / "training.md"
+DOCUMENT = Path(__file__).with_suffix(".md")
 START, END = "<!-- situations: written by docs/training.py -->", "<!-- situations: end -->"
 
 
@@ -39,7 +38,7 @@ def renewed() -> str:
 def main() -> None:
     """Renew the document."""
     DOCUMENT.write_text(renewed(), encoding="utf-8")
-    print(f"{DOCUMENT.relative_to(ROOT)} is up to date", file=sys.stderr)
+    print(f"docs/{DOCUMENT.name} is up to date", file=sys.stderr)
 
 
 if __name__ == "__main__":
