@@ -37,10 +37,11 @@ def adapters_at_work(model: nn.Module, layer: Any | None) -> Hashable:
     """Return which adapters a forward pass goes through.
 
     The reference model of DPO and KTO is the policy with its adapters switched off, or others switched on; where they
-    are tokens in front of the text, PEFT replaces the model's ``forward`` for that time.
+    are tokens in front of the text, PEFT has another model's ``forward`` stand in for its own for that time, which it
+    then puts back as an attribute.
     """
-    switched = "forward" in vars(model)
-    return switched if layer is None else (switched, layer.disable_adapters, *_names(layer.active_adapters))
+    runs = getattr(model.forward, "__self__", model) is model
+    return runs if layer is None else (runs, layer.disable_adapters, *_names(layer.active_adapters))
 
 
 def of_last_step(passes: Sequence[TapPass]) -> list[TapPass]:

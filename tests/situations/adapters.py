@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import Trainer
 
 from nc_hf import NeuralCollapseCallback
 from tests.situations.evaluating import BY_STEP, watched
 from tests.situations.evaluating import train as trained
 from tests.situations.registry import situation
 from tests.situations.trainers import BEST
-from tests.situations.watching import Compared, of_rows
+from tests.situations.watching import Compared, Pass, first, of_rows
 from tests.training import HELD_OUT, VOCAB_SIZE, make_trainer, token_blocks
 
 
@@ -128,6 +129,53 @@ def _off(folder: Path) -> Any:
         trainer.evaluate()
     trainer.evaluate()
     return watch
+
+
+class Reference(Trainer):
+    """Compares with a reference, the model without its adapters or with others, that runs before the policy."""
+
+    def reference(self, model: Any, inputs: Any) -> Any:
+        with self.accelerator.unwrap_model(model).disable_adapter():
+            return model(**inputs).logits
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+        with torch.no_grad():
+            before = self.reference(model, inputs)
+        out = model(**inputs)
+        loss = out.loss + 0.1 * (out.logits - before).square().mean()
+        return (loss, {"logits": out.logits}) if return_outputs else loss
+
+
+class OtherAdapter(Reference):
+    def reference(self, model: Any, inputs: Any) -> Any:
+        model.set_adapter("other")
+        logits = model(**inputs).logits
+        model.set_adapter("default")
+        return logits
+
+
+def second(inputs: dict[str, Any], passes: list[Pass]) -> list[Pass]:
+    return first(inputs, passes[1:])
+
+
+@situation("PEFT", "a loss whose first pass is of a reference without adapters")
+def _reference_first(folder: Path) -> Any:
+    return train(folder, lora(), trainer=Reference, choice=second)
+
+
+@situation("PEFT", "a loss whose first pass is of a reference with another adapter")
+def _other_reference_first(folder: Path) -> Any:
+    import peft
+
+    model = lora()
+    model.add_adapter("other", peft.LoraConfig(r=3, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    stir(model)
+    return train(folder, model, trainer=OtherAdapter, choice=second)
+
+
+@situation("PEFT", "prefix tuning, whose reference without it runs first")
+def _prefix_reference(folder: Path) -> Any:
+    return train(folder, lora("PrefixTuningConfig", num_virtual_tokens=3), trainer=Reference, choice=second)
 
 
 @situation("PEFT", "a config without task_type")

@@ -123,7 +123,7 @@ def _twice(folder: Path) -> Any:
 @situation("runs", "resumed in the middle of an epoch")
 def _resumed(folder: Path) -> Any:
     settings = {**BY_STEP, "max_steps": 3, "save_strategy": "steps", "save_steps": 1}
-    _, one = trainer, watch = watched(folder, **settings)
+    trainer, one = watched(folder, **settings)
     trainer.train()
     again, two = watched(folder, **settings)
     again.train(resume_from_checkpoint=str(folder / "checkpoint-1"))
