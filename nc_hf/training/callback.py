@@ -182,7 +182,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self._trainer = self._trainer or weakref.ref(step.trainer)
         if self.own is None:
             self._values = None
-            self._listener.hear(loader, args.eval_batch_size)
+            self._listener.hear(loader, args.eval_batch_size, step.trainer.model)
         if at_the_end(loader):
             self._measure(args, state, later_set=step.later_set, **kwargs)
 

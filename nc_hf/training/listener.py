@@ -30,6 +30,12 @@ UNSURE = (
 )
 
 
+_ANOTHER_MODEL = (
+    "The Trainer's model is not the one that the callback listens to: it was exchanged, or its adapters merged, or "
+    "the callback has joined another Trainer; call attach(trainer) again, with a callback for each Trainer."
+)
+
+
 class EvaluationListener:
     """Gathers the batches that a Trainer evaluates, from the first to the last of one evaluation.
 
@@ -95,12 +101,13 @@ class EvaluationListener:
         self.unsure = False
         self.batches = 0
 
-    def hear(self, loader: Any, batch_size: int) -> None:
+    def hear(self, loader: Any, batch_size: int, model: Any = None) -> None:
         """Take in the batch that the Trainer has just evaluated.
 
         Args:
             loader: the evaluation's.
             batch_size: rows of a whole batch.
+            model: that the Trainer has now, to tell why nothing is heard of it.
         """
         if self._ended or self._evaluation is None or not _same(self._evaluation, (loader, _iterations(loader))):
             self.forget()  # an evaluation that broke off has left something
@@ -111,6 +118,8 @@ class EvaluationListener:
             return
         try:
             passes = self._tap.take_all()  # after a trouble too, or they would be found in the next evaluation
+            if self._trouble is None and not passes and model is not None and causal_lm(model) is not self._tap.model:
+                raise TapError(_ANOTHER_MODEL)
             if self._trouble is None:
                 self._take_in(number, of_last_step(passes), loader, batch_size)
         except NCError as trouble:

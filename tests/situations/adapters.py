@@ -209,9 +209,21 @@ def _p_tuning(folder: Path) -> Any:
     train(folder, lora("PromptEncoderConfig", num_virtual_tokens=3, encoder_hidden_size=8))
 
 
-@situation("PEFT", "merged inside the same Trainer", "warned", said="left out")
+@situation("PEFT", "merged inside the same Trainer", "warned", said=r"merged.*attach\(")
 def _merged_inside(folder: Path) -> Any:
     trainer, _ = watched(folder, model=lora())
     trainer.evaluate()
     trainer.model = trainer.model_wrapped = trainer.model.merge_and_unload()
     return [trainer.evaluate(), trainer.evaluate()]
+
+
+@situation("PEFT", "merged inside the same Trainer, with the callback attached again")
+def _merged_attached(folder: Path) -> Any:
+    callback = NeuralCollapseCallback()
+    trainer, watch = watched(folder, callback, model=lora())
+    trainer.evaluate()
+    trainer.model = trainer.model_wrapped = trainer.model.merge_and_unload()
+    callback.attach(trainer)
+    trainer.evaluate()
+    assert len(watch.compared) == 2
+    return watch

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nc_hf.errors import LabelError, NCError, TapError
 from nc_hf.model.tap import TapBatch, TapPass
-from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, passes_of_batch
+from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 
 BATCH = torch.arange(24).view(4, 6)
 
@@ -88,3 +88,12 @@ def test_what_is_at_work_is_seen_in_a_layer() -> None:
     other = adapters_at_work(model, layer)
     model.forward = plain.forward  # as PEFT does for adapters that are tokens in front
     assert len({before, off, other, adapters_at_work(model, layer)}) == 4
+    model.forward = type(model).forward.__get__(model)  # and puts its own back, where it stays
+    assert adapters_at_work(model, layer) == other
+
+
+def test_a_step_that_broke_off_has_left_nothing() -> None:
+    earlier, step = BATCH.clone(), BATCH.clone()
+    passes = [heard(earlier, batch=earlier), heard(step[:2], batch=step), heard(step[2:], batch=step)]
+    assert of_last_step(passes) == passes[1:]
+    assert of_last_step([]) == []
