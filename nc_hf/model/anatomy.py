@@ -55,8 +55,8 @@ def find_decoder(model: Any) -> nn.Module:
     decoder: nn.Module = model.get_decoder()
     if decoder is head:  # named "decoder" as in BERT
         decoder = model
-    while head is not embeddings and _holds(decoder, head):
-        inner = [child for child in decoder.children() if child is not embeddings and _holds(child, embeddings)]
+    while head is not embeddings and holds(decoder, head):
+        inner = [child for child in decoder.children() if child is not embeddings and holds(child, embeddings)]
         if len(inner) != 1:
             raise TapError(
                 f"The decoder of {type(model).__name__} cannot be told from its head; give the class a get_decoder() "
@@ -95,5 +95,6 @@ def model_logits(output: object) -> Tensor | None:
     return None
 
 
-def _holds(module: nn.Module, part: nn.Module) -> bool:
+def holds(module: nn.Module, part: nn.Module) -> bool:
+    """Whether a module is ``part``, or has it somewhere within."""
     return any(inner is part for inner in module.modules())
