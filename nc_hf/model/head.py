@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from nc_hf.errors import FeatureError, HeadError, InputError, LabelError
 from nc_hf.model.anatomy import causal_lm, find_decoder, first_tensor, model_logits
 from nc_hf.model.logits import argmax_with_ties
+from nc_hf.model.output_layer import READABLE, OutputLayer
 from nc_hf.runtime.precision import matmul_dtypes
 
 VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time
 FEATURE_ROWS = 256  # positions whose logits are held at a time when only the decision is wanted
 PROBE_TOKENS = 8
 # Largest error, relative to the largest logit, that rounding explains. A wrong form is off by far more.
-TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+TOLERANCE = dict(zip(READABLE, (1e-3, 1e-3, 1e-2, 5e-2), strict=True))
 AMBIGUITY = 2.0  # a richer form must fit this many times better (rms) than a plainer one to be believed
 
 
@@ -70,10 +71,13 @@ class ClassifierHead:
     def from_model(cls, model: nn.Module, sample: tuple[Tensor, Tensor] | None = None) -> Self:
         """Read the head off any causal LM of transformers and check that it reproduces the model's logits.
 
-        The weight is the model's own, not a copy: it changes when the model trains on.
+        The weight is the model's own, not a copy, and changes when the model trains on; unless it is sharded, so that
+        it has to be gathered and every rank has to come here, or adapted or quantised: then it is a copy of what the
+        model works with.
 
         Args:
-            model: The model; wrappers of DDP, FSDP and ``torch.compile`` are looked through.
+            model: The model; wrappers of DDP, FSDP and ``torch.compile`` are looked through, and those of FSDP1 must be
+                around it.
             sample: Features (n, D) and logits (n, V) of a few positions of a real forward pass, as a tap gives them.
                 None, or a sample without positions, runs one over a few tokens, in evaluation mode and without
                 touching the random state.
@@ -83,30 +87,24 @@ class ClassifierHead:
             HeadError: Weights that are not here or not readable, or logits that are no such function of the features.
             FeatureError: NaN or Inf in the sample.
         """
-        inner = causal_lm(model)
-        head = cls._read(inner)
-        features, logits = sample if sample is not None and len(sample[0]) else _probe(inner)
+        layer, inner = OutputLayer(model), causal_lm(model)
+        layer.refuse_unreadable()
+        probed = model if layer.sharded else inner
+        features, logits = sample if sample is not None and len(sample[0]) else _probe(probed)
+        weight, bias, tied = layer.read(features)
+        head = cls(weight, bias, tied=tied)
         head._refuse_misfits(features, logits)
         head = head._fitted(features, logits, _declared_softcaps(inner.config.get_text_config()))
-        head.check(features, logits)
-        return head
-
-    @classmethod
-    def _read(cls, model: Any) -> Self:
-        """Weight and bias as they stand in the model, before anything is known of scale and softcap."""
-        module, name = model.get_output_embeddings(), type(model).__name__
-        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if not isinstance(weight, Tensor):
-            raise HeadError(f"The head of {name} is not one linear layer; use a model with a single vocabulary head.")
-        if weight.is_meta or not weight.numel() or hasattr(weight, "full_tensor"):
+        try:
+            head.check(features, logits)
+        except HeadError as problem:
+            if not layer.quantised:
+                raise
             raise HeadError(
-                f"The head's weight of {name} is not whole on this process (offloaded or sharded); gather it, or load "
-                "the model onto one device."
-            )
-        if weight.dim() != 2 or weight.dtype not in TOLERANCE:
-            raise HeadError(f"The head's weight of {name} is quantised; load the model in bfloat16 or float32.")
-        embeddings = getattr(model.get_input_embeddings(), "weight", None)
-        return cls(weight.detach(), None if bias is None else bias.detach(), tied=weight is embeddings)
+                f"The head of {type(inner).__name__} is quantised, and computes its logits more coarsely than its "
+                "weight alone explains (activations of 8 bits, say); load the model without quantising the head."
+            ) from problem
+        return head
 
     @property
     def vocab_size(self) -> int:
@@ -285,26 +283,28 @@ def _precision(*tensors: Tensor) -> torch.dtype:
     return max(at_work, key=lambda dtype: TOLERANCE[dtype])
 
 
-def _probe(model: Any) -> tuple[Tensor, Tensor]:
+def _probe(model: nn.Module) -> tuple[Tensor, Tensor]:
     """Features (n, D) and logits (n, V) of a forward pass over a few tokens that have no special meaning."""
-    embeddings = model.get_input_embeddings().weight
-    special = [value for key, value in model.config.to_dict().items() if "token" in key]
-    plain = [token for token in range(len(embeddings)) if token not in special][:PROBE_TOKENS]
+    inner = causal_lm(model)
+    embeddings = inner.get_input_embeddings()
+    device, rows = embeddings.weight.device, getattr(embeddings, "num_embeddings", None)
+    special = [value for key, value in inner.config.to_dict().items() if "token" in key]
+    plain = [token for token in range(rows or len(embeddings.weight)) if token not in special][:PROBE_TOKENS]
     seen: list[Tensor] = []
-    handle = find_decoder(model).register_forward_hook(lambda _, __, output: seen.append(first_tensor(output)))
+    handle = find_decoder(inner).register_forward_hook(lambda _, __, output: seen.append(first_tensor(output)))
     modes = [(module, module.training) for module in model.modules()]
-    devices = [embeddings.device] if embeddings.is_cuda else []
+    devices = [device] if device.type == "cuda" else []
     try:
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices), torch.compiler.set_stance("force_eager"):
-            logits = model_logits(model(input_ids=torch.tensor([plain], device=embeddings.device)))
+            logits = model_logits(model(input_ids=torch.tensor([plain], device=device)))
     finally:
         handle.remove()
         for module, training in modes:
             module.training = training
     if len(seen) != 1 or logits is None:
         raise HeadError(
-            f"A forward pass of {type(model).__name__} over plain tokens ran its decoder {len(seen)} times and gave "
+            f"A forward pass of {type(inner).__name__} over plain tokens ran its decoder {len(seen)} times and gave "
             f"{'no logits' if logits is None else 'logits'}; pass a sample of features and logits."
         )
     return seen[0].flatten(0, 1), logits.flatten(0, 1)
