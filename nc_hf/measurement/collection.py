@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from nc_hf.errors import FeatureError, LabelError
+from nc_hf.errors import FeatureError
+from nc_hf.measurement.head import HeadReading
 from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.measurement.mark_losses import MarkLosses
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.measurement.outliers import norms_by_position, outlying_positions
-from nc_hf.measurement.sample import DecidedSample, TokenSample
+from nc_hf.measurement.sample import UNDECIDED, DecidedSample, TokenSample
 from nc_hf.metrics.decisions import Decisions
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FINAL, TapBatch
@@ -28,7 +29,8 @@ class Collection:
     """Accumulates the batches of a tap, from a pass of one's own or from a Trainer's evaluation.
 
     Args:
-        model: whose features these are; its head is read off and checked on the first batch.
+        model: whose features these are, with its wrappers. Its head is read off and checked on the first batch, or,
+            where every rank has to be there to read it, in ``reduce``.
         layers: ``final``, or ``all``, as for the tap.
         covariance: keep the (D, D) moment of the features of each layer.
         agreement_tokens: capacity of the NC4 sample; 0 decides nothing.
@@ -37,15 +39,14 @@ class Collection:
         inner_groups: whether layers before the final one keep their groups apart too.
         rows: rows of the corpus in all; needed for more than one group.
         marks: tokens that begin, end or part documents, whose losses are told by themselves.
+        head: read the head; without it nothing is decided, and what needs no head is measured of any model.
 
     Attributes:
-        head: the classifier head, once a batch has come.
-        head_error: largest relative difference between head(features) and the model's logits on the first batch.
         layers: what was gathered of each layer; whole after ``reduce``.
         sample: tokens on which NC4 is decided, with their features in all layers; of this process alone.
         outliers: positions that a layer keeps out, as `find_outliers` found them.
         outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
-            many the argmax gets right.
+            many the argmax of the logits gets right; what a pass gave no logits for counts as nothing.
         marks: what was found about the marks.
         apart: whether the model read each document of a block as if it stood alone; None where no mark parts them.
     """
@@ -61,9 +62,10 @@ class Collection:
         inner_groups: bool = False,
         rows: int = 0,
         marks: Iterable[int] = (),
+        head: bool = True,
     ) -> None:
         """Start empty."""
-        self._model = model
+        self._model, self._reading = model, HeadReading(model, wanted=head)
         self._covariance = covariance
         self._num_groups, self._inner_groups, self._rows = groups, inner_groups, rows
         self.identity = {
@@ -72,11 +74,8 @@ class Collection:
             "groups": f"{groups} of neighbouring rows, in {'every' if inner_groups else 'the final'} layer",
             "agreement_tokens": str(agreement_tokens),
         }
-        self.head: ClassifierHead | None = None
-        self._head_sample: tuple[Tensor, Tensor] | None = None
-        self.head_error = 0.0
         self.layers: dict[str, Layer] = {}
-        self.sample = TokenSample(agreement_tokens)
+        self.sample = TokenSample(agreement_tokens if head else 0)
         self._process: Process | None = None
         self.outliers: dict[str, Tensor] = {}
         self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
@@ -119,14 +118,8 @@ class Collection:
         if len(batch.labels) == 0:
             return
         self._check_finite(batch, batch_number)
-        if self.head is None:
-            self._read_head(batch.sample)
-        assert self.head is not None
-        if int(batch.labels.max()) >= self.head.vocab_size:
-            raise LabelError(
-                f"label {int(batch.labels.max())} is beyond the head's {self.head.vocab_size} classes: use the model's "
-                "own tokenizer."
-            )
+        self._reading.meet(batch.sample)
+        self._reading.refuse_beyond(int(batch.labels.max()))
         row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
         # Groups differ in size by one row at the most.
         group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
@@ -136,9 +129,20 @@ class Collection:
         for name, features in batch.features.items():
             self._layer(name, features.shape[1], features.device).add(features, tokens)
 
-    def reduce(self, process: Process) -> None:
-        """Add up all processes and groups; every rank then holds the whole."""
+    def reduce(self, process: Process, *, contributes: bool = True) -> None:
+        """Add up all processes and groups; every rank then holds the whole.
+
+        Args:
+            process: all of whose ranks call this.
+            contributes: False where another rank has read the same rows (`nc_hf.model.readers`).
+
+        Raises:
+            HeadError: a head that is read only here does not reproduce the model's logits; on every rank alike.
+            LabelError: a label beyond such a head.
+        """
         self._process = process
+        if not contributes:
+            self._empty()
         sums = sum_over_processes(self.outcomes.flatten().tolist(), process)
         self.outcomes = torch.tensor(sums, dtype=torch.float64).view_as(self.outcomes)
         self.marks.reduce(process)
@@ -151,6 +155,23 @@ class Collection:
         for layer in self.layers.values():
             layer.reduce(process)
         self.sample.reduce(process)
+        self._reading.complete(process)
+        self._reading.refuse_beyond(int(self.statistics.class_ids.max()))
+
+    @property
+    def head(self) -> ClassifierHead | None:
+        """The classifier head, once it is read."""
+        return self._reading.head
+
+    @property
+    def head_error(self) -> float:
+        """Largest relative difference between head(features) and the model's logits on the first batch."""
+        return self._reading.error
+
+    @property
+    def wants_logits(self) -> bool:
+        """Whether the head is still to be checked, and needs the logits of a batch for that."""
+        return self._reading.wants_logits
 
     @property
     def tokens(self) -> int:
@@ -215,11 +236,9 @@ class Collection:
         """Return the exact state of this process as tensors."""
         state = {"outcomes": self.outcomes, "marks": self.marks.sums}
         state |= {f"sample/{part}": tensor for part, tensor in self.sample.state_dict().items()}
-        state["head_error"] = torch.tensor(self.head_error, dtype=torch.float64)
+        state |= self._reading.state_dict()
         for name, layer in self.layers.items():
             state |= {f"layer/{name}/{part}": tensor for part, tensor in layer.state_dict().items()}
-        if self._head_sample is not None:
-            state |= dict(zip(("head/features", "head/logits"), self._head_sample, strict=True))
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -237,11 +256,7 @@ class Collection:
         device = next(self._model.parameters()).device
         for name, tensors in parts.items():
             self._layer(name, tensors["group/0/sums"].shape[1], device).load_state_dict(tensors)
-        if "head/features" in state:
-            self._read_head((state["head/features"], state["head/logits"]))
-        elif self.tokens:
-            self._read_head(None)
-        self.head_error = float(state["head_error"])
+        self._reading.load_state_dict(state, begun=self.tokens > 0)
 
     def _layer(self, name: str, dim: int, device: torch.device) -> Layer:
         """Return a layer, made when it is first met."""
@@ -255,11 +270,10 @@ class Collection:
             )
         return self.layers[name]
 
-    def _read_head(self, sample: tuple[Tensor, Tensor] | None) -> None:
-        """Read the head off the model; where the forward pass built no logits, the head makes its own short one."""
-        self.head = ClassifierHead.from_model(self._model, sample)
-        self.head_error = 0.0 if sample is None else self.head.check(*sample)
-        self._head_sample = sample
+    def _empty(self) -> None:
+        """Let go of what was gathered; what checks the head may stay."""
+        self.layers, self.sample = {}, TokenSample(self.sample.capacity)
+        self.outcomes, self.marks = torch.zeros_like(self.outcomes), MarkLosses(self.marks.marks)
 
     def _complete_parts(self, process: Process) -> None:
         """Give this rank, empty, what only others have: all its rows may have been repeats, or without labels."""
@@ -269,22 +283,22 @@ class Collection:
             for theirs in exchange_tensors(mine, process):
                 for name, width in theirs.items():
                     self._layer(name, int(width), device)
-        if self.head is None:
-            self._read_head(None)
+        self._reading.meet(None)
 
     def _add_decisions(self, batch: TapBatch, places: Tensor, tokens: TokenBatch) -> None:
         """Add up loss and accuracy by group, and offer the tokens to the NC4 sample."""
         predictions, tied = batch.predictions, batch.tied
-        if (predictions is None or tied is None) and self.sample.capacity:
-            assert self.head is not None
-            predictions, tied = self.head.predict(batch.features[FINAL])
         group = tokens.group.to(self.outcomes.device)
         rows = [torch.ones_like(batch.labels), batch.nll, None if predictions is None else predictions == batch.labels]
         for sums, values in zip(self.outcomes, rows, strict=True):
             if values is not None:
                 sums.index_add_(0, group, values.to(sums.device, torch.float64))
-        if predictions is not None and tied is not None:
-            self.sample.add(places, batch.features, **vars(tokens), predictions=predictions, tied=tied)
+        if predictions is None or tied is None:  # the head is left to decide the few that the sample keeps
+            predictions, tied = (
+                torch.full_like(batch.labels, UNDECIDED),
+                torch.zeros_like(batch.labels, dtype=torch.bool),
+            )
+        self.sample.add(places, batch.features, **vars(tokens), predictions=predictions, tied=tied)
 
     @staticmethod
     def _check_finite(batch: TapBatch, batch_number: int) -> None:

@@ -20,6 +20,9 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.gather import is_sharded
+from nc_hf.model.output_layer import OutputLayer
+from nc_hf.model.readers import find_reader
 from nc_hf.model.tap import FINAL, FeatureTap, TapBatch
 from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
@@ -35,6 +38,7 @@ def collect(
     agreement_tokens: int = OPTIONS["agreement_tokens"].default,
     groups: int = 1,
     inner_groups: bool = False,
+    head: bool = True,
     outcomes: bool = True,
     compiled: bool = True,
     checkpoint: str | Path | None = None,
@@ -44,7 +48,7 @@ def collect(
     """Run a model over blocks of tokens and gather what every metric needs.
 
     Under ``accelerate launch`` or torchrun each process reads its share of the blocks (rank r the rows r, r + n, ...;
-    none is read twice) and every rank returns the whole.
+    none is read twice; the ranks of a tensor-parallel group read the same) and every rank returns the whole.
 
     Args:
         model: a causal LM, in the dtype and on the device to run it; it is left in the mode it was in.
@@ -55,6 +59,7 @@ def collect(
         agreement_tokens: tokens of the sample on which NC4 is decided; 0 leaves NC4 out.
         groups: groups of blocks kept apart for the standard errors, of the final layer.
         inner_groups: keep them apart in every layer.
+        head: read the classifier head; what needs none can be measured without.
         outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
             that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
         compiled: whether a model may run what ``torch.compile`` makes of it. False runs it eagerly and leaves what was
@@ -75,7 +80,8 @@ def collect(
         raise InputError("batch_size and save_every count from 1: pass positive numbers.")
     process = PartialState()
     _check_tokens(model, blocks)
-    rows = torch.arange(process.process_index, len(blocks), process.num_processes)
+    reader = find_reader(model, process)
+    rows = torch.arange(reader.index, len(blocks), reader.count)
     collection = Collection(
         model,
         layers=layers,
@@ -85,6 +91,7 @@ def collect(
         inner_groups=inner_groups,
         rows=len(blocks),
         marks=blocks.mark_ids,
+        head=head,
     )
     folder = (
         None
@@ -94,6 +101,7 @@ def collect(
     done = folder.resume() if folder else 0
     tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
     device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
+    in_step = is_sharded(model, causal_lm(model))
     counts = torch.tensor(blocks.label_counts())[rows]
     total, before = int(counts.sum()), int(counts[: done * batch_size].sum())
     bar = tqdm(
@@ -112,16 +120,20 @@ def collect(
     meeting = nullcontext() if folder else failing_together(process)
     with meeting, stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
-        for number in range(done, -(-len(blocks) // (process.num_processes * batch_size))):
-            chosen = rows[number * batch_size : (number + 1) * batch_size]
+        for number in range(done, -(-len(blocks) // (reader.count * batch_size))):
+            chosen = mine = rows[number * batch_size : (number + 1) * batch_size]
+            if in_step and not len(mine):
+                chosen = torch.tensor([0])  # read for the others' sake: none runs a sharded model by itself
             positions = blocks.positions(chosen) if collection.apart else None
             probing = layers == "all" and number == 0
             batch = None
             if len(chosen):
-                logits = needs_logits or collection.head is None
+                logits = needs_logits or collection.wants_logits
                 # A mark that begins a document is no label, but its place may be the outlier: at first every token is.
                 labels = blocks.input_ids[chosen].long() if probing else blocks.labels(chosen)
                 batch = _forward(model, tap, blocks, chosen, positions, labels, logits=logits)
+            if not len(mine):
+                batch = None
             if probing:
                 collection.find_outliers(batch, positions, blocks.block_size, process)
                 batch = None if batch is None else batch.where(_labelled(batch, blocks.labels(chosen)))
@@ -134,7 +146,7 @@ def collect(
             if folder and (number + 1) % save_every == 0:
                 folder.save(number + 1)
     with room_for_statistics(device):
-        collection.reduce(process)
+        collection.reduce(process, contributes=reader.first)
     if folder:
         folder.clear()
     return collection
@@ -192,9 +204,9 @@ def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
     """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error."""
     if not len(blocks):
         raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
-    classes = len(causal_lm(model).get_output_embeddings().weight)
+    classes = OutputLayer(model).rows
     highest = int(blocks.input_ids.max())
-    if highest >= classes:
+    if classes is not None and highest >= classes:
         raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")
 
 

@@ -17,6 +17,8 @@ from nc_hf.statistics.class_statistics import ClassStatistics
 # Multipliers of the splitmix64 finaliser (Steele, Lea and Flood, 2014), as signed 64-bit numbers.
 _MIX = (-4658895280553007687, -7723592293110705685)
 _FEATURES = "features/"
+UNDECIDED = -1
+"""In the place of a prediction: the forward pass made none."""
 
 
 class TokenSample:
@@ -41,7 +43,7 @@ class TokenSample:
             places: (N,) int64, where each stands in the corpus.
             features: (N, D) of each layer by name.
             **columns: (N,) int64 ``labels``, ``group``, ``positions``, ``predictions`` (the linear classifier's
-                decisions) and bool ``tied`` of these.
+                decisions, or `UNDECIDED`) and bool ``tied`` of these.
         """
         if not self.capacity:
             return
@@ -70,7 +72,7 @@ class TokenSample:
         """Let the linear classifier decide the kept tokens, among the classes that count.
 
         Args:
-            head: decides among some of the classes; not needed for all of them, where the model has.
+            head: decides among some of the classes, and where the model has not; not needed otherwise.
             classes: (K,) int64 ids, ascending; tokens of others are left out. None lets every class compete.
         """
         self._shrink()
@@ -83,6 +85,9 @@ class TokenSample:
             ids, tied = head.among(classes).predict(kept[f"{_FEATURES}{FINAL}"])
             kept = {**kept, "predictions": classes.to(ids.device)[ids], "tied": tied}
             kept = {name: tensor.to(kept["labels"].device) for name, tensor in kept.items()}
+        elif bool((kept["predictions"] == UNDECIDED).any()):
+            assert head is not None
+            kept = _completed(kept, head)
         return DecidedSample(kept, classes)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -153,6 +158,16 @@ class DecidedSample:
             linear_tied=tied,
             classes=self.classes,
         )
+
+
+def _completed(tokens: dict[str, Tensor], head: ClassifierHead) -> dict[str, Tensor]:
+    """Let the head decide, among all classes, what the model has not."""
+    missing = tokens["predictions"] == UNDECIDED
+    decided = dict(zip(("predictions", "tied"), head.predict(tokens[f"{_FEATURES}{FINAL}"][missing]), strict=True))
+    whole = {name: tokens[name].clone() for name in decided}
+    for name, values in decided.items():
+        whole[name][missing] = values.to(missing.device)
+    return {**tokens, **whole}
 
 
 def _pick(tokens: Mapping[str, Tensor], which: Tensor) -> dict[str, Tensor]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import PartialState
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import FeatureError
 from nc_hf.metrics import AgreementCounts
+from nc_hf.model.head import ClassifierHead
+from nc_hf.model.tap import FeatureTap
 from tests.collected import agreement_of, metrics_of, quietly
 from tests.reference.oracle import oracle_agreement
 from tests.training import CLASSES, Forwards, by_hand, examples, tiny_model, token_blocks, token_rows
@@ -93,6 +97,25 @@ class TestValues:
         assert counts.tokens == 310
         assert counts.agree / 310 == pytest.approx(wanted["nc4_agreement"])
         assert counts.ncc_correct / 310 == pytest.approx(wanted["nc4_ncc_accuracy"])
+
+    def test_where_the_model_gave_no_logits_the_head_decides_the_sample_and_nothing_else(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted = quietly(tiny_model(), agreement_tokens=60)
+        take, predict, decided = FeatureTap.take, ClassifierHead.predict, []
+        monkeypatch.setattr(FeatureTap, "take", lambda tap: replace(take(tap), predictions=None, tied=None))
+        monkeypatch.setattr(ClassifierHead, "predict", lambda *a: decided.append(len(a[1])) or predict(*a))
+        collection = quietly(tiny_model(), agreement_tokens=60)
+        assert not decided
+        assert agreement_of(collection) == agreement_of(wanted)
+        assert decided == [60]
+        assert collection.correct == 0
+
+    def test_a_rank_that_read_what_another_has_read_adds_nothing(self) -> None:
+        collection = quietly(tiny_model())
+        collection.reduce(PartialState(), contributes=False)
+        assert (collection.tokens, collection.layers) == (0, {})
+        assert not collection.decided().tokens
 
     def test_no_decisions(self) -> None:
         collection = quietly(tiny_model(), agreement_tokens=0)

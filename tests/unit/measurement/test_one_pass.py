@@ -78,7 +78,7 @@ class TestBadInput:
 
 @pytest.mark.parametrize("place", ["add", "reduce"])
 def test_statistics_beyond_the_memory_are_said_with_the_ways_out(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Collection, place, full)
