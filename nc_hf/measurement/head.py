@@ -103,7 +103,7 @@ class HeadReading:
 
     def _read(self, sample: tuple[Tensor, Tensor] | None) -> None:
         self.head = ClassifierHead.from_model(self._model, sample)
-        self.error = 0.0 if sample is None else self.head.check(*sample)
+        self.error = self.head.error if sample is not None and len(sample[0]) else 0.0
         self._sample = sample
 
     def _first_sample(self, process: Process) -> tuple[Tensor, Tensor] | None:

@@ -39,6 +39,8 @@ class ClassifierHead:
         scale: Positive factor; 1 for most models.
         softcap: c, the bound of the logits, or None.
         tied: Whether the weight is the input embedding too.
+        error: Of a head that was read off a model, the largest difference of its logits from the model's, relative to
+            the largest.
 
     Raises:
         InputError: Shapes, dtypes or constants that make no head.
@@ -49,6 +51,7 @@ class ClassifierHead:
     scale: float = 1.0
     softcap: float | None = None
     tied: bool = False
+    error: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what makes no head."""
@@ -94,9 +97,10 @@ class ClassifierHead:
         weight, bias, tied = layer.read(features)
         head = cls(weight, bias, tied=tied)
         head._refuse_misfits(features, logits)
-        head = head._fitted(features, logits, _declared_softcaps(inner.config.get_text_config()))
+        linear = head.logits(features)
+        head = head._fitted(linear, features, logits, _declared_softcaps(inner.config.get_text_config()))
         try:
-            head.check(features, logits)
+            return replace(head, error=head._misfit(head._transform(linear), features, logits))
         except HeadError as problem:
             if not layer.quantised:
                 raise
@@ -104,7 +108,6 @@ class ClassifierHead:
                 f"The head of {type(inner).__name__} is quantised, and computes its logits more coarsely than its "
                 "weight alone explains (activations of 8 bits, say); load the model without quantising the head."
             ) from problem
-        return head
 
     @property
     def vocab_size(self) -> int:
@@ -178,10 +181,14 @@ class ClassifierHead:
             FeatureError: NaN or Inf among features or logits.
         """
         self._refuse_misfits(features, logits)
+        return self._misfit(self.logits(features), features, logits)
+
+    def _misfit(self, made: Tensor, features: Tensor, logits: Tensor) -> float:
+        """Hold logits (N, V) that this head made of features (N, D) against the model's."""
         wanted = logits.to(self.weight.device).float()
         if not wanted.numel():
             return 0.0
-        difference = (self.logits(features) - wanted).abs().max().item()
+        difference = (made - wanted).abs().max().item()
         error = difference / max(wanted.abs().max().item(), torch.finfo(torch.float32).tiny)
         tolerance = TOLERANCE[_precision(features, self.weight, logits)]
         if error > tolerance:
@@ -222,9 +229,9 @@ class ClassifierHead:
         if logits is not None and not (features.isfinite().all() and logits.isfinite().all()):
             raise FeatureError("The model's features or logits hold NaN or Inf; load it in float32 or bfloat16.")
 
-    def _fitted(self, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
+    def _fitted(self, made: Tensor, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
         """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""
-        linear, target = self.logits(features).cpu().double(), logits.cpu().double()
+        linear, target = made.cpu().double(), logits.cpu().double()
         forms = [replace(self, scale=s, softcap=c) for s, c in _candidates(linear, target, softcaps)]
         errors = [(form._transform(linear) - target).square().mean().item() for form in forms]
         rounding = torch.finfo(_precision(features, self.weight, logits)).eps ** 2 * target.square().mean().item()

@@ -115,6 +115,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self._gathered: dict[str, Any] = {
             "covariance": "covariance" in needed,
             "agreement_tokens": given["agreement_tokens"] if "agreement" in needed else 0,
+            "head": not needed.isdisjoint(("head", "agreement")),
         }
         self._listener = EvaluationListener(**self._gathered)
         self._detached = False
@@ -182,7 +183,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self._trainer = self._trainer or weakref.ref(step.trainer)
         if self.own is None:
             self._values = None
-            self._listener.hear(loader, args.eval_batch_size, step.trainer.model)
+            self._listener.hear(loader, args.eval_batch_size, step.trainer)
         if at_the_end(loader):
             self._measure(args, state, later_set=step.later_set, **kwargs)
 
@@ -319,8 +320,9 @@ class NeuralCollapseCallback(TrainerCallback):
         """Return the metrics of the evaluation that has just ended, the same on every rank."""
         process, unsure = PartialState(), self._listener.unsure
         with failing_together(process):
-            collection = self._listener.collection()
-        collection.reduce(process)
+            collection, reader = self._listener.collection()
+        with failing_together(process):
+            collection.reduce(process, contributes=reader.first)
         if collection.tokens == 0:
             raise self._listener.silence()
         if any(sum_over_processes([float(unsure)], process)):

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from nc_hf.errors import NCError, TapError
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.readers import Reader, find_reader
 from nc_hf.model.tap import IGNORED, FeatureTap, TapBatch, TapPass
 from nc_hf.training.fitness import refuse_shifted
 from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 from nc_hf.training.rows import last_items, real_part
 from nc_hf.training.stack import evaluation_step
 
+ALONE = Reader(0, 1, first=True)
 # Rows beyond those of the loader, as the rejected answers beside the chosen ones, are numbered from here on.
 _FURTHER_ROWS = 1 << 32
 
@@ -45,15 +47,16 @@ class EvaluationListener:
     Args:
         covariance: keep the (D, D) moment of the features.
         agreement_tokens: capacity of the NC4 sample; 0 makes no decisions.
+        head: whether the classifier head is read.
 
     Attributes:
         batches: batches of the evaluation under way.
         unsure: whether rows may have been counted twice.
     """
 
-    def __init__(self, *, covariance: bool, agreement_tokens: int) -> None:
+    def __init__(self, *, covariance: bool, agreement_tokens: int, head: bool = True) -> None:
         """Hear nothing yet."""
-        self._options: dict[str, Any] = {"covariance": covariance, "agreement_tokens": agreement_tokens}
+        self._options: dict[str, Any] = {"covariance": covariance, "agreement_tokens": agreement_tokens, "head": head}
         self._wanted: Callable[[], bool] = lambda: True
         self._tap: FeatureTap | None = None
         self._adapter: Any = None
@@ -95,19 +98,20 @@ class EvaluationListener:
     def forget(self) -> None:
         """Begin anew: what was heard belongs to no evaluation that will end."""
         self._heard: Collection | None = None
+        self._reader = ALONE
         self._evaluation: tuple[Any, int] | None = None
         self._trouble: NCError | None = None
         self._ended = False
         self.unsure = False
         self.batches = 0
 
-    def hear(self, loader: Any, batch_size: int, model: Any = None) -> None:
+    def hear(self, loader: Any, batch_size: int, trainer: Any) -> None:
         """Take in the batch that the Trainer has just evaluated.
 
         Args:
             loader: the evaluation's.
             batch_size: rows of a whole batch.
-            model: that the Trainer has now, to tell why nothing is heard of it.
+            trainer: whose model may be another one by now; its wrappers know how a head in pieces is put together.
         """
         if self._ended or self._evaluation is None or not _same(self._evaluation, (loader, _iterations(loader))):
             self.forget()  # an evaluation that broke off has left something
@@ -118,8 +122,11 @@ class EvaluationListener:
             return
         try:
             passes = self._tap.take_all()  # after a trouble too, or they would be found in the next evaluation
-            if self._trouble is None and not passes and model is not None and causal_lm(model) is not self._tap.model:
+            if self._trouble is None and not passes and causal_lm(trainer.model) is not self._tap.model:
                 raise TapError(_ANOTHER_MODEL)
+            if self._heard is None:
+                self._heard = Collection(trainer.model_wrapped, **self._options)
+                self._reader = find_reader(trainer.model_wrapped, PartialState())
             if self._trouble is None:
                 self._take_in(number, of_last_step(passes), loader, batch_size)
         except NCError as trouble:
@@ -130,13 +137,13 @@ class EvaluationListener:
                 "larger share."
             )
 
-    def collection(self) -> Collection:
-        """Return what this rank heard of the evaluation that has ended, and begin anew.
+    def collection(self) -> tuple[Collection, Reader]:
+        """Return what this rank heard of the evaluation that has ended, and as which reader; begin anew.
 
         Raises:
             NCError: not every batch was heard; the message names the way out.
         """
-        heard, tap, trouble = self._heard, self._tap, self._trouble
+        heard, reader, tap, trouble = self._heard, self._reader, self._tap, self._trouble
         self.forget()
         if trouble is not None:
             raise trouble
@@ -144,7 +151,7 @@ class EvaluationListener:
             raise TapError("The callback came to the Trainer too late to listen; use attach(trainer) to add it.")
         if heard is None:
             raise tap.silence()
-        return heard
+        return heard, reader
 
     def silence(self) -> TapError:
         """Why there was nothing to hear, on no rank."""
@@ -165,15 +172,13 @@ class EvaluationListener:
     def _take_in(self, number: int, passes: list[TapPass], loader: Any, batch_size: int) -> None:
         """Add what the passes of a step say of its batch."""
         assert self._tap is not None
-        if self._heard is None:
-            self._heard = Collection(self._tap.model, **self._options)
+        assert self._heard is not None
         batches = passes_of_batch(passes, adapters_at_work(self._tap.model, self._adapter))
         if not batches:
             raise self._tap.silence()
         if number == 0:
             _refuse_shifted(batches[0], passes[0].part.tokens)
-        process = PartialState()
-        first = (number * process.num_processes + process.process_index) * batch_size
+        first = (number * self._reader.count + self._reader.index) * batch_size
         if self._ended:
             batches = self._real(batches, passes[0].part.tokens, loader)
         row = 0
@@ -185,8 +190,7 @@ class EvaluationListener:
 
     def _real(self, batches: list[TapBatch], tokens: Tensor | None, loader: Any) -> list[TapBatch]:
         """Leave out of the last batch what only fills it up."""
-        process = PartialState()
-        last = last_items(loader, process.num_processes, process.process_index)
+        last = last_items(loader, self._reader.count, self._reader.index)
         if last is not None and last.real >= last.items:
             return batches
         if last is not None and sum(batch.rows for batch in batches) == last.items:

@@ -192,11 +192,9 @@ def _merged(folder: Path) -> Any:
     return [before, after]
 
 
-@situation("PEFT", "LoRA on the head", "warned", said="merge adapters")
+@situation("PEFT", "LoRA on the head, by its effective rows")
 def _head(folder: Path) -> Any:
-    trainer, _ = watched(folder, model=lora(target_modules=["q_proj", "lm_head"]), **BY_STEP)
-    trainer.train()
-    return [row for row in trainer.state.log_history if "eval_loss" in row]
+    return train(folder, lora(target_modules=["q_proj", "lm_head"]))
 
 
 @situation("PEFT", "prompt tuning", "refused before training", said="virtual tokens")
