@@ -19,6 +19,7 @@ from nc_hf.metrics.decisions import Decisions
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FINAL, TapBatch
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
+from nc_hf.runtime.precision import float64_device
 from nc_hf.statistics.class_statistics import ClassStatistics, all_finite
 
 # Room in a token's place for its position in the row; rows stay apart up to sequences of a million tokens.
@@ -117,9 +118,9 @@ class Collection:
         """
         if len(batch.labels) == 0:
             return
-        self._check_finite(batch, batch_number)
+        highest = self._checked(batch, batch_number)
         self._reading.meet(batch.sample)
-        self._reading.refuse_beyond(int(batch.labels.max()))
+        self._reading.refuse_beyond(highest)
         row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
         # Groups differ in size by one row at the most.
         group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
@@ -288,6 +289,7 @@ class Collection:
     def _add_decisions(self, batch: TapBatch, places: Tensor, tokens: TokenBatch) -> None:
         """Add up loss and accuracy by group, and offer the tokens to the NC4 sample."""
         predictions, tied = batch.predictions, batch.tied
+        self.outcomes = self.outcomes.to(float64_device(batch.labels.device))  # until they are reduced
         group = tokens.group.to(self.outcomes.device)
         rows = [torch.ones_like(batch.labels), batch.nll, None if predictions is None else predictions == batch.labels]
         for sums, values in zip(self.outcomes, rows, strict=True):
@@ -301,13 +303,19 @@ class Collection:
         self.sample.add(places, batch.features, **vars(tokens), predictions=predictions, tied=tied)
 
     @staticmethod
-    def _check_finite(batch: TapBatch, batch_number: int) -> None:
-        for name, features in batch.features.items():
-            if not all_finite(features):
+    def _checked(batch: TapBatch, batch_number: int) -> int:
+        """Refuse features that are not finite, and return the highest label: all is read off the device at once."""
+        device = batch.labels.device
+        # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
+        sums = [features.sum().isfinite().to(device, torch.int64) for features in batch.features.values()]
+        *finite, highest = torch.stack([*sums, batch.labels.max()]).tolist()
+        for (name, features), passed in zip(batch.features.items(), finite, strict=True):
+            if not passed and not all_finite(features):
                 raise FeatureError(
                     f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
                     "it in float32."
                 )
+        return int(highest)
 
 
 def _positions_of(batch: TapBatch, positions: Tensor | None) -> Tensor:

@@ -68,7 +68,7 @@ class Layer:
         self._whole: ClassStatistics | None = None
 
     def add(self, features: Tensor, tokens: TokenBatch) -> None:
-        """Take in the features (N, D) of a batch."""
+        """Take in the features (N, D) of a batch, all finite, none of its labels negative."""
         self._whole = None
         if len(self.outliers):
             out = torch.isin(tokens.positions, self.outliers.to(tokens.positions.device))
@@ -77,7 +77,7 @@ class Layer:
         for number, group in enumerate(self.groups):
             # Where there is one group the batch is taken as it is, without a copy.
             mine = slice(None) if len(self.groups) == 1 else tokens.group == number
-            group.update(features[mine], tokens.labels[mine])
+            group.update(features[mine], tokens.labels[mine], checked=True)
 
     def reduce(self, process: Process) -> None:
         """Add up all processes; every rank then holds the whole."""

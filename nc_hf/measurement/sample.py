@@ -171,6 +171,8 @@ def _completed(tokens: dict[str, Tensor], head: ClassifierHead) -> dict[str, Ten
 
 
 def _pick(tokens: Mapping[str, Tensor], which: Tensor) -> dict[str, Tensor]:
+    if which.dtype == torch.bool:
+        which = which.nonzero().squeeze(-1)  # once for all columns: an accelerator is waited for to count them
     return {name: tensor[which] for name, tensor in tokens.items()}
 
 

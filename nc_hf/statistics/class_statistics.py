@@ -55,19 +55,21 @@ class ClassStatistics:
         self._pivot: Tensor | None = None
         self._moment = torch.zeros(dim, dim, dtype=torch.float64, device=self.device) if covariance else None
 
-    def update(self, features: Tensor, labels: Tensor) -> None:
+    def update(self, features: Tensor, labels: Tensor, *, checked: bool = False) -> None:
         """Add a batch of tokens.
 
         Args:
             features: (N, D) of any float dtype, on any device.
             labels: (N,) integers; a token with a negative label is skipped.
+            checked: all features are known to be finite and no label to be negative: to look again would have an
+                accelerator wait.
 
         Raises:
             InputError: the features are not (N, D) floats.
             LabelError: the labels are not N integers.
             FeatureError: a feature is NaN or Inf; the statistics are left as they were.
         """
-        features, labels = self._checked(features, labels)
+        features, labels = self._checked(features, labels, known=checked)
         if len(labels) == 0:
             return
         if self._pivot is None:
@@ -226,7 +228,7 @@ class ClassStatistics:
             self._sums = _grown(self._sums, classes)
         return rows
 
-    def _checked(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _checked(self, features: Tensor, labels: Tensor, *, known: bool) -> tuple[Tensor, Tensor]:
         if features.ndim != 2 or features.shape[1] != self.dim or not features.is_floating_point():
             raise InputError(
                 f"features are {features.dtype} of shape {tuple(features.shape)}: pass floats of shape (N, {self.dim})."
@@ -237,6 +239,8 @@ class ClassStatistics:
             )
         features = features.detach().to(self.device)
         labels = labels.to(self.device, torch.int64)
+        if known:
+            return features, labels
         if bool((labels < 0).any()):
             features, labels = features[labels >= 0], labels[labels >= 0]
         if not all_finite(features):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator
 
@@ -282,3 +283,44 @@ def test_an_evaluation_that_was_heard_in_part_is_refused_with_the_reason(tmp_pat
     trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), trainer=SometimesDirect)
     with pytest.raises(TapError, match="The loss calls the model's decoder directly"):
         trainer.evaluate()
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would have a GPU be waited for: reading a number off it, and shapes that depend on values."""
+
+    READS = ("_local_scalar_dense", "nonzero", "_unique2", "equal", "masked_select", "bincount")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function._schema.name.removeprefix("aten::")
+        chosen = args[1] if name in ("index", "index_put_") else ()
+        by_mask = any(isinstance(index, Tensor) and index.dtype == torch.bool for index in chosen if index is not None)
+        self.count += name in self.READS or by_mask
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("preset", "most"), [("core", 3), (("nc1_trace_ratio",), 2)])
+def test_a_batch_more_is_waited_for_no_more_than_so_often(tmp_path: Path, preset: Any, most: int) -> None:
+    """For its positions and its classes, and once the sample is full for what it takes.
+
+    And once for all checks together, whose read of a whole tensor is none of the operations that are counted.
+    """
+
+    def waits(rows: int, *callbacks: Any) -> int:
+        trainer = make_trainer(tmp_path, *callbacks, model=tiny_model(), evaluation=examples(rows, seed=3))
+        trainer.evaluate()
+        with Waits() as counted:
+            trainer.evaluate()
+        return counted.count
+
+    def callback() -> NeuralCollapseCallback:
+        return NeuralCollapseCallback(preset=preset, agreement_tokens=64)
+
+    # By the difference between a short and a long evaluation, what is done once in each falls out. The sample finds its
+    # threshold anew whenever it has twice what it keeps.
+    anew = 3
+    more, plain = waits(80, callback()) - waits(40, callback()), waits(80) - waits(40)
+    assert 0 < more - plain <= most * 10 + anew
