@@ -54,6 +54,7 @@ def compare_command(
         process = start_process(options)
         reports.update(_measured(models, corpus, options))
         mine = process.is_main_process
+        process.wait_for_everyone()  # as in nc_hf/cli/measure.py
         process.destroy_process_group()
         if not mine:
             return

@@ -66,6 +66,7 @@ def measure_command(
     )
     if process.is_main_process:
         _give(report, output, markdown, as_json)
+    process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 
 
