@@ -112,14 +112,18 @@ class Ledger:
         if log.exists():
             write_text(self._path("logs", cell), log.read_text(encoding="utf-8"))
         write_text(self._path("timings", cell), json.dumps(timings, indent=1) + "\n")
-        entry = {"sha256": _digest(table), "rows": table}
+        entry = {"sha256": _digest(table), "keeps_states": self.study.keep_states, "rows": table}
         write_text(self._path("cells", cell), json.dumps(entry, indent=1) + "\n")
         self._path("failures", cell, "txt").unlink(missing_ok=True)
-        self.tidy(cell, keep_states=self.study.keep_states)
+        self.tidy(cell)
 
-    def tidy(self, cell: Cell, *, keep_states: bool = True) -> None:
-        """Remove what a finished cell no longer needs: all but the weights of its states, if they are to be kept."""
-        folder = self.cell_folder(cell)
+    def tidy(self, cell: Cell) -> None:
+        """Remove what a finished cell no longer needs: all but the weights of its states, if it was to keep them.
+
+        A start calls this too, for cells whose run was killed between their entry and the end of this. By then the
+        study may be told otherwise, so what was asked for is in the entry.
+        """
+        folder, keep_states = self.cell_folder(cell), self._entry(cell).get("keeps_states", True)
         for path in list(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
                 path.unlink(missing_ok=True)  # another job may tidy the same cell
@@ -138,7 +142,7 @@ class Ledger:
         Raises:
             StudyError: an entry was edited or cut short.
         """
-        return [row for cell in self.study.cells if self.is_done(cell) for row in self._entry(cell)]
+        return [row for cell in self.study.cells if self.is_done(cell) for row in self._entry(cell)["rows"]]
 
     def timings(self) -> list[dict[str, Any]]:
         """Return how long each row of ``rows()`` took, in seconds: a cell's training, and the measuring of a state."""
@@ -175,14 +179,14 @@ class Ledger:
             (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / PACKED, ignore_errors=True)
 
-    def _entry(self, cell: Cell) -> list[dict[str, Any]]:
+    def _entry(self, cell: Cell) -> dict[str, Any]:
         entry = read_json(self._path("cells", cell))
         rows = entry.get("rows") if isinstance(entry, dict) else None
-        if not isinstance(rows, list) or entry.get("sha256") != _digest(rows):
+        if not isinstance(entry, dict) or not isinstance(rows, list) or entry.get("sha256") != _digest(rows):
             raise StudyError(
                 f"{self._path('cells', cell)} was edited or cut short: put it back, or remove it to run the cell again."
             )
-        return rows
+        return entry
 
     def _path(self, kind: str, cell: Cell, ending: str = "json") -> Path:
         return self.folder / kind / f"{cell.name}.{ending}"

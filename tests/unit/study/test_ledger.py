@@ -106,6 +106,21 @@ def test_a_later_start_leaves_the_weights_of_finished_cells(tmp_path: Path, stud
     assert (ledger.cell_folder(cell) / "state-00").is_dir()
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_a_kill_left_of_a_finished_cell_is_cleared_by_the_next_start(
+    tmp_path: Path, study: Study, keep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, cell = Ledger(tmp_path, replace(study, keep_states=keep)), study.cells[0]
+    for name in ("state-00", "checkpoint-7"):
+        (ledger.cell_folder(cell) / name).mkdir(parents=True)
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "tidy", lambda *_: None)  # between the entry and what follows it
+        ledger.record(cell, [{"val_loss": 1.0}])
+    Ledger(tmp_path, replace(study, keep_states=not keep)).tidy(cell)
+    assert [path.name for path in tmp_path.glob("checkpoints/*/*")] == (["state-00"] if keep else [])
+    assert ledger.rows() == [{"val_loss": 1.0}]
+
+
 def test_how_a_study_is_run_may_change(tmp_path: Path, study: Study) -> None:
     Ledger(tmp_path, study)
     Ledger(tmp_path, replace(study, save_steps=7, keep_states=True))
