@@ -10,28 +10,26 @@ from typing import Any, Unpack
 
 from accelerate.state import PartialState
 from torch import nn
-from transformers import (
-    EarlyStoppingCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import InputError
 from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
-from nc_hf.metrics.table import needs_of
-from nc_hf.runtime.distributed import failing_together, sum_over_processes
 from nc_hf.training.fitness import best_metric, refuse_what_cannot_be_heard, warnings_before_training
 from nc_hf.training.gates import gates
-from nc_hf.training.listener import UNSURE, EvaluationListener, at_the_end
-from nc_hf.training.own_pass import OwnPass, values_of
-from nc_hf.training.stack import calling_trainer, evaluation_step
+from nc_hf.training.listener import UNSURE, at_the_end
+from nc_hf.training.logs import add_to, evaluation_prefix, stand_before_early_stopping
+from nc_hf.training.measuring import Measuring
+from nc_hf.training.own_pass import OwnPass
+from nc_hf.training.stack import EvaluationStep, calling_trainer, evaluation_step
 
 _LOG = logging.getLogger("nc_hf.training")
 _LEFT_OUT = "(The metrics of neural collapse are left out of this evaluation; training goes on.)"
+_UNPREPARED = (
+    "The evaluation's loader was not prepared by accelerate, so its end is not known to all processes; prepare it with "
+    "accelerator.prepare, or name a held-out corpus (corpus=..., every=...). " + _LEFT_OUT
+)
 _TAKEN = "{} has another value in this evaluation already (of another callback, or of compute_metrics): pass label=..."
 _DEFAULTS = {"agreement_tokens": 8_192, "batch_size": None}
 
@@ -111,13 +109,8 @@ class NeuralCollapseCallback(TrainerCallback):
         self._stop_if, self._warn_if = gates(stop_if, self.names), gates(warn_if, self.names)
         self._trainer: weakref.ref[Any] | None = None
         self._attached = False
-        needed = needs_of(self.names)
-        self._gathered: dict[str, Any] = {
-            "covariance": "covariance" in needed,
-            "agreement_tokens": given["agreement_tokens"] if "agreement" in needed else 0,
-            "head": not needed.isdisjoint(("head", "agreement")),
-        }
-        self._listener = EvaluationListener(**self._gathered)
+        self._measuring = Measuring(preset, self.names, given, self.own)
+        self._listener = self._measuring.listener
         self._detached = False
         self._values: dict[str, float] | None = None  # of the evaluation under way, once its last batch was heard
         self._shared: dict[str, float] | None = None  # of a pass of its own that several sets share
@@ -164,7 +157,7 @@ class NeuralCollapseCallback(TrainerCallback):
         for warning in warnings_before_training(args, state, trainer, self._keys()):
             self._say(warning)
         if trainer is not None:
-            _stand_before_early_stopping(trainer.callback_handler.callbacks, self)
+            stand_before_early_stopping(trainer.callback_handler.callbacks, self)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -185,7 +178,7 @@ class NeuralCollapseCallback(TrainerCallback):
             self._values = None
             self._listener.hear(loader, args.eval_batch_size, step.trainer)
         if at_the_end(loader):
-            self._measure(args, state, later_set=step.later_set, **kwargs)
+            self._measure(args, state, step, **kwargs)
 
     def on_log(
         self,
@@ -196,21 +189,24 @@ class NeuralCollapseCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
-        step = evaluation_step()
-        prefix = _evaluation_prefix(logs) if step is not None else None
-        if logs is None or prefix is None or self._detached:
+        step, prefix = evaluation_step(), evaluation_prefix(logs)
+        if logs is None or step is None or prefix is None or self._detached:
             return
-        if self._values is None and PartialState().num_processes == 1 and self._ended_unseen():
-            self._measure(args, state, later_set=False, **kwargs)  # of a loader that does not tell its end
+        if self._values is None and self._ended_unseen():
+            if PartialState().num_processes == 1:
+                self._measure(args, state, step, **kwargs)
+            else:  # here other ranks may not be
+                self._say(_UNPREPARED)
         if self._values is None:
             return
-        taken = self._add_to(logs, prefix)
+        values = {f"{self.label}{name}": value for name, value in self._values.items()}
+        taken = add_to(logs, prefix, values)
         if taken and self.strict:
             raise InputError(_TAKEN.format(taken[0]))
         if taken:
             self._say(_TAKEN.format(taken[0]))
         if state.log_history:
-            self._add_to(state.log_history[-1], prefix)
+            add_to(state.log_history[-1], prefix, values)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
@@ -219,7 +215,7 @@ class NeuralCollapseCallback(TrainerCallback):
         values, self._values = self._values, None
         if not values:
             return
-        prefix = _evaluation_prefix(metrics)
+        prefix = evaluation_prefix(metrics)
         if metrics is not None and prefix is not None:
             for key, value in values.items():
                 metrics.setdefault(f"{prefix}_{self.label}{key}", value)
@@ -269,36 +265,39 @@ class NeuralCollapseCallback(TrainerCallback):
         self._values = self._shared = None
 
     def _ended_unseen(self) -> bool:
+        """Whether an evaluation has ended whose loader, which accelerate did not prepare, did not tell its end."""
         return (self.own is not None and self.every is None) or self._listener.batches > 0
 
-    def _measure(self, args: TrainingArguments, state: TrainerState, *, later_set: bool, **kwargs: Any) -> None:
+    def _measure(self, args: TrainingArguments, state: TrainerState, step: EvaluationStep, **kwargs: Any) -> None:
         """Compute the values of the evaluation that has just read its last batch; every rank calls this."""
         if self.own is not None and self.every is not None:
             return
+        tokenizer = kwargs.get("processing_class")
         try:
             if self.own is None:
-                self._values = self._heard_values(**kwargs)
+                self._values, twice = self._measuring.heard(tokenizer)
+                if twice:
+                    self._say(UNSURE)
             else:
-                self._shared = (self._shared if later_set else None) or self._own_values(args, **kwargs)
+                self._shared = (self._shared if step.later_set else None) or self._measuring.passed(
+                    args, kwargs["model"], tokenizer
+                )
                 self._values = self._shared
         except Exception as trouble:
-            self._values = self._without(trouble, args, state)
+            self._values = self._without(trouble, self._awaited(args, state, step))
 
-    def _without(self, trouble: Exception, args: TrainingArguments, state: TrainerState) -> dict[str, float]:
+    def _awaited(self, args: TrainingArguments, state: TrainerState, step: EvaluationStep) -> tuple[str | None, bool]:
+        """Return which value of an evaluation selects the best model, if one does, and whether it is the first."""
+        chosen = best_metric(args, self._keys(), step.prefix)
+        return chosen, bool(step.trainer.is_in_train) and state.best_metric is None
+
+    def _without(self, trouble: Exception, awaited: tuple[str | None, bool] = (None, False)) -> dict[str, float]:
         """Return what stands for values that could not be had; only a best model that needs one ends the training."""
-        chosen = best_metric(args, self._keys())
-        undecided = chosen is not None and state.max_steps > 0 and state.best_metric is None
-        if self.strict or undecided:
+        chosen, first = awaited
+        if self.strict or (chosen is not None and first):
             raise trouble
         self._say(f"{trouble or type(trouble).__name__} {_LEFT_OUT}")
         return {} if chosen is None else {chosen.removeprefix(self.label): math.nan}
-
-    def _add_to(self, logs: dict[str, Any], prefix: str) -> list[str]:
-        """Add the values to a log; return the keys that hold something else already."""
-        values = {f"{prefix}_{self.label}{name}": value for name, value in (self._values or {}).items()}
-        taken = [key for key, value in values.items() if logs.get(key, value) != value and not math.isnan(value)]
-        logs.update({key: value for key, value in values.items() if key not in taken})
-        return taken
 
     def _see_to_conditions(self, values: dict[str, float], control: TrainerControl) -> None:
         """Stop the training, or log a warning, where a condition is met."""
@@ -316,39 +315,15 @@ class NeuralCollapseCallback(TrainerCallback):
             _LOG.warning(sentence)
         self._said.add(sentence)
 
-    def _heard_values(self, **kwargs: Any) -> dict[str, float]:
-        """Return the metrics of the evaluation that has just ended, the same on every rank."""
-        process, unsure = PartialState(), self._listener.unsure
-        with failing_together(process):
-            collection, reader = self._listener.collection()
-        with failing_together(process):
-            collection.reduce(process, contributes=reader.first)
-        if collection.tokens == 0:
-            raise self._listener.silence()
-        if any(sum_over_processes([float(unsure)], process)):
-            self._say(UNSURE)
-        return self._values_of(collection, collection.statistics.census(), **kwargs)
-
-    def _own_values(self, args: TrainingArguments, **kwargs: Any) -> dict[str, float]:
-        """Return the metrics of the callback's own pass, with the loss on its text as ``nc_loss``."""
-        assert self.own is not None
-        collection, census = self.own.collect(args, kwargs["model"], kwargs.get("processing_class"), self._gathered)
-        loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
-        return {"nc_loss": loss, **self._values_of(collection, census, **kwargs)}
-
-    def _values_of(self, collection: Any, census: Any, **kwargs: Any) -> dict[str, float]:
-        tokenizer = self.options["tokenizer"] or kwargs.get("processing_class")
-        return values_of(collection, self.preset, self.options["classes"], census, tokenizer)
-
     def _log_own(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log the own pass as a row of its own: to the trackers too where attached, else in the history alone.
 
         Not through ``Trainer.log``, which subclasses fill with running means of the training that it then resets.
         """
         try:
-            values = self._own_values(args, **kwargs)
+            values = self._measuring.passed(args, kwargs["model"], kwargs.get("processing_class"))
         except Exception as trouble:
-            values = self._without(trouble, args, state)
+            values = self._without(trouble)  # none of them selects a model
         logs: dict[str, Any] = {f"eval_{self.label}{name}": value for name, value in values.items()}
         logs["epoch"] = state.epoch
         state.log_history.append({**logs, "step": state.global_step})
@@ -356,21 +331,3 @@ class NeuralCollapseCallback(TrainerCallback):
         if self._attached and trainer is not None:
             trainer.callback_handler.on_log(args, state, control, logs)
         self._see_to_conditions(values, control)
-
-
-def _evaluation_prefix(logs: dict[str, Any] | None) -> str | None:
-    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves."""
-    timed = (key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second"))
-    return next(timed, None)
-
-
-def _stand_before_early_stopping(callbacks: list[TrainerCallback], mine: TrainerCallback) -> None:
-    """Change places with an EarlyStoppingCallback that would look for a value before it is there.
-
-    Places are exchanged and nothing is taken out: the Trainer goes through its list meanwhile.
-    """
-    for place, other in enumerate(callbacks[: callbacks.index(mine)] if mine in callbacks else []):
-        if isinstance(other, EarlyStoppingCallback):
-            here = callbacks.index(mine)
-            callbacks[place], callbacks[here] = mine, other
-            return

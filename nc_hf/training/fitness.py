@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import TrainingArguments
@@ -88,11 +91,20 @@ def warnings_before_training(
         )
 
 
-def best_metric(args: TrainingArguments, keys: Mapping[str, str]) -> str | None:
-    """Return the key of ours, without the evaluation's prefix, that selects the best model."""
+def best_metric(args: TrainingArguments, keys: Mapping[str, str], prefix: str | None = None) -> str | None:
+    """Return the key of ours, without the evaluation's prefix, that selects the best model.
+
+    Args:
+        args: of the Trainer, which puts ``eval_`` in front of a name that has none.
+        keys: ours.
+        prefix: of an evaluation that it is to be of; None for any, as of one of several sets.
+    """
     chosen = args.metric_for_best_model
     if chosen is None:
         return None
+    if prefix is not None:
+        whole = chosen if chosen.startswith("eval_") else f"eval_{chosen}"
+        return next((key for key in keys if whole == f"{prefix}_{key}"), None)
     return next(
         (key for key in sorted(keys, key=len, reverse=True) if chosen == key or chosen.endswith(f"_{key}")), None
     )
@@ -121,7 +133,7 @@ def _refuse_labels(rows: Sequence[Any], trainer: Any) -> None:
     """Look at the first rows as the Trainer would collate them; what cannot be looked at is left to the evaluation."""
     small = len(rows) < _SMALL
     try:
-        with torch.random.fork_rng(devices=[]):
+        with _random_states_kept():
             batch = trainer.data_collator([dict(rows[place]) for place in range(len(rows) if small else _ROWS)])
         tokens, labels = batch["input_ids"], batch["labels"]
     except Exception:  # a collator of anybody's, on rows that the Trainer may yet prepare
@@ -136,6 +148,18 @@ def _refuse_labels(rows: Sequence[Any], trainer: Any) -> None:
             f"The evaluation set is too small: of its {len(rows)} rows fewer than two tokens come twice as labels; "
             "evaluate on more rows, or name a held-out corpus (corpus=...)."
         )
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    """Leave the generators of torch, NumPy and Python as they are: a look at the rows must not change the run."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def refuse_shifted(tokens: Tensor, labels: Tensor) -> None:

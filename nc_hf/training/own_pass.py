@@ -1,8 +1,8 @@
-"""The callback's own pass over held-out text, and the metrics of whatever was gathered."""
+"""The callback's own pass over held-out text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,9 @@ from torch import Tensor, nn
 from transformers import TrainingArguments
 
 from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.corpus.classes import choose_classes
 from nc_hf.corpus.corpus import open_corpus
-from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
-from nc_hf.model.tap import FINAL
 
 
 @dataclass
@@ -52,7 +49,9 @@ class OwnPass:
             )
         return self._blocks
 
-    def collect(self, args: TrainingArguments, model: nn.Module, tokenizer: Any, gathered: Mapping[str, Any]) -> Any:
+    def collect(
+        self, args: TrainingArguments, model: nn.Module, tokenizer: Any, gathered: Mapping[str, Any]
+    ) -> tuple[Collection, Tensor]:
         """Run the pass; every rank calls this.
 
         Returns:
@@ -68,20 +67,3 @@ class OwnPass:
             progress=not args.disable_tqdm,
         )
         return collection, blocks.token_counts() if blocks.census is None else blocks.census
-
-
-def values_of(
-    collection: Collection, preset: str | Sequence[str], classes: Any, census: Tensor, tokenizer: Any
-) -> dict[str, float]:
-    """Return the metrics of what was gathered; every rank calls this.
-
-    Args:
-        collection: of all ranks.
-        preset: of `nc_hf.metrics.compute_metrics`.
-        classes: which tokens count.
-        census: (T,) token counts of the text, by which a share is met.
-        tokenizer: reads the tokens of a list.
-    """
-    ids = None if preset == "paper" else choose_classes(classes, census, tokenizer).ids  # in it every class counts
-    values, _ = layer_values(collection, FINAL, preset, collection.decided(ids))
-    return {name: metric.value for name, metric in values.items()}

@@ -24,12 +24,14 @@ class EvaluationStep:
         trainer: whose evaluation it is.
         tokens: (B, L) ``input_ids`` of the batch; None outside ``prediction_step``, or where the batch has none.
         in_step: whether it is inside ``prediction_step``, which computes the loss of one batch.
+        prefix: of the evaluation's keys, as ``eval``.
         later_set: whether the evaluation is of one of several sets, and another one's has just ended.
     """
 
     trainer: Any
     tokens: Tensor | None
     in_step: bool
+    prefix: str
     later_set: bool
 
 
@@ -37,7 +39,7 @@ def evaluation_step() -> EvaluationStep | None:
     """Return what the caller is in, be it a hook of the model or an event; None outside of an evaluation."""
     step: FrameType | None = None
     evaluation: Any = None
-    later = False
+    prefix, later = "eval", False
     for name, frame in _frames():
         if name == "call_event":  # whatever runs a batch below it is a callback's own doing
             if evaluation is not None:
@@ -51,7 +53,7 @@ def evaluation_step() -> EvaluationStep | None:
         if name == "prediction_step":
             step = frame  # the outermost: a subclass may hand other inputs to its parent's
         elif evaluation is None:
-            evaluation = trainer
+            evaluation, prefix = trainer, str(frame.f_locals.get("metric_key_prefix", prefix))
         else:
             later = later or (
                 isinstance(frame.f_locals.get("eval_dataset"), dict) and bool(frame.f_locals.get("metrics"))
@@ -60,7 +62,7 @@ def evaluation_step() -> EvaluationStep | None:
         return None
     inputs = {} if step is None else step.f_locals.get("inputs")
     tokens = inputs.get("input_ids") if isinstance(inputs, Mapping) else None
-    return EvaluationStep(evaluation, tokens if isinstance(tokens, Tensor) else None, step is not None, later)
+    return EvaluationStep(evaluation, tokens if isinstance(tokens, Tensor) else None, step is not None, prefix, later)
 
 
 def calling_trainer() -> Any | None:

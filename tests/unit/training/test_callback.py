@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 import torch
-from transformers import Trainer, TrainerCallback
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.corpus.corpus import open_corpus
@@ -552,3 +555,58 @@ def test_a_callback_that_is_removed_takes_its_hooks_off(tmp_path: Path) -> None:
     trainer.remove_callback(callback)
     assert "eval_nc1_trace_ratio" not in trainer.evaluate()
     assert hooks(trainer.model) == 0 < before
+
+
+BEST: dict[str, Any] = {
+    "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2,
+    "load_best_model_at_end": True, "greater_is_better": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("best", ["near", "none"])
+def test_a_set_that_selects_no_model_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture, best: str) -> None:
+    masked = [{**row, "labels": torch.full_like(row["labels"], -100)} for row in examples(40)]
+    settings = {**BEST, "metric_for_best_model": f"eval_{best}_nc1_trace_ratio"}
+    sets = {"near": HELD_OUT, "none": masked}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=sets, **settings)
+    if best == "none":
+        with pytest.raises(TapError, match="is -100"):
+            trainer.train()
+        return
+    trainer.train()
+    assert trainer.state.global_step == 4
+    assert trainer.state.best_metric is not None
+    assert "training goes on" in caplog.text
+    assert not any("eval_none_nc1" in key for row in trainer.state.log_history for key in row)
+
+
+def test_a_pass_beside_the_evaluations_selects_no_model(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = NeuralCollapseCallback(token_blocks(8, 3), every=1, classes=[12, 13])  # which do not come
+    settings = {**BEST, "metric_for_best_model": "nc1_trace_ratio"}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), own, **settings)
+    trainer.train()
+    assert trainer.state.global_step == 4
+    assert "no class that counts was met" in caplog.text
+
+
+def test_an_evaluation_after_the_training_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = {"metric_for_best_model": "nc1_trace_ratio", "greater_is_better": False}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(classes=[12, 13]), **settings)
+    trainer.train()
+    assert trainer.state.best_metric is None
+    assert math.isnan(trainer.evaluate()["eval_nc1_trace_ratio"])
+    assert "no class that counts was met" in caplog.text
+
+
+def test_a_loader_that_hides_its_end_from_the_ranks_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PlainLoader(Trainer):
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            return DataLoader(self.eval_dataset, batch_size=4, collate_fn=default_data_collator)
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=PlainLoader)
+    two = SimpleNamespace(num_processes=2, is_main_process=True)
+    monkeypatch.setattr("nc_hf.training.callback.PartialState", lambda: two)
+    assert evaluated(trainer.evaluate()) == {}
+    assert "not prepared by accelerate" in caplog.text

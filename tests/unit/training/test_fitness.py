@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import logging
+import random
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from transformers import EarlyStoppingCallback, Trainer
+from transformers import EarlyStoppingCallback, Trainer, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.errors import LabelError, StatisticsError, TapError
 from nc_hf.training.fitness import refuse_shifted, warnings_before_training
-from tests.training import HELD_OUT, blocks_by_hand, close, evaluated, examples, history, make_trainer, token_blocks
+from tests.training import (
+    HELD_OUT,
+    blocks_by_hand,
+    close,
+    evaluated,
+    examples,
+    history,
+    make_trainer,
+    tiny_model,
+    token_blocks,
+)
 
 
 def loss_of(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
@@ -164,3 +176,18 @@ def test_early_stopping_finds_the_value_in_any_order(tmp_path: Path, before: boo
     course = list(history(trainer).values())
     assert trainer.state.global_step == len(course) < 12
     assert course[-1] <= max(course[:-1])
+
+
+def test_a_look_at_the_rows_draws_no_random_number(tmp_path: Path) -> None:
+    def collator(rows: list[Any]) -> Any:
+        random.random(), np.random.rand(), torch.rand(1)
+        return default_data_collator(rows)
+
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(3)
+    wanted = random.random(), np.random.rand(), float(torch.rand(1))
+    trainer = make_trainer(tmp_path, model=tiny_model(), collator=collator)
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(3)  # the Trainer sets its own
+    NeuralCollapseCallback().attach(trainer)
+    assert (random.random(), np.random.rand(), float(torch.rand(1))) == wanted

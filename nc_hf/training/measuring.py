@@ -1,0 +1,85 @@
+"""The metrics of an evaluation that was listened to, or of the callback's own pass; every rank takes part in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelerate.state import PartialState
+from torch import Tensor, nn
+from transformers import TrainingArguments
+
+from nc_hf.corpus.classes import choose_classes
+from nc_hf.measurement.assemble import layer_values
+from nc_hf.measurement.collection import Collection
+from nc_hf.metrics.table import needs_of
+from nc_hf.model.tap import FINAL
+from nc_hf.runtime.distributed import failing_together, sum_over_processes
+from nc_hf.training.listener import EvaluationListener
+from nc_hf.training.own_pass import OwnPass
+
+
+class Measuring:
+    """Computes what a callback is asked for.
+
+    Args:
+        preset: of `nc_hf.metrics.compute_metrics`.
+        names: the metrics that it stands for.
+        options: those of `nc_hf.measure` that hold for a callback.
+        own: a pass of its own; None to listen.
+
+    Attributes:
+        listener: to the Trainer's evaluation.
+    """
+
+    def __init__(
+        self, preset: str | Sequence[str], names: Sequence[str], options: Mapping[str, Any], own: OwnPass | None
+    ) -> None:
+        """Gather nothing yet."""
+        needed = needs_of(names)
+        self._preset, self._options, self._own = preset, options, own
+        self._gathered: dict[str, Any] = {
+            "covariance": "covariance" in needed,
+            "agreement_tokens": options["agreement_tokens"] if "agreement" in needed else 0,
+            "head": not needed.isdisjoint(("head", "agreement")),
+        }
+        self.listener = EvaluationListener(**self._gathered)
+
+    def heard(self, tokenizer: Any) -> tuple[dict[str, float], bool]:
+        """Return the metrics of the evaluation that has just ended, the same on every rank.
+
+        Returns:
+            The values, and whether rows of it may have been counted twice.
+
+        Raises:
+            NCError: on every rank, if one of them did not hear all of its batches or the values cannot be computed.
+        """
+        process, unsure = PartialState(), self.listener.unsure
+        with failing_together(process):
+            collection, reader = self.listener.collection()
+        with failing_together(process):
+            collection.reduce(process, contributes=reader.first)
+        if collection.tokens == 0:
+            raise self.listener.silence()
+        twice = any(sum_over_processes([float(unsure)], process))
+        return self._values(collection, collection.statistics.census(), tokenizer), twice
+
+    def passed(self, args: TrainingArguments, model: nn.Module, tokenizer: Any) -> dict[str, float]:
+        """Return the metrics of a pass of its own, with the loss on its text as ``nc_loss``.
+
+        Raises:
+            NCError: the text cannot be read, or the values cannot be computed.
+        """
+        assert self._own is not None
+        collection, census = self._own.collect(args, model, tokenizer, self._gathered)
+        loss = collection.loss_sum / collection.tokens if collection.tokens else math.nan
+        return {"nc_loss": loss, **self._values(collection, census, tokenizer)}
+
+    def _values(self, collection: Collection, census: Tensor, tokenizer: Any) -> dict[str, float]:
+        """Compute the metrics for the classes that a text's token counts ``census`` (T,) choose."""
+        ids = None
+        if self._preset != "paper":  # in which every class counts
+            ids = choose_classes(self._options["classes"], census, self._options["tokenizer"] or tokenizer).ids
+        values, _ = layer_values(collection, FINAL, self._preset, collection.decided(ids))
+        return {name: metric.value for name, metric in values.items()}
