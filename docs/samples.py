@@ -29,7 +29,7 @@ from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.hub import open_tokenizer
 from nc_hf.metrics.jackknife import t_quantile
 from nc_hf.metrics.table import PRESETS
-from nc_hf.report.comparison import difference, is_clear
+from nc_hf.report.comparison import difference, is_clear, value_of
 from nc_hf.report.record import MetricValue
 from nc_hf.runtime.version import VERSION
 
@@ -66,9 +66,10 @@ class Subject:
         return measure(model or self.model, corpus, tokenizer=self.tokenizer, progress=False, device="cpu", **options)
 
 
-def value_of(report: Report, name: str) -> MetricValue:
-    """Return a metric or an outcome."""
-    return report.outcome(name) if name in OUTCOMES else report.metrics[name]  # type: ignore[arg-type]
+def known(value: MetricValue | None) -> MetricValue:
+    """Every report here has what is asked for."""
+    assert value is not None
+    return value
 
 
 def budgets(subject: Subject, parts: int) -> list[dict[str, Any]]:
@@ -84,10 +85,10 @@ def budgets(subject: Subject, parts: int) -> list[dict[str, Any]]:
         ]
     rows = []
     for name in NAMES:
-        truth = value_of(whole, name).value
-        row: dict[str, Any] = {"name": name, "all": truth, "stderr": value_of(whole, name).stderr}
+        truth = known(value_of(name, whole)).value
+        row: dict[str, Any] = {"name": name, "all": truth, "stderr": known(value_of(name, whole)).stderr}
         for share, reports in found.items():
-            values = [value_of(report, name) for report in reports]
+            values = [known(value_of(name, report)) for report in reports]
             row[f"{share:g}"] = statistics.fmean(each.value for each in values) / truth
             row[f"{share:g} covered"] = sum(covers(each, truth) for each in values)
         rows.append(row)
@@ -134,10 +135,10 @@ def coverage(subject: Subject, draws: int, tokens: int) -> list[dict[str, Any]]:
 
 def coverage_row(name: str, whole: Sequence[Report], pairs: Sequence[Sequence[Report]]) -> dict[str, Any]:
     """Hold one metric of every pair against that of the whole."""
-    truth = value_of(whole[0], name).value
-    values = [value_of(first, name) for first, _ in pairs]
+    truth = known(value_of(name, whole[0])).value
+    values = [known(value_of(name, first)) for first, _ in pairs]
     spread = statistics.stdev(each.value for each in values)
-    gap = value_of(whole[1], name).value - truth
+    gap = known(value_of(name, whole[1])).value - truth
     gaps = [gap_of(name, second, first) for first, second in pairs]
     clear = [
         is_clear(gap_of(name, before[0], after[0]), before[0], after[0])
@@ -159,9 +160,7 @@ def coverage_row(name: str, whole: Sequence[Report], pairs: Sequence[Sequence[Re
 
 def gap_of(name: str, report: Report, other: Report) -> MetricValue:
     """What ``difference`` says, of the accuracy too."""
-    found = difference(name, report, other)
-    assert found is not None
-    return found
+    return known(difference(name, report, other))
 
 
 def share(said: Iterable[bool]) -> float:

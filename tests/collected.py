@@ -11,7 +11,7 @@ from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
-from nc_hf.model.tap import FINAL
+from nc_hf.model.forward_pass import FINAL
 from tests.distributed.launcher import ROOT
 from tests.training import token_blocks
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nc_hf.model.tap import FeatureTap, TapBatch
+from nc_hf.model.forward_pass import TapBatch
+from nc_hf.model.tap import FeatureTap
 from tests.architectures import VOCAB_SIZE
 
 LENGTH = 7

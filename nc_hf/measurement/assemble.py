@@ -23,7 +23,7 @@ from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS, diagnostics_of
 from nc_hf.metrics.uncertainty import debiased, replicates
-from nc_hf.model.tap import FINAL
+from nc_hf.model.forward_pass import FINAL
 from nc_hf.report import Report
 from nc_hf.report.record import (
     AgreementRecord,

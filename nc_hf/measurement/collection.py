@@ -16,8 +16,8 @@ from nc_hf.measurement.options import OPTIONS
 from nc_hf.measurement.outliers import norms_by_position, outlying_positions
 from nc_hf.measurement.sample import UNDECIDED, DecidedSample, TokenSample
 from nc_hf.metrics.decisions import Decisions
+from nc_hf.model.forward_pass import FINAL, TapBatch
 from nc_hf.model.head import ClassifierHead
-from nc_hf.model.tap import FINAL, TapBatch
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
 from nc_hf.runtime.precision import float64_device
 from nc_hf.statistics.class_statistics import ClassStatistics, all_finite

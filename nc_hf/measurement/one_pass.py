@@ -20,10 +20,11 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.forward_pass import FINAL, TapBatch
 from nc_hf.model.gather import is_sharded
 from nc_hf.model.output_layer import OutputLayer
 from nc_hf.model.readers import find_reader
-from nc_hf.model.tap import FINAL, FeatureTap, TapBatch
+from nc_hf.model.tap import FeatureTap
 from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nc_hf.metrics.decisions import Decisions, decide
+from nc_hf.model.forward_pass import FINAL
 from nc_hf.model.head import ClassifierHead
-from nc_hf.model.tap import FINAL
 from nc_hf.runtime.distributed import Process, exchange_tensors
 from nc_hf.statistics.class_statistics import ClassStatistics
 

@@ -16,7 +16,7 @@ from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.tap import FINAL
+from nc_hf.model.forward_pass import FINAL
 
 UNTRAINED_TOKENS = 50_000
 """Tokens that it reads at most: its values differ from a trained model's by far more than they would by more text."""

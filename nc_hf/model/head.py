@@ -8,15 +8,15 @@ as reproduces the logits of a real forward pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError, HeadError, InputError, LabelError
 from nc_hf.model.anatomy import causal_lm, find_decoder, first_tensor, model_logits
+from nc_hf.model.head_form import candidate_forms, declared_softcaps
 from nc_hf.model.logits import argmax_with_ties
 from nc_hf.model.output_layer import READABLE, OutputLayer
 from nc_hf.runtime.precision import matmul_dtypes
@@ -98,7 +98,7 @@ class ClassifierHead:
         head = cls(weight, bias, tied=tied)
         head._refuse_misfits(features, logits)
         linear = head.logits(features)
-        head = head._fitted(linear, features, logits, _declared_softcaps(inner.config.get_text_config()))
+        head = head._fitted(linear, features, logits, declared_softcaps(inner.config.get_text_config()))
         try:
             return replace(head, error=head._misfit(head._transform(linear), features, logits))
         except HeadError as problem:
@@ -232,51 +232,11 @@ class ClassifierHead:
     def _fitted(self, made: Tensor, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
         """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""
         linear, target = made.cpu().double(), logits.cpu().double()
-        forms = [replace(self, scale=s, softcap=c) for s, c in _candidates(linear, target, softcaps)]
+        forms = [replace(self, scale=s, softcap=c) for s, c in candidate_forms(linear, target, softcaps)]
         errors = [(form._transform(linear) - target).square().mean().item() for form in forms]
         rounding = torch.finfo(_precision(features, self.weight, logits)).eps ** 2 * target.square().mean().item()
         enough = max(AMBIGUITY**2 * min(errors), rounding)
         return next(form for form, error in zip(forms, errors, strict=True) if error <= enough)
-
-
-def _candidates(linear: Tensor, target: Tensor, softcaps: list[float]) -> Iterator[tuple[float, float | None]]:
-    """Forms (scale, softcap) to try, those that the configuration names and the plainest ones first."""
-    yield from ((1.0, cap) for cap in softcaps)
-    yield 1.0, None
-    power = linear.square().sum().item()
-    if power == 0:
-        return
-    slopes: list[tuple[float, float | None]] = [((linear * target).sum().item() / power, None)]
-    slopes += [(1.0, cap) for cap in _solve_softcap(linear, target)]
-    for cap in softcaps:
-        inside = target.abs() < 0.9 * cap
-        inputs, outputs = linear[inside], cap * torch.atanh(target[inside] / cap)
-        if inputs.any():
-            slopes.append(((inputs * outputs).sum().item() / inputs.square().sum().item(), cap))
-    yield from ((scale, cap) for scale, cap in slopes if math.isfinite(scale) and scale > 0)
-
-
-def _solve_softcap(linear: Tensor, target: Tensor) -> list[float]:
-    """The c with ``c tanh(z / c) = l`` at the largest |z|: it grows with c from 0 to z, so bisection finds it."""
-    at = int(linear.abs().argmax())
-    z, wanted = abs(linear.flatten()[at].item()), abs(target.flatten()[at].item())
-    if not 0 < wanted < z:
-        return []
-    low, high = wanted, z * 1e4
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if middle * math.tanh(z / middle) < wanted else (low, middle)
-    return [high]
-
-
-def _declared_softcaps(config: Any) -> list[float]:
-    """Bounds of the logits that a configuration names, whatever the model does with them."""
-    named = {
-        key: value
-        for key, value in config.to_dict().items()
-        if "cap" in key and "soft" in key and not any(other in key for other in ("attn", "attention", "router"))
-    }
-    return [float(value) for value in named.values() if isinstance(value, int | float) and value > 0]
 
 
 def _precision(*tensors: Tensor) -> torch.dtype:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -18,82 +17,15 @@ from torch import Tensor, nn
 
 from nc_hf.errors import InputError, NCError, TapError
 from nc_hf.model.anatomy import causal_lm, find_blocks, find_decoder, model_logits
+from nc_hf.model.forward_pass import FINAL, IGNORED, TapBatch, TapPass
 from nc_hf.model.hooks import Hook, Slot
 from nc_hf.model.logits import argmax_with_ties, token_losses
 
-IGNORED = -100  # the label that transformers' losses skip
 SAMPLE_POSITIONS = 8  # as many as a check of the head needs
-_BY_TOKEN = ("labels", "index", "predictions", "tied", "nll")
 _REPLICAS = (
     "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; start it with "
     "accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
 )
-
-
-FINAL = "final"
-"""The layer whose features enter the head."""
-
-
-@dataclass(frozen=True)
-class TapBatch:
-    """One forward pass as the metrics need it: every feature beside the token that follows it.
-
-    N counts the positions that have a label; L is the sequence length of the forward pass, D the width of the
-    features, V the vocabulary.
-
-    Attributes:
-        features: ``"final"`` (N, D), the tensor that enters the head; with every layer also ``"layer.0"``, ... (N, D),
-            the output of each block before the final norm. Detached, in the dtype that the model computed.
-        labels: (N,) int64, the next token of each position.
-        index: (N,) int64, row * L + position within this forward pass.
-        predictions: (N,) int64, the argmax of the model's own logits, ties to the lowest id; None where the forward
-            pass built no logits, or not for every position.
-        tied: (N,) bool, where that maximum is attained more than once; None as above.
-        nll: (N,) float32 in nats, the loss of each label under the model's own logits; None as above or if not asked.
-        sample: features (n, D) and logits (n, V) of the first few positions, to check a head with; None as above.
-        rows: rows of the forward pass, or the leading ones that are kept.
-        sequence_length: L.
-    """
-
-    features: dict[str, Tensor]
-    labels: Tensor
-    index: Tensor
-    predictions: Tensor | None
-    tied: Tensor | None
-    nll: Tensor | None
-    sample: tuple[Tensor, Tensor] | None
-    rows: int
-    sequence_length: int
-
-    def first_rows(self, rows: int) -> TapBatch:
-        """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""
-        return replace(self.where(self.index < rows * self.sequence_length), rows=min(rows, self.rows))
-
-    def where(self, mine: Tensor) -> TapBatch:
-        """Return the positions that ``mine`` (N,) marks."""
-        kept: dict[str, Any] = {name: tensor[mine] for name in _BY_TOKEN if (tensor := getattr(self, name)) is not None}
-        return replace(self, features={name: tensor[mine] for name, tensor in self.features.items()}, **kept)
-
-
-@dataclass(frozen=True)
-class TapPass:
-    """A labelled forward pass.
-
-    Attributes:
-        batch: what was observed, or why nothing could be.
-        tokens: (B, L) ``input_ids`` that the model was called with; None where it was called without.
-        part: what it is part of, as the tap was told.
-    """
-
-    batch: TapBatch | NCError
-    tokens: Tensor | None
-    part: Any
-
-    def observed(self) -> TapBatch:
-        """Return the batch, or raise the reason."""
-        if isinstance(self.batch, NCError):
-            raise self.batch
-        return self.batch
 
 
 class FeatureTap:

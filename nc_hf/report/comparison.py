@@ -91,7 +91,7 @@ def difference(name: str, report: ReportRecord, other: ReportRecord) -> MetricVa
     replicates, group by group. Else the two errors are added in squares, as of independent measurements; and so they
     are of a metric that is not smooth, for whose differences the jackknife is far too small (docs/metrics.md).
     """
-    mine, theirs = _value_of(name, report), _value_of(name, other)
+    mine, theirs = value_of(name, report), value_of(name, other)
     if mine is None or theirs is None:
         return None
     stderr = None
@@ -110,7 +110,8 @@ def is_clear(lead: MetricValue, report: ReportRecord, other: ReportRecord) -> bo
     return abs(lead.value) > t_quantile(groups) * lead.stderr
 
 
-def _value_of(name: str, report: ReportRecord) -> MetricValue | None:
+def value_of(name: str, report: ReportRecord) -> MetricValue | None:
+    """Return a metric, ``loss`` or ``accuracy``, if the report has it."""
     if name == "loss":
         return report.outcome("loss")
     return report.outcome("accuracy") if name == "accuracy" else report.metrics.get(name)

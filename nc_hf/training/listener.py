@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from nc_hf.errors import NCError, TapError
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.forward_pass import IGNORED, TapBatch, TapPass
 from nc_hf.model.readers import Reader, find_reader
-from nc_hf.model.tap import IGNORED, FeatureTap, TapBatch, TapPass
+from nc_hf.model.tap import FeatureTap
 from nc_hf.training.fitness import refuse_shifted
 from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 from nc_hf.training.rows import last_items, real_part

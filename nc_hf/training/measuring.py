@@ -14,7 +14,7 @@ from nc_hf.corpus.classes import choose_classes
 from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
 from nc_hf.metrics.table import needs_of
-from nc_hf.model.tap import FINAL
+from nc_hf.model.forward_pass import FINAL
 from nc_hf.runtime.distributed import failing_together, sum_over_processes
 from nc_hf.training.listener import EvaluationListener
 from nc_hf.training.own_pass import OwnPass

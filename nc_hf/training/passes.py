@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import TapError
-from nc_hf.model.tap import TapBatch, TapPass
+from nc_hf.model.forward_pass import TapBatch, TapPass
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 
-from nc_hf.model.tap import TapBatch
+from nc_hf.model.forward_pass import TapBatch
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def real_part(batch: TapBatch, tokens: Tensor | None, last: LastItems) -> TapBat
 def _of_sampler(sampler: Any, dataset: Any) -> LastItems | None:
     """Of a data set with a length, of which each rank takes batches, or slices of batches, in turn."""
     inner = sampler.batch_sampler
-    chosen = getattr(inner, "sampler", None)
+    chosen: Any = getattr(inner, "sampler", None)
     try:
-        total, size = len(chosen), int(inner.batch_size)  # type: ignore[arg-type]
-    except TypeError:
+        total, size = len(chosen), int(inner.batch_size)
+    except TypeError:  # of a sampler of one's own
         return None
     ranks, rank = sampler.num_processes, sampler.process_index
     mine = size // ranks if sampler.split_batches else size

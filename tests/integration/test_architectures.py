@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 
 import pytest
 import torch
@@ -15,6 +13,7 @@ from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FeatureTap
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD, VOCAB_SIZE
 from tests.paths import ROOT
+from tests.scripts import load_script
 
 IDS = torch.randint(8, VOCAB_SIZE, (3, 7), generator=torch.Generator().manual_seed(0))
 
@@ -130,13 +129,7 @@ def without_errors(page: str) -> str:
 
 @pytest.mark.slow
 def test_the_documented_table_is_what_is_found() -> None:
-    path = ROOT / "docs" / "architectures.py"
-    spec = importlib.util.spec_from_file_location("docs_architectures", path)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = script
-    spec.loader.exec_module(script)
+    script = load_script(ROOT / "docs" / "architectures.py")
     written = script.DOCUMENT.read_text(encoding="utf-8")
     assert len(re.findall(r"\| finite \|$", written, flags=re.MULTILINE)) == len(ARCHITECTURES)
     assert without_errors(written) == without_errors(script.document()), "run: python docs/architectures.py"

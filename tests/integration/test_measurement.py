@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import math
 import re
-import sys
 import urllib.error
 import urllib.request
 import zipfile
@@ -34,6 +32,7 @@ from nc_hf.metrics.table import needs_of
 from tests.architectures import ARCHITECTURES, VOCAB_SIZE
 from tests.paths import ROOT
 from tests.reference.oracle import oracle_agreement, oracle_metrics
+from tests.scripts import load_script
 
 FOLDER = ROOT / "spaces" / "neural_collapse"
 CLASSES, DIM, TOKENS = 30, 12, 900
@@ -208,13 +207,7 @@ def test_the_module_describes_itself(collapse: evaluate.Measurement) -> None:
 
 @pytest.fixture(scope="module")
 def app() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("neural_collapse_app", FOLDER / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FOLDER / "app.py")
 
 
 @pytest.fixture(scope="module")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from types import ModuleType
 
 import pytest
 
 from tests.paths import ROOT
+from tests.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def cell_cost() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "benchmarks"))  # where its neighbour timing.py is
-        spec = importlib.util.spec_from_file_location("cell_cost", ROOT / "benchmarks" / "cell_cost.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, "cell_cost", module)
-        spec.loader.exec_module(module)
-        return module
+        return load_script(ROOT / "benchmarks" / "cell_cost.py")
 
 
 def operations(width: int, depth: int, vocabulary: int, block: int) -> int:

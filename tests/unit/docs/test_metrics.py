@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
-import sys
 from types import ModuleType
 
 import pytest
 
 from tests.paths import ROOT
+from tests.scripts import load_script
 
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for folder in ("", "docs", "recipes") for path in (ROOT / folder).glob("*.md")
@@ -20,13 +19,7 @@ DOCUMENTS = sorted(
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """The script that writes the metric tables."""
-    spec = importlib.util.spec_from_file_location("docs_metrics", ROOT / "docs" / "metrics.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "metrics.py")
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/metrics.md"])

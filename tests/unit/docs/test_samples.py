@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from types import ModuleType
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from nc_hf.corpus.stories import builtin_tokenizer, stories
 from nc_hf.report.record import MetricValue
 from tests.distributed.launcher import ROOT
+from tests.scripts import load_script
 from tests.training import tiny_model
 
 VOCABULARY = 512
@@ -18,13 +17,7 @@ VOCABULARY = 512
 
 @pytest.fixture(scope="module")
 def samples() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("samples", ROOT / "docs" / "samples.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["samples"] = module  # where dataclasses look
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "samples.py")
 
 
 def subject(samples: ModuleType, documents: int) -> object:

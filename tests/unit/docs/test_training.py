@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from types import ModuleType
 
 import pytest
 
 from tests.paths import ROOT
+from tests.scripts import load_script
 from tests.situations.registry import SITUATIONS
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """The script that writes the table."""
-    spec = importlib.util.spec_from_file_location("docs_training", ROOT / "docs" / "training.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "training.py")
 
 
 def test_the_table_is_that_of_the_situations(script: ModuleType) -> None:

@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 
 from nc_hf.errors import HeadError, LabelError
 from nc_hf.measurement.collection import Collection
-from nc_hf.model.tap import FeatureTap, TapBatch
+from nc_hf.model.forward_pass import TapBatch
+from nc_hf.model.tap import FeatureTap
 from tests.collected import metrics_of, quietly
 from tests.partitioned import Partitioned
 from tests.tapped import heard

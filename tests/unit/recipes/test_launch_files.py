@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 import typer
 
 from tests.paths import RECIPES
+from tests.scripts import load_script
 
 FILES = sorted([*(RECIPES / "slurm").glob("*.sbatch"), *(RECIPES / "hf_jobs").glob("*.sh")])
 ENDS = re.compile(r"\s(?:&&|\|\||;|bash|\d?>)(?=\s)")
@@ -30,11 +30,7 @@ def options(command: str) -> set[str]:
 
 
 def recipe_options() -> set[str]:
-    spec = importlib.util.spec_from_file_location("tinystories_grid", RECIPES / "tinystories_grid.py")
-    assert spec is not None
-    assert spec.loader is not None
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
+    recipe = load_script(RECIPES / "tinystories_grid.py")
     app = typer.Typer()
     app.command()(recipe.main)
     return {name for parameter in typer.main.get_command(app).params for name in parameter.opts}

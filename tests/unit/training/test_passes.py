@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import LabelError, NCError, TapError
-from nc_hf.model.tap import TapBatch, TapPass
+from nc_hf.model.forward_pass import TapBatch, TapPass
 from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 
 BATCH = torch.arange(24).view(4, 6)

@@ -10,7 +10,7 @@ from accelerate.data_loader import BatchSamplerShard, IterableDatasetShard
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from nc_hf.model.tap import TapBatch
+from nc_hf.model.forward_pass import TapBatch
 from nc_hf.training.rows import NOTHING_REPEATED, LastItems, last_items, real_part
 
 
