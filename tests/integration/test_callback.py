@@ -11,6 +11,7 @@ from torch._dynamo.utils import counters
 from transformers import EarlyStoppingCallback, Trainer
 
 from nc_hf import NeuralCollapseCallback
+from nc_hf.model.logits import argmax_with_ties
 from tests.architectures import ARCHITECTURES, VOCAB_SIZE
 from tests.training import HELD_OUT, by_hand, close, evaluated, examples, history, make_trainer, token_blocks
 
@@ -149,11 +150,20 @@ class TestSettings:
             graphs.append(counters["stats"]["unique_graphs"])
         assert graphs[1] == graphs[0] > 0
 
-    def test_no_decisions_without_an_nc4_name(self, tmp_path: Path) -> None:
-        callback = NeuralCollapseCallback(preset=["nc1_trace_ratio"])
-        trainer = make_trainer(tmp_path, callback)
-        assert list(evaluated(trainer.evaluate())) == ["nc1_trace_ratio"]
-        assert callback._gathered["agreement_tokens"] == 0
+    @pytest.mark.parametrize(("preset", "decides"), [(["nc1_trace_ratio"], False), (["nc4_agreement"], True)])
+    def test_no_decisions_without_an_nc4_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: list[str], decides: bool
+    ) -> None:
+        decided: list[torch.Size] = []
+
+        def watched(logits: torch.Tensor) -> Any:
+            decided.append(logits.shape)
+            return argmax_with_ties(logits)
+
+        monkeypatch.setattr("nc_hf.model.tap.argmax_with_ties", watched)
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(preset=preset))
+        assert list(evaluated(trainer.evaluate())) == preset
+        assert bool(decided) == decides
 
     def test_a_small_sample_for_nc4(self, tmp_path: Path) -> None:
         few = make_trainer(tmp_path, NeuralCollapseCallback(agreement_tokens=40))
