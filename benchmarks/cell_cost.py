@@ -23,8 +23,8 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.study.cost import forward_flops
+from nc_hf.study.families import build_model
 from nc_hf.study.grid import INITIAL, Cell, Study, load_study
-from nc_hf.study.models import build_model
 from nc_hf.study.text import StudyText
 from nc_hf.study.training import train_cell
 
@@ -76,7 +76,7 @@ def grid_hours(
 
 def one_cell(preset: str, width: int, depth: int, vocabulary: int) -> tuple[Study, Cell]:
     """A study of one cell, trained for an epoch, with the settings of a preset."""
-    axes = {"widths": [width], "depths": [depth], "epochs": [1], "weight_decays": [0.0005], "seeds": [0]}
+    axes = {"width": [width], "depth": [depth], "epochs": [1], "weight_decay": [0.0005], "seed": [0]}
     study = load_study(PRESETS / f"{preset}.yaml", axes | {"vocab_size": vocabulary, "states": "last"})
     (cell,) = study.cells
     return study, cell

@@ -21,7 +21,7 @@ def table(n: int, seed: int = 0, **columns: object) -> pd.DataFrame:
 
 
 def grid(seed: int = 0) -> pd.DataFrame:
-    """A grid of 3 widths x 3 depths x 2 lengths x 2 decays, whose loss falls along each."""
+    """A grid of 3 width x 3 depth x 2 lengths x 2 decays, whose loss falls along each."""
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame(
         product((64, 128, 256), (1, 2, 4), (1, 3), (5e-4, 0.1)), columns=["width", "depth", "epochs", "weight_decay"]
@@ -40,7 +40,7 @@ def grid(seed: int = 0) -> pd.DataFrame:
 
 
 def small_study() -> pd.DataFrame:
-    """A small study with metrics: 3 widths x 2 depths x 2 lengths, and more seeds of its first cell."""
+    """A small study with metrics: 3 width x 2 depth x 2 lengths, and more seeds of its first cell."""
     rows = list(product((64, 128, 256), (1, 2), (1, 3), (0,))) + [(64, 1, 1, seed) for seed in range(1, SEEDS)]
     table = pd.DataFrame(rows, columns=["width", "depth", "epochs", "seed"])
     noise = 1 + 0.02 * np.random.default_rng(0).random(len(table))

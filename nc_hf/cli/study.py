@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from nc_hf.cli import study_run
 from nc_hf.cli.arguments import parse_names
 from nc_hf.errors import StudyError
 
@@ -21,7 +22,22 @@ if TYPE_CHECKING:
 
     Tables = dict[str, tuple[str, pd.DataFrame, Columns]]
 
-app = typer.Typer(no_args_is_help=True, help="The study of width, depth and training.")
+
+class StudyCommands(TyperGroup):
+    """Adds ``run``, which is built only where it is asked for: its options are the settings of a study."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the sub-commands."""
+        return ["run", *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Find a sub-command."""
+        return study_run.command() if cmd_name == "run" else super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=StudyCommands, no_args_is_help=True, help="Studies: train a grid of models, measure them, analyse the table."
+)
 
 Results = Annotated[Path, typer.Argument(metavar="RESULTS.csv", help="A study's table: one row per saved checkpoint.")]
 Published = Annotated[
@@ -51,7 +67,7 @@ def analyze_command(
     figures: Figures = None,
 ) -> None:
     """Correlate every metric with validation loss, along each setting, beyond the settings, and among seeds."""
-    require_extra()
+    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.analyze import analyze
     from nc_hf.study.analysis.figures import analysis_figures
@@ -86,7 +102,7 @@ def compare_command(results: Results, published: Published = None, as_json: AsJs
     The tolerance is the spread among seeds. Settings that differ from the published ones, or that the table does not
     tell, are named below.
     """
-    require_extra()
+    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.against_published import compare, setup_note
     from nc_hf.study.analysis.published import load_published
@@ -109,7 +125,7 @@ def published_command(
     figures: Figures = None,
 ) -> None:
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
-    require_extra()
+    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.against_loss import loss_figure
     from nc_hf.study.analysis.figures import seed_figure, trend_figure
@@ -141,7 +157,7 @@ def curve_command(
     metrics: Metrics = None,
 ) -> None:
     """Draw a run's evaluation loss and metrics against the step, from the log of a Trainer with the callback."""
-    require_extra()
+    study_run.require_extra()
     from nc_hf.study.analysis.figures import training_figure
 
     try:
@@ -150,13 +166,6 @@ def curve_command(
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(f"{log} holds no log ({error}): give the trainer_state.json of a checkpoint.") from error
     save({"training": figure}, figures)
-
-
-def require_extra() -> None:
-    """Say how to install what the analysis needs, where it is missing."""
-    missing = [name for name in ("matplotlib", "pandas", "pooch", "scipy") if find_spec(name) is None]
-    if missing:
-        raise StudyError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
 
 
 def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:

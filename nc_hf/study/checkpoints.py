@@ -16,10 +16,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from nc_hf.runtime.files import write_text
-from nc_hf.study.grid import INITIAL
+from nc_hf.study.schedule import State
 
 MARKER = "complete.json"
-"""Written into a Trainer's checkpoint when all of it is there: ``epoch`` reached and ``seconds`` trained so far."""
+"""Written into a Trainer's checkpoint when all of it is there, with the ``seconds`` trained so far."""
 
 
 class CellFolder:
@@ -27,8 +27,8 @@ class CellFolder:
 
     ==================  ====================================================================
     ``checkpoint-N/``   the Trainer's, after N steps; only the newest whole one is kept
-    ``state-E/``        the weights after epoch E + 1, or ``state-initial``
-    ``row-E.json``      what was measured of that state
+    ``state-N/``        the weights after N steps; 0000000 is before the first
+    ``row-N.json``      what was measured of that state
     ==================  ====================================================================
     """
 
@@ -46,36 +46,34 @@ class CellFolder:
 
     def newest(self) -> Path | None:
         """The last whole checkpoint."""
-        whole = [path for path in self.path.glob("checkpoint-*") if _read(path / MARKER) is not None]
-        return max(whole, key=lambda path: int(path.name.partition("-")[2]), default=None)
+        whole = [path for path in self.path.glob("checkpoint-*") if read_whole(path / MARKER) is not None]
+        return max(whole, key=_step_of, default=None)
 
-    def progress(self, checkpoint: Path) -> tuple[float, float]:
-        """Read how many epochs a checkpoint has behind it, and how many seconds they took."""
-        marker = _read(checkpoint / MARKER) or {}
-        return float(marker["epoch"]), float(marker["seconds"])
+    def seconds(self, step: int) -> float:
+        """Read how long training had taken by the checkpoint of a step."""
+        marker = read_whole(self.path / f"checkpoint-{step}" / MARKER) or {}
+        return float(marker["seconds"])
 
-    def resume_point(self, states: Sequence[int]) -> Path | None:
+    def resume_point(self, states: Sequence[State]) -> Path | None:
         """The checkpoint to go on from: the last, unless a wanted state before it was lost."""
         newest = self.newest()
-        if newest is not None:
-            epoch, _ = self.progress(newest)
-            if all(self.has_state(state) for state in states if state != INITIAL and state + 1 <= epoch):
-                return newest
+        if newest is not None and all(self.has_state(state) for state in states if 0 < state.step <= _step_of(newest)):
+            return newest
         return None
 
-    def mark(self, step: int, epoch: float, seconds: float) -> None:
+    def mark(self, step: int, seconds: float) -> None:
         """Say that the checkpoint of this step is whole, and remove the older ones."""
         current = self.path / f"checkpoint-{step}"
-        write_text(current / MARKER, json.dumps({"epoch": epoch, "seconds": seconds}) + "\n")
+        write_text(current / MARKER, json.dumps({"seconds": seconds}) + "\n")
         for path in self.path.glob("checkpoint-*"):
             if path != current:
                 _remove(path)
 
-    def state(self, state: int) -> Path:
+    def state(self, state: State) -> Path:
         """Where the weights of a state are."""
-        return self.path / f"state-{state_name(state)}"
+        return self.path / f"state-{state.name}"
 
-    def has_state(self, state: int) -> bool:
+    def has_state(self, state: State) -> bool:
         """Whether the weights of a state are there and whole; a copy of the folder may have lost some."""
         files = list(self.state(state).glob("*.safetensors"))
         try:
@@ -86,7 +84,7 @@ class CellFolder:
             return False
         return bool(files)
 
-    def save_state(self, state: int, save: Callable[[Path], object]) -> None:
+    def save_state(self, state: State, save: Callable[[Path], object]) -> None:
         """Let ``save`` write the weights of a state into a folder, which appears whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.state(state)
@@ -96,28 +94,23 @@ class CellFolder:
         _remove(target)
         os.replace(partial, target)
 
-    def row(self, state: int) -> dict[str, Any] | None:
+    def row(self, state: State) -> dict[str, Any] | None:
         """What was measured of a state; None if it was not."""
-        return _read(self._row_path(state))
+        return read_whole(self._row_path(state))
 
-    def save_row(self, state: int, row: dict[str, Any]) -> None:
+    def save_row(self, state: State, row: dict[str, Any]) -> None:
         """Keep what was measured of a state."""
         write_text(self._row_path(state), json.dumps(row) + "\n")
 
-    def _row_path(self, state: int) -> Path:
-        return self.path / f"row-{state_name(state)}.json"
+    def _row_path(self, state: State) -> Path:
+        return self.path / f"row-{state.name}.json"
 
 
-def state_name(state: int) -> str:
-    """Name a state in a path.
-
-    >>> state_name(-1), state_name(9)
-    ('initial', '09')
-    """
-    return "initial" if state == INITIAL else f"{state:02d}"
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.partition("-")[2])
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_whole(path: Path) -> dict[str, Any] | None:
     """Read a file of ours; None if it is not there or, after a crash of the machine, not whole."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

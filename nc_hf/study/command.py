@@ -15,9 +15,11 @@ from rich.console import Console
 
 from nc_hf.errors import NCError, StudyError
 from nc_hf.runtime.shards import parse_shard
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import shard
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.families import model_config
+from nc_hf.study.grid import Study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.report import report
@@ -63,6 +65,20 @@ def cells_of(study: Study, part: str | None) -> list[Cell]:
     return study.cells if part is None else shard(study, *parse_shard(part))
 
 
+def check_cells(study: Study, cells: Sequence[Cell], output: Path) -> None:
+    """Refuse what cannot be trained, before anything is.
+
+    Raises:
+        StudyError: a batch does not divide among the processes, there is no such family, or the Trainer does not know a
+            setting.
+    """
+    for cell in cells:
+        process_batch(cell)
+        training_arguments(study, cell, output)
+    for cell in {(cell.family, cell.width, cell.depth, cell.heads): cell for cell in cells}.values():
+        model_config(cell, cell.vocab_size)
+
+
 def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launcher, console: Console) -> None:
     """Run the cells that are not done, then write and print what all of them gave.
 
@@ -77,10 +93,7 @@ def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launc
         StudyError: cells failed; all the others were run, and what is done was reported.
     """
     process = PartialState()
-    for cell in cells:  # what cannot be trained is refused before anything is
-        process_batch(study, cell)
-    for cell in cells[:1]:
-        training_arguments(study, cell, output)
+    check_cells(study, cells, output)
     with process.main_process_first():
         ledger = Ledger(output, study)
     if process.is_main_process:

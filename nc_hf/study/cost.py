@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from nc_hf.errors import StudyError
-from nc_hf.study.grid import INITIAL, Cell, Study
+from nc_hf.study.cell import Cell
+from nc_hf.study.grid import Study
 
 TRAINING = 3
 """Forward passes that a training step is worth: itself, and twice for the backward pass."""
 
 
-def forward_flops(study: Study, cell: Cell, vocab_size: int) -> float:
+def forward_flops(cell: Cell, vocab_size: int) -> float:
     """Floating-point operations of a forward pass, a token: those of its matrix products.
 
-    A block has 12 D^2 weights (queries, keys, values and output, and the MLP of 4 D) and the head V D, each worth two.
-    Attention is computed over the whole square of the block of L tokens, in local layers too: 2 L D for the scores and
-    as many for the weighted sum.
+    A layer has about 12 D^2 weights in every family (see `families`) and the head V D, each worth two. Attention is
+    computed over the whole square of the block of L tokens, in local layers too: 2 L D for the scores and as many for
+    the weighted sum.
     """
     weights = cell.depth * 12 * cell.width**2 + vocab_size * cell.width
-    return 2.0 * weights + cell.depth * 4.0 * study.block_size * cell.width
+    return 2.0 * weights + cell.depth * 4.0 * cell.block_size * cell.width
 
 
 def passes(study: Study, cell: Cell) -> int:
     """Forward passes over the training text that a cell is worth, measuring included."""
-    states = study.states_of(cell)
-    return TRAINING * (max(max(states), INITIAL) + 1) + len(states)
+    return TRAINING * study.epochs_run(cell) + study.count_states(cell)
 
 
 def relative_cost(study: Study, cell: Cell) -> float:
     """The work of a cell, in floating-point operations a token of training text: right only beside other cells."""
-    return passes(study, cell) * forward_flops(study, cell, study.vocab_size)
+    return passes(study, cell) * forward_flops(cell, cell.vocab_size)
 
 
 def training_share(study: Study, cell: Cell) -> float:
     """The share of a cell's work that is training; the rest is measuring."""
-    return 1 - len(study.states_of(cell)) / passes(study, cell)
+    return 1 - study.count_states(cell) / passes(study, cell)
 
 
 def shard(study: Study, index: int, count: int) -> list[Cell]:

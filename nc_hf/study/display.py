@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress, Task, TextColumn
 from rich.table import Column
 
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import relative_cost
-from nc_hf.study.grid import Cell
 from nc_hf.study.ledger import Ledger
 
 

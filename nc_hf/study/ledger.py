@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from nc_hf.errors import FileError, StudyError
 from nc_hf.runtime.files import write_text
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.cell import Cell
+from nc_hf.study.grid import Study
 
 TIMINGS = ("train_seconds", "measure_seconds")
 """Columns of a row that differ from run to run: they are kept apart from the table."""
@@ -23,11 +24,8 @@ LOG = "log.json"
 """Name of the training log in a cell's folder."""
 
 SETTINGS = "study.json"
-TEXT = "text.json"
-TOKENIZER = "tokenizer.json"
-PACKED = "packed"
-TEXT_LOCK = ".text.lock"
-"""Held while what belongs to the text is written."""
+TEXTS = "texts"
+"""Folder with a folder for each text of the study."""
 SETTINGS_LOCK = ".settings.lock"
 
 BEGUN = ("cells", "checkpoints", "failures", "results.csv")
@@ -39,8 +37,9 @@ class Ledger:
 
     ============================  ==================================================================================
     ``study.json``                the settings; a folder in which others have trained anything is refused
-    ``text.json``                 the fingerprints of the text, and ``tokenizer.json`` if it was trained on it
-    ``packed/``                   the text in blocks of tokens; made anew if it is removed
+    ``texts/TEXT/``               a text in blocks of tokens, made anew if they are removed; in ``text.json`` what it is
+                                  known by, and ``tokenizer.json`` if that was trained on it
+    ``initial/MODEL.json``        what was measured of a model before its first step, for all cells that begin with it
     ``cells/CELL.json``           the rows of a finished cell with their sha256, written in one atomic step
     ``timings/CELL.json``         how long each of its rows took
     ``logs/CELL.json``            its training log, with the callback's curve
@@ -70,6 +69,11 @@ class Ledger:
     def cell_folder(self, cell: Cell) -> Path:
         """Where a cell keeps what it goes on from."""
         return self.folder / "checkpoints" / cell.name
+
+    @property
+    def initial_folder(self) -> Path:
+        """Where cells that begin with the same model leave each other its measurement."""
+        return self.folder / "initial"
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a cell is finished."""
@@ -175,9 +179,8 @@ class Ledger:
 
     def _forget(self) -> None:
         """Remove what a start that came to nothing has left."""
-        for name in (SETTINGS, TEXT, TOKENIZER):
-            (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / PACKED, ignore_errors=True)
+        (self.folder / SETTINGS).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / TEXTS, ignore_errors=True)
 
     def _entry(self, cell: Cell) -> dict[str, Any]:
         entry = read_json(self._path("cells", cell))

@@ -27,12 +27,18 @@ from nc_hf.errors import FileError, StudyError
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.tensors import load_tensors, save_tensors
 from nc_hf.study.grid import Study
-from nc_hf.study.ledger import PACKED, TEXT, TEXT_LOCK, holding, read_json
+from nc_hf.study.ledger import holding, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _FORMAT = "nc_hf.blocks"
+
+NOTED = "text.json"
+"""Name of the file that says what a text is known by."""
+
+LOCK = ".lock"
+"""Held while something of the text is written."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ def keep_packed(
     A file that is damaged is made anew, and so is one of another text, unless the study was begun with that.
 
     Args:
-        folder: of the study.
-        role: what the study does with the text, ``train`` or ``validation``.
+        folder: of the text.
+        role: what the study does with the text, ``train``, ``validation`` or ``other``.
         corpus: the text.
         tokenizer: of the study.
         packing: how the text is cut.
@@ -75,9 +81,9 @@ def keep_packed(
         StudyError: the text or its tokenizer is not the one that the study was begun with.
         CorpusError, TokenizerError: as `nc_hf.corpus.corpus.Corpus.pack`.
     """
-    path, begun_with = folder / PACKED / f"{role}.safetensors", _noted(folder, role)
+    path, begun_with = folder / f"{role}.safetensors", _noted(folder, role)
     while True:
-        with FileLock(folder / TEXT_LOCK):
+        with FileLock(folder / LOCK):
             if not path.exists():
                 return _write(path, corpus, tokenizer, packing, begun_with)
             written = path.stat().st_mtime_ns
@@ -89,20 +95,25 @@ def keep_packed(
                 return blocks
             if blocks.fingerprint == begun_with:
                 raise _other_text(folder)
-        with FileLock(folder / TEXT_LOCK):
+        with FileLock(folder / LOCK):
             if path.exists() and path.stat().st_mtime_ns == written:  # else another process has made it anew
                 path.unlink()
 
 
 def note_texts(folder: Path, study: Study, blocks: dict[str, TokenBlocks]) -> None:
-    """Note what the texts of a study are, by their roles, or refuse others than were noted.
+    """Note what the parts of a text are, by their roles, or refuse others than were noted.
+
+    Args:
+        folder: of the text, in the folder ``texts`` of the study.
+        study: whose text it is.
+        blocks: the parts.
 
     Raises:
         StudyError: the study was begun with others, or the folder has meanwhile been given to another study.
     """
     found = {role: {"blocks": len(part), "fingerprint": part.fingerprint} for role, part in blocks.items()}
-    path = folder / TEXT
-    with FileLock(folder / TEXT_LOCK), holding(folder, study):
+    path = folder / NOTED
+    with FileLock(folder / LOCK), holding(folder.parent.parent, study):
         if not path.exists():
             write_text(path, json.dumps(found, indent=1) + "\n")
     if read_json(path) != found:
@@ -111,7 +122,7 @@ def note_texts(folder: Path, study: Study, blocks: dict[str, TokenBlocks]) -> No
 
 def _noted(folder: Path, role: str) -> str | None:
     """Return the fingerprint of the text that the study was begun with; None before it was."""
-    path = folder / TEXT
+    path = folder / NOTED
     noted = read_json(path) if path.exists() else {}
     if not isinstance(noted, dict) or (noted and not isinstance(noted.get(role), dict)):
         raise _other_text(folder)
@@ -134,7 +145,7 @@ def _write(
     texts = _Hashed(corpus.texts)
     blocks = packing.pack(replace(corpus, texts=texts), tokenizer)
     if begun_with not in (None, blocks.fingerprint):
-        raise _other_text(path.parent.parent)
+        raise _other_text(path.parent)
     made = {
         "blocks": {
             name: asdict(value) if isinstance(value, Marks) else value

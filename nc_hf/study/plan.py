@@ -12,21 +12,23 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from accelerate.state import PartialState
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from transformers import GPTNeoForCausalLM
 
 from nc_hf.errors import CorpusError, HubError, TokenizerError
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import TRAINING, forward_flops
 from nc_hf.study.display import duration
-from nc_hf.study.grid import Cell, Study
-from nc_hf.study.models import build_model, count_parameters, model_config
+from nc_hf.study.families import build_model, count_parameters
+from nc_hf.study.grid import Study
 from nc_hf.study.text import open_text
 from nc_hf.study.training import process_batch
 
@@ -86,13 +88,16 @@ def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
     Raises:
         StudyError: a batch does not divide among the processes.
     """
-    size = text_size(study)
-    plans = plan_cells(study, cells, size)
+    sizes = {cell.text_key: text_size(study, cell) for cell in cells}
+    plans = plan_cells(study, cells, sizes)
     console.print(plan_table(plans))
-    blocks = "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
-    console.print(f"text: {blocks}{size.note}", highlight=False, soft_wrap=True)
+    for key, size in sizes.items():
+        blocks = (
+            "" if size.train is None else f"{size.train:,} blocks to train on and {size.validation:,} to validate, "
+        )
+        console.print(f"{key if len(sizes) > 1 else 'text'}: {blocks}{size.note}", highlight=False, soft_wrap=True)
     console.print(f"{len(plans)} cells, {sum(plan.states for plan in plans)} measured states", highlight=False)
-    if size.train is not None:
+    if all(plan.seconds is not None for plan in plans):
         total = duration(sum(plan.seconds or 0 for plan in plans))
         console.print(f"one after another on this machine ({machine()}): {total}", highlight=False, soft_wrap=True)
     console.print(CAPTION, highlight=False)
@@ -128,51 +133,53 @@ def three_digits(value: float) -> str:
     return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
-def text_size(study: Study) -> TextSize:
-    """Find out how much text there is: from ``expected_blocks``, or by reading the corpus."""
+def text_size(study: Study, cell: Cell) -> TextSize:
+    """Find out how much text a cell has: from ``expected_blocks``, or by reading the corpus."""
     if study.expected_blocks is not None:
         train, validation = study.expected_blocks
-        return TextSize(train, validation, study.vocab_size, "as expected_blocks says; the corpus was not read")
+        return TextSize(train, validation, cell.vocab_size, "as expected_blocks says; the corpus was not read")
     try:
-        text = open_text(study)
+        text = open_text(study, cell)
     except (CorpusError, HubError, TokenizerError) as error:
-        return TextSize(None, None, study.vocab_size, f"unknown: {error}")
+        return TextSize(None, None, cell.vocab_size, f"unknown: {error}")
     return TextSize(len(text.train), len(text.validation), text.vocab_size, "counted on the corpus")
 
 
-def plan_cells(study: Study, cells: list[Cell], size: TextSize) -> list[CellPlan]:
+def plan_cells(study: Study, cells: list[Cell], sizes: Mapping[str, TextSize]) -> list[CellPlan]:
     """Estimate what cells cost; the machine is measured first.
 
     Raises:
         StudyError: a batch does not divide among the processes.
     """
-    rates: dict[int, float] = {}
-    plans: dict[tuple[int, int], tuple[int, int]] = {}
+    speed = functools.cache(flops_a_second)  # of a family and width: depth changes little
+    models = functools.cache(lambda cell, vocab: (count_parameters(cell, vocab), training_memory(cell, vocab)))
     found = []
     for cell in cells:
-        if cell.width not in rates:
-            rates[cell.width] = flops_a_second(study, cell, size.vocab_size)
-        if (cell.width, cell.depth) not in plans:
-            parameters = count_parameters(study, cell, size.vocab_size)
-            plans[cell.width, cell.depth] = (parameters, training_memory(study, cell, size.vocab_size))
-        parameters, memory = plans[cell.width, cell.depth]
-        states = study.states_of(cell)
-        tokens = None if size.train is None else size.train * study.block_size * (max(states) + 1)
-        seconds = None
-        if tokens is not None:
-            passed = TRAINING * tokens + len(states) * _measured_tokens(study, size)
-            seconds = passed * forward_flops(study, cell, size.vocab_size) / rates[cell.width]
-        found.append(CellPlan(cell, len(states), study.batch_of(cell), parameters, tokens, memory, seconds))
+        size, states = sizes[cell.text_key], study.count_states(cell)
+        parameters, memory = models(_model_alone(cell), size.vocab_size)
+        tokens = seconds = None
+        if size.train is not None:
+            tokens = size.train * cell.block_size * study.epochs_run(cell)
+            passed = TRAINING * tokens + states * _measured_tokens(study, cell, size)
+            rate = speed(replace(_model_alone(cell), depth=1), size.vocab_size)
+            seconds = passed * forward_flops(cell, size.vocab_size) / rate
+        found.append(CellPlan(cell, states, cell.batch_size, parameters, tokens, memory, seconds))
     return found
 
 
-def training_memory(study: Study, cell: Cell, vocab_size: int) -> int:
+def _model_alone(cell: Cell) -> Cell:
+    """Take the cell for one of another length, seed or optimizer: what a step costs is the same."""
+    return replace(cell, epochs=1, seed=0, data_seed=0, weight_decay=0.0, learning_rate=1e-3, label_smoothing=0.0)
+
+
+def training_memory(cell: Cell, vocab_size: int) -> int:
     """Bytes that one process needs to train a cell; see the head of this module."""
-    batch, length = process_batch(study, cell), study.block_size
+    batch, length = process_batch(cell), cell.block_size
     with torch.device("meta"):
-        model = GPTNeoForCausalLM(model_config(study, cell, vocab_size))
+        model = build_model(cell, vocab_size)
         ids = torch.zeros(batch, length, dtype=torch.long)
-        mask = torch.zeros(1, 1, length, length)  # as it is, so that no value of it is looked at
+        # as it is, so that no value of it is looked at
+        mask = None if cell.family == "mamba" else torch.zeros(1, 1, length, length)
     own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
     saved: dict[int, torch.UntypedStorage] = {}
 
@@ -188,14 +195,14 @@ def training_memory(study: Study, cell: Cell, vocab_size: int) -> int:
     return BYTES_A_PARAMETER * int(model.num_parameters()) + activations + logits
 
 
-def flops_a_second(study: Study, cell: Cell, vocab_size: int) -> float:
+def flops_a_second(cell: Cell, vocab_size: int) -> float:
     """Measure what this machine reaches in training a cell's model: the best of three steps, after one to warm up."""
-    length = min(study.block_size, PROBE_TOKENS)
-    flops = TRAINING * forward_flops(study, cell, vocab_size) * length
-    batch = max(1, min(study.batch_of(cell), int(PROBE_FLOPS / flops)))
+    length = min(cell.block_size, PROBE_TOKENS)
+    flops = TRAINING * forward_flops(cell, vocab_size) * length
+    batch = max(1, min(cell.batch_size, int(PROBE_FLOPS / flops)))
     device = PartialState().device
-    model = build_model(study, cell, vocab_size).to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=study.learning_rate)
+    model = build_model(cell, vocab_size).to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=cell.learning_rate)
     ids = torch.randint(vocab_size, (batch, length), device=device)
     bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     seconds = []
@@ -211,9 +218,9 @@ def flops_a_second(study: Study, cell: Cell, vocab_size: int) -> float:
     return flops * batch / min(seconds[1:])
 
 
-def _measured_tokens(study: Study, size: TextSize) -> int:
+def _measured_tokens(study: Study, cell: Cell, size: TextSize) -> int:
     """Tokens of a forward pass over what one state is measured on."""
     train, validation = size.train or 0, size.validation or 0
     if study.measure_train_tokens is not None:
-        train = min(train, max(1, study.measure_train_tokens // study.block_size))
-    return (train + validation) * study.block_size
+        train = min(train, max(1, study.measure_train_tokens // cell.block_size))
+    return (train + validation) * cell.block_size

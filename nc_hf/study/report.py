@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +15,9 @@ from nc_hf.report.figures.style import save_figure
 from nc_hf.runtime.files import write_text
 from nc_hf.study.analysis.against_loss import loss_figure
 from nc_hf.study.analysis.results import read_results
-from nc_hf.study.grid import Cell
+from nc_hf.study.cell import settings
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.naming import cell_names
 
 SETTINGS = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
 OUTCOMES = {"val_loss": "loss", "val_accuracy": "acc"}
@@ -66,16 +66,17 @@ def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> l
 
 
 def results_table(frame: pd.DataFrame) -> Table:
-    """Show a row for each saved state; where decays or seeds differ, under the name of its cell."""
+    """Show a row for each saved state; where more than its size and length differs, under the name of its cell."""
     shown = OUTCOMES | {name: METRICS[name].family for name in METRIC_COLUMNS}
-    several = frame[["weight_decay", "seed"]].nunique().max() > 1
+    told = [each.name for each in settings() if each.name in frame]
+    names = cell_names([dict(zip(told, row, strict=True)) for row in frame[told].itertuples(index=False)])
+    several = len(set(zip(*(frame[name] for name in SETTINGS), strict=True))) < len(frame)
     table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for title in (*(["cell @ state"] if several else SETTINGS.values()), *shown.values()):
         table.add_column(title, justify="right", no_wrap=True)
-    for row in frame.to_dict("records"):
-        cell = Cell(*(row[field.name] for field in dataclasses.fields(Cell)))
-        settings = [f"{cell.name}@{row['saved_epoch']}"] if several else [f"{row[name]:g}" for name in SETTINGS]
-        table.add_row(*settings, *(five_wide(row[name]) for name in shown))
+    for name, row in zip(names, frame.to_dict("records"), strict=True):
+        told = [f"{name}@{row['saved_epoch']:.3g}"] if several else [f"{row[name]:.3g}" for name in SETTINGS]
+        table.add_row(*told, *(five_wide(row[name]) for name in shown))
     return table
 
 

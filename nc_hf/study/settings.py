@@ -8,27 +8,15 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
-    PlainValidator,
     Strict,
-    TypeAdapter,
     ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
 from nc_hf.errors import StudyError
-
-AXES = ("widths", "depths", "epochs", "weight_decays", "seeds")
-"""The settings of which every combination is a cell, in the order of a cell's fields."""
-
-TEXT = frozenset(
-    ("corpus", "tokenizer", "vocab_size", "packing", "block_size", "max_train_tokens", "max_validation_tokens")
-)
-"""The settings that decide how many blocks there are."""
 
 
 def batch_of(rule: int | Mapping[str, int], width: int, depth: int) -> int:
@@ -86,31 +74,22 @@ def _whole(value: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _listed(value: Any) -> Any:
-    """Read a list; on the command line it may be written 1,2,3, and one number need not be a list."""
-    if isinstance(value, str):
+def listed(value: Any) -> list[Any]:
+    """Take the values of an axis apart: a list, one value, or on the command line 1,2,3.
+
+    >>> listed("a,b"), listed([1, 2]), listed(None), listed("{'*': 4}")
+    (['a', 'b'], [1, 2], [None], ["{'*': 4}"])
+    """
+    if isinstance(value, str) and value.lstrip().startswith("["):
         value = _from_yaml(value)
-    if isinstance(value, str):
-        return value.split(",")
-    return value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return [part.strip() for part in value.split(",")]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _block(block: Any) -> dict[str, tuple[Any, ...]]:
-    """Read one item of ``extra``, its axes in the order in which they stand."""
-    if not isinstance(block, dict):
-        raise ValueError("not a mapping")
-    unknown = sorted(map(str, block.keys() - set(AXES)))
-    if unknown:
-        raise StudyError(f"extra has the key {unknown[0]!r}: it takes {', '.join(AXES)}.")
-    return {axis: _AXIS[axis].validate_python(values) for axis, values in block.items()}
-
-
-def _overridden(
-    blocks: tuple[dict[str, tuple[Any, ...]], ...], info: ValidationInfo
-) -> tuple[dict[str, tuple[Any, ...]], ...]:
-    """Let the axes that the context names hold in every item of ``extra`` too."""
-    given = {axis: info.data[axis] for axis in info.context or () if axis in info.data}
-    return tuple(block | given for block in blocks)
+def _many(value: Any) -> Any:
+    """Read a list; one number need not be a list."""
+    return listed(value) if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
 
 
 def _null(value: Any) -> Any:
@@ -118,10 +97,7 @@ def _null(value: Any) -> Any:
 
 
 _Whole = Annotated[int, BeforeValidator(_whole)]
-_Wholes = Annotated[tuple[_Whole, ...], BeforeValidator(_listed)]
-_Numbers = Annotated[tuple[Annotated[float, BeforeValidator(_number)], ...], BeforeValidator(_listed)]
-_AXIS = {axis: TypeAdapter[Any](_Numbers if axis == "weight_decays" else _Wholes) for axis in AXES}
-_Block = Annotated[dict[str, tuple[Any, ...]], PlainValidator(_block)]
+_Wholes = Annotated[tuple[_Whole, ...], BeforeValidator(_many)]
 _Pattern = Annotated[str, BeforeValidator(str)]
 _Setting = TypeVar("_Setting")
 
@@ -130,18 +106,11 @@ Number = Annotated[float, BeforeValidator(_number), _takes("a number")]
 Text = Annotated[str, Strict(), _takes("text", text=True)]
 Switch = Annotated[bool, Strict(), _takes("true or false")]
 Integers = Annotated[_Wholes, _takes("whole numbers")]
-Numbers = Annotated[_Numbers, _takes("numbers")]
 Batches = Annotated[_Whole | dict[_Pattern, _Whole], _takes("a whole number, or whole numbers by model name")]
 States = Annotated[str | dict[_Whole, _Wholes], _takes("all, last, or lists of states by training length")]
 Classes = Annotated[
     float | str | tuple[_Whole, ...] | tuple[str, ...],
     _takes("a share such as 0.001, top:N, a file with one token a line, ids, or all"),
-]
-Blocks = Annotated[
-    tuple[_Block, ...],
-    BeforeValidator(lambda blocks: blocks or ()),
-    _takes("a list of axes"),
-    AfterValidator(_overridden),
 ]
 OrNull = Annotated[_Setting | None, BeforeValidator(_null)]
 """A setting that ``null`` leaves open."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from accelerate.state import PartialState
-from transformers import GPTNeoForCausalLM
+from transformers import PreTrainedModel
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.measurement.collection import Collection, perplexity
@@ -27,7 +27,7 @@ STDERR = "_stderr"
 
 
 def measure_state(
-    model: GPTNeoForCausalLM, text: StudyText, batch_size: int, agreement_tokens: int | None, scratch: Path
+    model: PreTrainedModel, text: StudyText, batch_size: int, agreement_tokens: int | None, scratch: Path
 ) -> dict[str, float]:
     """Measure one model, with the standard errors of all values.
 
@@ -86,7 +86,7 @@ def measure_state(
 
 
 def _validated(
-    model: GPTNeoForCausalLM,
+    model: PreTrainedModel,
     text: StudyText,
     batch_size: int,
     agreement_tokens: int | None,

@@ -1,4 +1,4 @@
-"""The text of a study: its tokenizer, its training and its validation blocks, the very same at every start."""
+"""The text of a cell: its tokenizer, its training and its validation blocks, the very same at every start."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.errors import StudyError
 from nc_hf.hub import open_tokenizer
 from nc_hf.runtime.files import write_text
+from nc_hf.study.cell import Cell
 from nc_hf.study.grid import Study
-from nc_hf.study.ledger import TEXT_LOCK, TOKENIZER
-from nc_hf.study.packed import Packing, keep_packed, note_texts
+from nc_hf.study.ledger import TEXTS
+from nc_hf.study.packed import LOCK, Packing, keep_packed, note_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+TOKENIZER = "tokenizer.json"
+
 
 @dataclass(frozen=True)
 class StudyText:
-    """The text of a study, as blocks of token ids.
+    """The text of a cell, as blocks of token ids.
 
     Attributes:
         train: (B, L) what is trained on.
@@ -37,6 +40,7 @@ class StudyText:
         vocab_size: entries of the tokenizer.
         measured: the part of ``train`` that NC1-NC3 are measured on.
         classes: that count, by their share of ``train``.
+        other: (B'', L) validation part of the second corpus; None if there is none.
     """
 
     train: TokenBlocks
@@ -44,13 +48,15 @@ class StudyText:
     vocab_size: int
     measured: TokenBlocks
     classes: ClassChoice
+    other: TokenBlocks | None = None
 
 
-def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
-    """Tokenize and pack the training and the validation text.
+def open_text(study: Study, cell: Cell, folder: str | Path | None = None) -> StudyText:
+    """Tokenize and pack the texts of a cell.
 
     Args:
-        study: names the corpus, the tokenizer and the packing.
+        study: says how much of them is measured on.
+        cell: names the corpora, the tokenizer and the packing.
         folder: of the study; the blocks are kept there, with a tokenizer that is trained, and another text is refused.
             None keeps nothing.
 
@@ -59,40 +65,52 @@ def open_text(study: Study, folder: str | Path | None = None) -> StudyText:
             few classes to measure, or is not the one that the folder's cells had.
         CorpusError, TokenizerError, HubError: the corpus or the tokenizer cannot be read.
     """
-    folder = None if folder is None else Path(folder)
-    corpora = {role: open_corpus(study.corpus, role) for role in ("train", "validation")}
-    if corpora["train"].split == corpora["validation"].split:
-        raise StudyError(
-            f"{study.corpus} is not divided, and a model is not validated on what it was trained on: give a folder "
-            "with a train and a validation file, or a data set with those splits."
-        )
-    tokenizer = _open_tokenizer(study, corpora["train"].texts, folder)
-    bounds = {"train": study.max_train_tokens, "validation": study.max_validation_tokens}
-    blocks = {role: _pack(study, role, corpus, tokenizer, bounds[role], folder) for role, corpus in corpora.items()}
+    own = None if folder is None else Path(folder) / TEXTS / cell.text_key
+    corpora = _corpora(cell)
+    tokenizer = _open_tokenizer(cell, corpora["train"].texts, own)
+    bounds = {"train": cell.max_train_tokens}
+    blocks = {
+        role: _pack(cell, role, corpus, tokenizer, bounds.get(role, study.max_validation_tokens), own)
+        for role, corpus in corpora.items()
+    }
     measured = _measured(study, blocks["train"])
     choice = choose_classes(study.classes, blocks["train"].token_counts(), tokenizer)
     for part in (measured, blocks["validation"]):
         _check_classes(choice, part)
-    found = tuple(len(part) for part in blocks.values())
+    found = (len(blocks["train"]), len(blocks["validation"]))
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
-    if folder is not None:
-        note_texts(folder, study, blocks)
+    if own is not None:
+        note_texts(own, study, blocks)
     vocab_size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))  # ids may have gaps
-    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured, choice)
+    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured, choice, blocks.get("other"))
+
+
+def _corpora(cell: Cell) -> dict[str, Corpus]:
+    """Open the corpora of a cell by their roles."""
+    corpora = {"train": open_corpus(cell.corpus, "train")}
+    corpora["validation"] = open_corpus(cell.validation_corpus or cell.corpus, "validation")
+    if cell.validation_corpus in (None, cell.corpus) and corpora["train"].split == corpora["validation"].split:
+        raise StudyError(
+            f"{cell.corpus} is not divided, and a model is not validated on what it was trained on: give a folder "
+            "with a train and a validation file, a data set with those splits, or a validation_corpus."
+        )
+    if cell.measure_also is not None:
+        corpora["other"] = open_corpus(cell.measure_also, "validation")
+    return corpora
 
 
 def _pack(
-    study: Study, role: str, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None
+    cell: Cell, role: str, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None
 ) -> TokenBlocks:
-    packing = Packing(study.block_size, study.packing, max_tokens)
+    packing = Packing(cell.block_size, cell.packing, max_tokens)
     blocks = (
         packing.pack(corpus, tokenizer) if folder is None else keep_packed(folder, role, corpus, tokenizer, packing)
     )
     processes = PartialState().num_processes
     if len(blocks) < processes:
         raise StudyError(
-            f"the {corpus.split} text of {study.corpus} gives {len(blocks)} blocks of {study.block_size} tokens for "
+            f"the {corpus.split} text of {corpus.name} gives {len(blocks)} blocks of {cell.block_size} tokens for "
             f"{processes} processes: give more text, a smaller block_size, or fewer processes."
         )
     return blocks
@@ -101,7 +119,7 @@ def _pack(
 def _measured(study: Study, train: TokenBlocks) -> TokenBlocks:
     if study.measure_train_tokens is None:
         return train
-    rows = max(1, study.measure_train_tokens // study.block_size)
+    rows = max(1, study.measure_train_tokens // train.block_size)
     return train.rows(slice(rows))
 
 
@@ -116,18 +134,18 @@ def _check_classes(choice: ClassChoice, blocks: TokenBlocks) -> None:
         )
 
 
-def _open_tokenizer(study: Study, texts: Iterable[str], folder: Path | None) -> Any:
-    if study.tokenizer == "builtin":
-        return builtin_tokenizer(study.vocab_size)
-    if study.tokenizer != "train":
-        return open_tokenizer(study.tokenizer, allow_local=True)
+def _open_tokenizer(cell: Cell, texts: Iterable[str], folder: Path | None) -> Any:
+    if cell.tokenizer == "builtin":
+        return builtin_tokenizer(cell.vocab_size)
+    if cell.tokenizer != "train":
+        return open_tokenizer(cell.tokenizer, allow_local=True)
     if folder is None:
-        return train_tokenizer(texts, study.vocab_size)
+        return train_tokenizer(texts, cell.vocab_size)
     path = folder / TOKENIZER
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / TEXT_LOCK):  # the first process trains it, and all read the same file
+    with FileLock(folder / LOCK):  # the first process trains it, and all read the same file
         if not path.exists():
-            write_text(path, train_tokenizer(texts, study.vocab_size).backend_tokenizer.to_str())
+            write_text(path, train_tokenizer(texts, cell.vocab_size).backend_tokenizer.to_str())
     return _read_tokenizer(path)
 
 

@@ -7,11 +7,10 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from accelerate.state import PartialState
-from accelerate.utils import broadcast_object_list
 from torch.utils.data import Dataset
 from transformers import (
     PrinterCallback,
@@ -27,17 +26,18 @@ from nc_hf.corpus.classes import ClassChoice, ClassRule
 from nc_hf.errors import StudyError
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.runtime.files import write_text
+from nc_hf.study.cell import Cell
 from nc_hf.study.checkpoints import CellFolder
-from nc_hf.study.grid import INITIAL, Cell, Study
+from nc_hf.study.families import build_model
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import LOG
-from nc_hf.study.models import build_model
+from nc_hf.study.processes import from_main
+from nc_hf.study.schedule import State
 from nc_hf.study.text import StudyText
 from nc_hf.training.callback import NeuralCollapseCallback
 
 Listener = Callable[[float], None]
 """Told the share of a cell's steps that is done."""
-
-_Found = TypeVar("_Found")
 
 LOG_STEPS = 50
 
@@ -61,16 +61,16 @@ def train_cell(
     Raises:
         StudyError: the batch does not divide among the processes, or the loss is no number any more.
     """
-    process, kept, wanted = PartialState(), CellFolder(folder), study.states_of(cell)
+    process, kept, wanted = PartialState(), CellFolder(folder), states_of(study, cell, text)
     if process.is_main_process:
         kept.clean()
-    if _from_main(lambda: all(kept.has_state(state) for state in wanted)):
+    if from_main(lambda: all(kept.has_state(state) for state in wanted)):
         return
-    model = build_model(study, cell, text.vocab_size)
-    if process.is_main_process and INITIAL in wanted:
-        kept.save_state(INITIAL, model.save_pretrained)
+    model = build_model(cell, text.vocab_size)
+    if process.is_main_process and wanted[0].step == 0:
+        kept.save_state(wanted[0], model.save_pretrained)
     curve_tokens = min(study.agreement_tokens or CURVE_TOKENS, CURVE_TOKENS, text.validation.num_labels)
-    keeper = StateKeeper(kept, tuple(state for state in wanted if state != INITIAL), listen)
+    keeper = StateKeeper(kept, tuple(state for state in wanted if state.step), listen)
     trainer = Trainer(
         model=model,
         args=training_arguments(study, cell, folder, quiet=quiet),
@@ -83,9 +83,14 @@ def train_cell(
     )
     if quiet:
         trainer.remove_callback(PrinterCallback)
-    last = _from_main(lambda: kept.resume_point(wanted))
+    last = from_main(lambda: kept.resume_point(wanted))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     process.wait_for_everyone()
+
+
+def states_of(study: Study, cell: Cell, text: StudyText) -> tuple[State, ...]:
+    """The states of a cell that are kept and measured, in order."""
+    return study.states_of(cell, -(-len(text.train) // cell.batch_size))
 
 
 def _rule(choice: ClassChoice) -> ClassRule:
@@ -100,22 +105,23 @@ def training_arguments(study: Study, cell: Cell, folder: Path, *, quiet: bool = 
         StudyError: the batch does not divide among the processes, or a value is not one that the Trainer knows.
     """
     on_gpu = torch.cuda.is_available()
-    batch = process_batch(study, cell)
+    batch = process_batch(cell)
     try:
         return TrainingArguments(
             output_dir=str(folder),
             num_train_epochs=cell.epochs,
             per_device_train_batch_size=batch,
             per_device_eval_batch_size=batch,
-            learning_rate=study.learning_rate,
+            learning_rate=cell.learning_rate,
             weight_decay=cell.weight_decay,
-            optim=study.optimizer,
-            lr_scheduler_type=study.lr_scheduler,
-            warmup_steps=study.warmup_steps,
+            optim=cell.optimizer,
+            lr_scheduler_type=cell.lr_scheduler,
+            warmup_steps=cell.warmup_steps,
             bf16=on_gpu and torch.cuda.is_bf16_supported(),
             use_cpu=not on_gpu,
             torch_compile=study.torch_compile,
             seed=cell.seed,
+            data_seed=cell.data_seed,
             eval_strategy="epoch" if study.eval_steps is None else "steps",
             eval_steps=study.eval_steps,
             save_strategy="steps",
@@ -131,13 +137,13 @@ def training_arguments(study: Study, cell: Cell, folder: Path, *, quiet: bool = 
         raise StudyError(f"a setting is not one that the Trainer knows ({error}): change it.") from error
 
 
-def process_batch(study: Study, cell: Cell) -> int:
+def process_batch(cell: Cell) -> int:
     """Blocks a step of one process.
 
     Raises:
         StudyError: the batch does not divide among the processes.
     """
-    batch, processes = study.batch_of(cell), int(PartialState().num_processes)
+    batch, processes = cell.batch_size, int(PartialState().num_processes)
     if batch % processes:
         raise StudyError(
             f"a batch of {batch} blocks ({cell.name}) does not divide among {processes} processes: change one of them."
@@ -154,9 +160,10 @@ class StateKeeper(TrainerCallback):
         listen: told the share of the steps that is done.
     """
 
-    def __init__(self, folder: CellFolder, wanted: tuple[int, ...], listen: Listener | None) -> None:
+    def __init__(self, folder: CellFolder, wanted: tuple[State, ...], listen: Listener | None) -> None:
         """Wait for training to begin."""
-        self._folder, self._wanted, self._listen = folder, wanted, listen
+        self._folder, self._listen = folder, listen
+        self._wanted = {state.step: state for state in wanted}
         self._began = self._before = 0.0
 
     def on_train_begin(
@@ -164,28 +171,27 @@ class StateKeeper(TrainerCallback):
     ) -> None:
         """Take up the clock where the checkpoint left it."""
         self._began = time.monotonic()
-        checkpoint = self._folder.path / f"checkpoint-{state.global_step}"
-        self._before = self._folder.progress(checkpoint)[1] if state.global_step else 0.0
-        self._tell(args, state)
+        self._before = self._folder.seconds(state.global_step) if state.global_step else 0.0
+        self._tell(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save a wanted state after the last step of its epoch, before any checkpoint of that step is written."""
-        steps = _steps_an_epoch(args, state)
-        epochs, rest = divmod(state.global_step, steps)
-        control.should_log = control.should_log or control.should_save or not rest  # a bad loss shows before it is kept
-        if not rest and epochs - 1 in self._wanted:
+        """Save a wanted state after its step, before any checkpoint of that step is written."""
+        wanted = self._wanted.get(state.global_step)
+        # a bad loss shows before it is kept
+        control.should_log = control.should_log or control.should_save or wanted is not None
+        if wanted is not None:
             _check_finite(kwargs["model"], state.global_step)
             if state.is_world_process_zero:
-                self._folder.save_state(epochs - 1, causal_lm(kwargs["model"]).save_pretrained)
-        if state.global_step >= self._last_step(steps):
+                self._folder.save_state(wanted, causal_lm(kwargs["model"]).save_pretrained)
+        if state.global_step >= max(self._wanted):
             control.should_training_stop = True
-        self._tell(args, state)
+        self._tell(state)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint once every process has written its part."""
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
-            self._folder.mark(state.global_step, state.epoch or 0.0, self._seconds())
+            self._folder.mark(state.global_step, self._seconds())
 
     def on_log(
         self,
@@ -205,12 +211,9 @@ class StateKeeper(TrainerCallback):
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began
 
-    def _last_step(self, steps: int) -> int:
-        return (max(self._wanted) + 1) * steps
-
-    def _tell(self, args: TrainingArguments, state: TrainerState) -> None:
+    def _tell(self, state: TrainerState) -> None:
         if self._listen is not None and state.is_world_process_zero:
-            self._listen(state.global_step / self._last_step(_steps_an_epoch(args, state)))
+            self._listen(state.global_step / max(self._wanted))
 
 
 class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
@@ -229,10 +232,6 @@ class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):
         return {"input_ids": self._blocks.input_ids[row].long(), "labels": self._blocks.labels(row)}
 
 
-def _steps_an_epoch(args: TrainingArguments, state: TrainerState) -> int:
-    return int(state.max_steps) // int(args.num_train_epochs)
-
-
 def _check_finite(model: torch.nn.Module, step: int) -> None:
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise _diverged(step)
@@ -240,9 +239,3 @@ def _check_finite(model: torch.nn.Module, step: int) -> None:
 
 def _diverged(step: int) -> StudyError:
     return StudyError(f"training diverged before step {step}, the loss is no number: lower learning_rate.")
-
-
-def _from_main(look: Callable[[], _Found]) -> _Found:
-    """Give every process what the main one finds."""
-    found: _Found = broadcast_object_list([look() if PartialState().is_main_process else None])[0]
-    return found

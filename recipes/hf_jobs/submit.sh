@@ -1,7 +1,7 @@
 #!/bin/bash
 # A study as Hugging Face Jobs, one for each shard:
 #   recipes/hf_jobs/submit.sh ME/BUCKET JOBS FLAVOR [options of the study]
-#   recipes/hf_jobs/submit.sh me/nc-study 8 a100-large --preset paper
+#   recipes/hf_jobs/submit.sh me/nc-study 8 a100-large paper
 # Needs `hf auth login`, HF_TOKEN in the environment, and credit. Each job keeps what it has done in the bucket, so one
 # that is stopped or runs out of time goes on when the same command is given again. Then: collect.sh.
 set -euo pipefail

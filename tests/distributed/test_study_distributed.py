@@ -15,8 +15,8 @@ from tests.distributed.launcher import free_port
 from tests.paths import RECIPES, ROOT
 
 RECIPE = RECIPES / "tinystories_grid.py"
-TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
-TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000"]
+TINY = ["--width", "16", "--depth", "1", "--epochs", "1", "--vocab-size", "512", "--block-size", "64"]
+TINY += ["--max-train-tokens", "8000", "--max-validation-tokens", "4000"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -32,7 +32,7 @@ def launch(output: Path, processes: int, *arguments: str, script: Path = RECIPE)
 
 
 def test_two_processes_share_a_cell(tmp_path: Path) -> None:
-    done = launch(tmp_path / "two", 2, "--set", "save_steps=5")
+    done = launch(tmp_path / "two", 2, "--save-steps", "5")
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("  started") == done.stdout.count("  done") == 1  # the other rank is silent
     assert len(list((tmp_path / "two" / "cells").iterdir())) == 1
@@ -56,7 +56,7 @@ def test_two_processes_share_a_cell(tmp_path: Path) -> None:
 
 def test_all_processes_run_the_cells_that_the_main_one_sees(tmp_path: Path) -> None:
     script = Path(__file__).with_name("lagging_study.py")
-    done = launch(tmp_path, 2, "--seeds", "0,1", "--set", "max_train_tokens=4000", script=script)
+    done = launch(tmp_path, 2, "--seed", "0,1", "--max-train-tokens", "4000", script=script)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(list((tmp_path / "cells").iterdir())) == 2
 
@@ -64,8 +64,8 @@ def test_all_processes_run_the_cells_that_the_main_one_sees(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--set", "max_train_tokens=64"], "gives 1 blocks of 64 tokens for 2 processes"),
-        (["--set", "batch_size=3"], "a batch of 3 blocks"),
+        (["--max-train-tokens", "64"], "gives 1 blocks of 64 tokens for 2 processes"),
+        (["--batch-size", "3"], "a batch of 3 blocks"),
     ],
 )
 def test_what_two_processes_cannot_share_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,16 @@ from rich.console import Console
 
 from nc_hf.errors import StudyError
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Study, load_study
+from nc_hf.study.grid import Study
 from nc_hf.study.launchers.ray import ray_launcher
 from nc_hf.study.launchers.ray_task import StudyFolder, run_task
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.preset import load_study
 from nc_hf.study.text import open_text
 from tests.paths import RECIPES
 
 TINY = {
-    "widths": "16", "depths": "1", "epochs": "1", "seeds": "0", "heads": "2", "vocab_size": "300", "block_size": "32",
+    "width": "16", "depth": "1", "epochs": "1", "seed": "0", "heads": "2", "vocab_size": "300", "block_size": "32",
     "window": "16", "max_train_tokens": "8000", "max_validation_tokens": "4000", "agreement_tokens": "1000",
     "save_steps": "20",
 }  # fmt: skip
@@ -38,7 +38,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_work
 
 
 def tiny(**changes: str) -> Study:
-    return load_study(RECIPES / "presets" / "smoke.yaml", TINY | changes)
+    return load_study("smoke", TINY | changes)
 
 
 def start(output: Path, *arguments: str, **changes: str) -> subprocess.Popen[str]:
@@ -112,7 +112,7 @@ def has_checkpoint(output: Path, cell: str) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_node_is_killed_and_the_table_is_that_of_an_unbroken_run(cluster: Any, tmp_path: Path) -> None:
-    changes = {"seeds": "[0, 1, 2]", "epochs": "2", "max_train_tokens": "40000"}
+    changes = {"seed": "[0, 1, 2]", "epochs": "2", "max_train_tokens": "40000"}
     plain, broken = tmp_path / "plain", tmp_path / "broken"
     assert finish(start(plain, **changes)) == 0, said(plain)[-3000:]
     doomed = cluster.add_node(num_cpus=1)
@@ -139,14 +139,14 @@ def test_a_node_is_killed_and_the_table_is_that_of_an_unbroken_run(cluster: Any,
 def test_a_failing_cell_is_reported_once_and_the_other_on_the_gpu_goes_on(cluster: Any, tmp_path: Path) -> None:
     output = tmp_path / "study"
     share = ["--cpus-per-cell", "0.5", "--gpus-per-cell", "0.5", "--ray-address", cluster.address]
-    driver = start(output, "--launcher", "ray", *share, weight_decays="[0.0005, 1e30]")
+    driver = start(output, "--launcher", "ray", *share, weight_decay="[0.0005, 1e30]")
     assert finish(driver) == 8
     text = said(output)
     assert text.count("wd1e+30_s0  started") == 1
     assert "wd1e+30_s0  FAILED: training diverged" in text
     assert "Traceback" not in text
     assert "Traceback" in (output / "failures" / "01x0016_01_wd1e+30_s0.txt").read_text()
-    ledger = Ledger(output, tiny(weight_decays="[0.0005, 1e30]"))
+    ledger = Ledger(output, tiny(weight_decay="[0.0005, 1e30]"))
     assert [(row["weight_decay"], row["saved_epoch"]) for row in ledger.rows()] == [(0.0005, -1), (0.0005, 0)]
 
 
@@ -219,7 +219,7 @@ def test_a_worker_that_does_not_see_the_folder_sends_everything_back(
     def tell(name: str, share: float | None) -> None:
         told.append((name, share))
 
-    (cell,), text = study.cells, open_text(study)
+    (cell,), text = study.cells, open_text(study, study.cells[0])
     elsewhere = StudyFolder(tmp_path / "elsewhere", ".driver-0")
     outcome = run_task(study, cell, text, elsewhere, tell)
     assert outcome.why is None
@@ -229,7 +229,7 @@ def test_a_worker_that_does_not_see_the_folder_sends_everything_back(
     assert told[0] == (cell.name, None)
     assert not elsewhere.path.exists()
     assert not list((tmp_path / "home").rglob(cell.name))  # nothing is left behind
-    refused = run_task(replace(study, keep_states=True), cell, text, elsewhere, tell)
+    refused = run_task(study.changed(keep_states=True), cell, text, elsewhere, tell)
     assert refused.why is not None
     assert "share --output" in refused.why
 
@@ -243,7 +243,7 @@ def test_two_attempts_at_one_cell_are_kept_apart(tmp_path: Path, monkeypatch: py
     (tmp_path / "token").touch()
     (tmp_path / "locks").mkdir()
     with FileLock(tmp_path / "locks" / f"{cell.name}.worker"):
-        outcome = run_task(study, cell, open_text(study), folder, lambda name, share: None)
+        outcome = run_task(study, cell, open_text(study, cell), folder, lambda name, share: None)
     assert outcome.why is not None
     assert "still runs this cell" in outcome.why
     assert not (tmp_path / "checkpoints").exists()

@@ -20,9 +20,9 @@ from tests.paths import RECIPES
 
 RECIPE = RECIPES / "tinystories_grid.py"
 # Four cells of 64 steps with a checkpoint every 5, two states and the initial one.
-TINY = ["--widths", "16", "--depths", "1,2", "--epochs", "2", "--seeds", "0,1", "--set", "vocab_size=512"]
-TINY += ["--set", "block_size=64", "--set", "max_train_tokens=16384", "--set", "max_validation_tokens=4096"]
-TINY += ["--set", "save_steps=5", "--tokenizer", "train"]
+TINY = ["--width", "16", "--depth", "1,2", "--epochs", "2", "--seed", "0,1", "--vocab-size", "512"]
+TINY += ["--block-size", "64", "--max-train-tokens", "16384", "--max-validation-tokens", "4096"]
+TINY += ["--save-steps", "5", "--tokenizer", "train"]
 KILLS = 5
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -112,7 +112,7 @@ def test_two_shards_at_once_make_the_same_table(tmp_path: Path, unbroken: Path) 
 
 
 def test_a_failing_cell_is_told_and_the_rest_go_on(tmp_path: Path) -> None:
-    arguments = ["--depths", "1", "--seeds", "0", "--weight-decays", "1e30,0.0005"]
+    arguments = ["--depth", "1", "--seed", "0", "--weight-decays", "1e30,0.0005"]
     code, text = finish(tmp_path, *arguments)
     assert code == 8
     last = text.strip().splitlines()[-1]

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from nc_hf.study.analysis.results import metric_columns
-from nc_hf.study.runner import RECORDED
+from nc_hf.study.preset import AXES
 from tests.paths import RECIPES
 
 RECIPE = RECIPES / "tinystories_grid.py"
-TINY = ["--widths", "16", "--depths", "1", "--epochs", "1", "--set", "vocab_size=512", "--set", "block_size=64"]
-TINY += ["--set", "max_train_tokens=8000", "--set", "max_validation_tokens=4000"]
+TINY = ["--width", "16", "--depth", "1", "--epochs", "1", "--vocab-size", "512", "--block-size", "64"]
+TINY += ["--max-train-tokens", "8000", "--max-validation-tokens", "4000"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     assert frame["val_loss"].is_monotonic_decreasing
     assert frame[["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean", "nc4_agreement"]].notna().all(axis=None)
     study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
-    told = {name: study[name] for name in (*RECORDED, "classes")}
+    told = {name: study[name][0] for name in AXES if study[name] != [None]} | {"classes": study["classes"]}
     told["agreement_tokens"] = study["agreement_tokens"] or "all"
     assert (frame[list(told)] == pd.Series(told)).all(axis=None)
     assert frame["classes_hash"].nunique() == 1
@@ -51,7 +51,7 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
 
 
 def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
-    refused = run("--widths", "30", "--output", str(tmp_path / "out"))
+    refused = run("--width", "30", "--output", str(tmp_path / "out"))
     assert refused.returncode == 8
     assert "does not divide among 4 heads" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -61,15 +61,15 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--preset", "huge"], "there is no preset huge: choose mini, paper, smoke"),
-        (["--set", "width=8"], "'width' of smoke.yaml is unknown"),
+        (["huge"], "there is no preset huge: choose mini, paper, smoke"),
+        (["--widths", "8"], "No such option: --widths"),
         (["--shard", "3/2"], "'3/2' is no shard: write i/n with i from 1 to n"),
         (["--shard", "half"], "'half' is no shard: write i/n with i from 1 to n"),
-        (["--set", "lr_scheduler=stairs"], "not one that the Trainer knows"),
+        (["--lr-scheduler", "stairs"], "not one that the Trainer knows"),
         (["--corpus", "no/such/file.txt"], "There is no file or folder"),
-        (["--set", "max_train_tokens=100", "--set", "classes=[2046, 2047]"], "give more text or other classes"),
-        (["--set", "classes=top:1"], "pass top: with a number from 2"),
-        (["--set", "min_count=10"], "'min_count' of smoke.yaml is unknown"),
+        (["--max-train-tokens", "100", "--classes", "[2046, 2047]"], "give more text or other classes"),
+        (["--classes", "top:1"], "pass top: with a number from 2"),
+        (["--min-count", "10"], "No such option: --min-count"),
     ],
 )
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_every_kind_of_bad_input_is_one_line(tmp_path: Path, arguments: list[str
 
 @pytest.mark.slow
 def test_a_dry_run_prints_cells_and_costs_and_writes_nothing(tmp_path: Path) -> None:
-    done = run("--preset", "paper", "--widths", "64", "--depths", "1", "--dry-run", "--output", str(tmp_path / "out"))
+    done = run("paper", "--width", "64", "--depth", "1", "--dry-run", "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "01x0064_10_wd0.1_s42" in done.stdout
     assert "3,397,440" in done.stdout  # parameters as published

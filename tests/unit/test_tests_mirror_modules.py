@@ -31,6 +31,7 @@ ELSEWHERE = {
     "study/launchers/local": ("integration/test_tinystories_grid.py", "it runs the cells of a whole study"),
     "study/launchers/ray": ("integration/test_ray_launcher.py", "it runs the cells of a whole study"),
     "study/launchers/ray_task": ("integration/test_ray_launcher.py", "it is run by Ray, in a process of its own"),
+    "study/processes": ("distributed/test_study_distributed.py", "it speaks between processes"),
     "study/runner": ("integration/test_study_survives.py", "it trains and measures a whole cell"),
     "study/training": ("integration/test_study_survives.py", "it trains and measures a whole cell"),
 }

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from nc_hf.study.cell import Cell
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
 
 Launcher = Callable[[Study, Sequence[Cell], Ledger, StudyProgress], None]

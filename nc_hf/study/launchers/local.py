@@ -13,11 +13,12 @@ from accelerate.state import PartialState
 from accelerate.utils import broadcast_object_list
 
 from nc_hf.errors import NCError
+from nc_hf.study.cell import Cell
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.runner import run_cell
-from nc_hf.study.text import open_text
+from nc_hf.study.text import StudyText, open_text
 
 
 def run_local(study: Study, cells: Sequence[Cell], ledger: Ledger, progress: StudyProgress) -> None:
@@ -28,15 +29,24 @@ def run_local(study: Study, cells: Sequence[Cell], ledger: Ledger, progress: Stu
     again, it goes on.
     """
     process = PartialState()
-    text = open_text(study, ledger.folder)
+    texts: dict[str, StudyText] = {}
     for cell in cells:
         with _claim(ledger, cell) as mine:
             if not mine:
                 continue
             progress.started(cell)
             try:
-                listen = partial(progress.advanced, cell)
-                rows = run_cell(study, cell, text, ledger.cell_folder(cell), quiet=True, listen=listen)
+                if cell.text_key not in texts:
+                    texts[cell.text_key] = open_text(study, cell, ledger.folder)
+                rows = run_cell(
+                    study,
+                    cell,
+                    texts[cell.text_key],
+                    ledger.cell_folder(cell),
+                    shared=ledger.initial_folder,
+                    quiet=True,
+                    listen=partial(progress.advanced, cell),
+                )
             except Exception as error:  # whatever a cell dies of, the others go on
                 if process.is_main_process:
                     ledger.record_failure(cell, traceback.format_exc())

@@ -25,9 +25,10 @@ from accelerate.state import PartialState
 
 from nc_hf.errors import StudyError
 from nc_hf.runtime.files import write_text
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.grid import Study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import one_line
 from nc_hf.study.launchers.ray_task import Outcome, StudyFolder, from_array, run_task, to_array
@@ -75,13 +76,19 @@ def ray_launcher(
             _check_room(ray, resources)
             mine = [cell for cell in cells if claims.enter_context(ledger.claim(cell))]
             mine.sort(key=lambda cell: relative_cost(study, cell), reverse=True)
-            text = _shared(ray, open_text(study, ledger.folder))
+            texts = {
+                key: _shared(ray, open_text(study, cell, ledger.folder))
+                for key, cell in {cell.text_key: cell for cell in mine}.items()
+            }
             folder = claims.enter_context(_marked(ledger.folder))
             board = _start_board(ray)
             task = ray.remote(
                 num_cpus=resources["CPU"], num_gpus=resources["GPU"], max_retries=retries, retry_exceptions=False
             )(_task)
-            running = {task.options(name=cell.name).remote(study, cell, text, folder, board): cell for cell in mine}
+            running = {
+                task.options(name=cell.name).remote(study, cell, texts[cell.text_key], folder, board): cell
+                for cell in mine
+            }
             try:
                 _follow(ray, running, board, lambda: _room(ray, resources), ledger, progress)
             finally:

@@ -18,7 +18,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from nc_hf.errors import StudyError
-from nc_hf.study.grid import Cell, Study
+from nc_hf.study.cell import Cell
+from nc_hf.study.grid import Study
 from nc_hf.study.launchers.local import one_line
 from nc_hf.study.ledger import LOG
 from nc_hf.study.runner import run_cell
@@ -78,10 +79,16 @@ def run_task(study: Study, cell: Cell, text: StudyText, folder: StudyFolder, tel
     try:
         if folder.is_shared:
             with _alone(folder.path / "locks" / f"{cell.name}.worker"):
-                listen = _seldom(cell, tell)
-                return Outcome(
-                    run_cell(study, cell, text, folder.path / "checkpoints" / cell.name, quiet=True, listen=listen)
+                rows = run_cell(
+                    study,
+                    cell,
+                    text,
+                    folder.path / "checkpoints" / cell.name,
+                    shared=folder.path / "initial",
+                    quiet=True,
+                    listen=_seldom(cell, tell),
                 )
+                return Outcome(rows)
         return _run_apart(study, cell, text, tell)
     except Exception as error:  # whatever a cell dies of, the others go on
         return Outcome(why=one_line(error), details=traceback.format_exc())

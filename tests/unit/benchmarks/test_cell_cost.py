@@ -26,7 +26,7 @@ def operations(width: int, depth: int, vocabulary: int, block: int) -> int:
 def test_hours_are_those_of_the_sum_over_cells(cell_cost: ModuleType) -> None:
     study = cell_cost.load_study(
         ROOT / "recipes" / "presets" / "paper.yaml",
-        {"widths": [64, 128], "depths": [1, 2], "epochs": [1, 10], "weight_decays": [0.1], "seeds": [0]},
+        {"width": [64, 128], "depth": [1, 2], "epochs": [1, 10], "weight_decay": [0.1], "seed": [0]},
     )
     (reference,) = (cell for cell in study.cells if (cell.width, cell.depth, cell.epochs) == (128, 2, 1))
     rates = cell_cost.Rates(training=1000.0, measuring=4000.0, deciding=2000.0, pairing=5e6)
@@ -50,5 +50,5 @@ def test_the_published_grid_has_its_runs_and_models(cell_cost: ModuleType) -> No
     hours, _ = cell_cost.grid_hours(study, largest, rates, train_tokens=3600)
     own = operations(1024, 12, 50_257, 2048)
     epochs = 2 * (1 + 10) + 3  # of each architecture
-    grid = sum(epochs * operations(w, d, 50_257, 2048) for w in study.widths for d in study.depths)
+    grid = sum(epochs * operations(w, d, 50_257, 2048) for w in study.width for d in study.depth)
     assert hours == pytest.approx((grid + 20 * operations(768, 2, 50_257, 2048)) / own, rel=1e-12)

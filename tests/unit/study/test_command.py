@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from nc_hf.errors import CorpusError, InputError, StudyError
+from nc_hf.study.cell import Cell
 from nc_hf.study.command import cells_of, run_study, study_command
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Cell, Study, load_study
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.preset import load_study
 from nc_hf.study.report import METRIC_COLUMNS, OUTCOMES
-from tests.paths import RECIPES
 
 
 @pytest.fixture
 def study() -> Study:
-    return replace(load_study(RECIPES / "presets" / "smoke.yaml"), depths=(1,), seeds=(0, 1))
+    return load_study("smoke").changed(depth=1, seed=(0, 1))
 
 
 class FakeLauncher:
@@ -40,7 +40,7 @@ class FakeLauncher:
                 progress.failed(cell, "out of memory.")
             else:
                 values = dict.fromkeys((*OUTCOMES, "perplexity", *METRIC_COLUMNS), 0.5 + cell.seed + cell.width / 100)
-                ledger.record(cell, [asdict(cell) | {"saved_epoch": 0} | values])
+                ledger.record(cell, [cell.settings | {"saved_epoch": 0} | values])
                 progress.finished(cell)
 
 
@@ -87,8 +87,13 @@ def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(
     tmp_path: Path, study: Study, changes: dict[str, object], said: str
 ) -> None:
     launcher = FakeLauncher()
+
+    def start() -> None:
+        other = study.changed(**changes)
+        run(other, other.cells, tmp_path / "out", launcher)
+
     with pytest.raises(StudyError, match=said):
-        run(replace(study, **changes), study.cells, tmp_path / "out", launcher)
+        start()
     assert not launcher.ran
     assert not (tmp_path / "out").exists()
 

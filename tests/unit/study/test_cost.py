@@ -10,29 +10,30 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nc_hf.errors import StudyError
 from nc_hf.study.cost import forward_flops, relative_cost, shard, training_share
-from nc_hf.study.grid import Cell, Study, load_study
-from nc_hf.study.models import build_model
-from tests.paths import RECIPES
+from nc_hf.study.families import build_model
+from nc_hf.study.grid import Study
+from nc_hf.study.preset import load_study
 
-SMOKE = RECIPES / "presets" / "smoke.yaml"
-CELL = Cell(width=32, depth=3, epochs=2, weight_decay=0.0, seed=0)
+SMOKE = "smoke"
+TINY = load_study(SMOKE).changed(block_size=16, vocab_size=300)
+CELL = replace(TINY.cells[0], depth=3, weight_decay=0.0)
 
 
 @pytest.fixture
 def study() -> Study:
-    return replace(load_study(SMOKE), block_size=16, vocab_size=300)
+    return TINY
 
 
 def test_operations_are_those_of_the_matrix_products(study: Study) -> None:
-    model = build_model(study, CELL, 300)
+    model = build_model(CELL, 300)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(input_ids=torch.zeros(2, 16, dtype=torch.long), use_cache=False)
-    assert forward_flops(study, CELL, 300) * 32 == counter.get_total_flops()
+    assert forward_flops(CELL, 300) * 32 == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
 def test_shards_are_the_whole_and_even(study: Study, count: int) -> None:
-    grid = replace(study, widths=(32, 64, 128), depths=(1, 2, 4), seeds=(0, 1))
+    grid = study.changed(width=(32, 64, 128), depth=(1, 2, 4), seed=(0, 1))
     parts = [shard(grid, index, count) for index in range(1, count + 1)]
     assert sorted(cell.name for part in parts for cell in part) == sorted(cell.name for cell in grid.cells)
     loads = [sum(relative_cost(grid, cell) for cell in part) for part in parts]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,11 @@ from rich.console import Console
 
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Study, load_study
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
-from tests.paths import RECIPES
+from nc_hf.study.preset import load_study
 
-SMOKE = RECIPES / "presets" / "smoke.yaml"
+SMOKE = "smoke"
 
 
 class Clock:
@@ -28,7 +27,7 @@ class Clock:
 
 @pytest.fixture
 def study() -> Study:
-    return replace(load_study(SMOKE), widths=(32,), depths=(1, 2), seeds=(0, 1))
+    return load_study(SMOKE).changed(width=32, depth=(1, 2), seed=(0, 1))
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nc_hf.errors import StudyError
-from nc_hf.study.grid import Study, load_study
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
-from tests.paths import RECIPES
+from nc_hf.study.preset import load_study
 
-SMOKE = RECIPES / "presets" / "smoke.yaml"
+SMOKE = "smoke"
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path: Path, stu
     Ledger(tmp_path, study).record(study.cells[0], [{"val_loss": 1.0}])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
     with pytest.raises(StudyError, match="other learning_rate"):
-        Ledger(tmp_path, replace(study, learning_rate=1.0))
+        Ledger(tmp_path, study.changed(learning_rate=1.0))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
 
@@ -71,10 +70,11 @@ def test_settings_cut_short_or_gone_are_refused(tmp_path: Path, study: Study) ->
 
 def test_a_start_that_came_to_nothing_does_not_bind_the_folder(tmp_path: Path, study: Study) -> None:
     Ledger(tmp_path, study)
-    (tmp_path / "tokenizer.json").write_text("of the settings before")
-    Ledger(tmp_path, replace(study, vocab_size=999))
-    assert not (tmp_path / "tokenizer.json").exists()
-    Ledger(tmp_path, replace(study, vocab_size=999)).record_failure(study.cells[0], "it trained for a while")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "tokenizer.json").write_text("of the settings before")
+    Ledger(tmp_path, study.changed(vocab_size=999))
+    assert not (tmp_path / "texts").exists()
+    Ledger(tmp_path, study.changed(vocab_size=999)).record_failure(study.cells[0], "it trained for a while")
     with pytest.raises(StudyError, match="other vocab_size"):
         Ledger(tmp_path, study)
 
@@ -84,13 +84,13 @@ def test_other_settings_are_refused_while_a_cell_is_claimed(tmp_path: Path, stud
     with ledger.claim(study.cells[0]) as mine:
         assert mine
         with pytest.raises(StudyError, match="holds a study with other learning_rate"):
-            Ledger(tmp_path, replace(study, learning_rate=1.0))
-    Ledger(tmp_path, replace(study, learning_rate=1.0))  # nothing was trained
+            Ledger(tmp_path, study.changed(learning_rate=1.0))
+    Ledger(tmp_path, study.changed(learning_rate=1.0))  # nothing was trained
 
 
 def test_a_folder_that_another_start_took_over_is_left_to_it(tmp_path: Path, study: Study) -> None:
     first = Ledger(tmp_path, study)
-    second = Ledger(tmp_path, replace(study, learning_rate=1.0))
+    second = Ledger(tmp_path, study.changed(learning_rate=1.0))
     with pytest.raises(StudyError, match=r"another start gave .* other learning_rate: give each its own"):
         with first.claim(study.cells[0]):
             pass
@@ -99,7 +99,7 @@ def test_a_folder_that_another_start_took_over_is_left_to_it(tmp_path: Path, stu
 
 
 def test_a_later_start_leaves_the_weights_of_finished_cells(tmp_path: Path, study: Study) -> None:
-    ledger, cell = Ledger(tmp_path, replace(study, keep_states=True)), study.cells[0]
+    ledger, cell = Ledger(tmp_path, study.changed(keep_states=True)), study.cells[0]
     (ledger.cell_folder(cell) / "state-00").mkdir(parents=True)
     ledger.record(cell, [{"val_loss": 1.0}])
     Ledger(tmp_path, study).tidy(cell)
@@ -110,20 +110,20 @@ def test_a_later_start_leaves_the_weights_of_finished_cells(tmp_path: Path, stud
 def test_what_a_kill_left_of_a_finished_cell_is_cleared_by_the_next_start(
     tmp_path: Path, study: Study, keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, cell = Ledger(tmp_path, replace(study, keep_states=keep)), study.cells[0]
+    ledger, cell = Ledger(tmp_path, study.changed(keep_states=keep)), study.cells[0]
     for name in ("state-00", "checkpoint-7"):
         (ledger.cell_folder(cell) / name).mkdir(parents=True)
     with monkeypatch.context() as killed:
         killed.setattr(Ledger, "tidy", lambda *_: None)  # between the entry and what follows it
         ledger.record(cell, [{"val_loss": 1.0}])
-    Ledger(tmp_path, replace(study, keep_states=not keep)).tidy(cell)
+    Ledger(tmp_path, study.changed(keep_states=not keep)).tidy(cell)
     assert [path.name for path in tmp_path.glob("checkpoints/*/*")] == (["state-00"] if keep else [])
     assert ledger.rows() == [{"val_loss": 1.0}]
 
 
 def test_how_a_study_is_run_may_change(tmp_path: Path, study: Study) -> None:
     Ledger(tmp_path, study)
-    Ledger(tmp_path, replace(study, save_steps=7, keep_states=True))
+    Ledger(tmp_path, study.changed(save_steps=7, keep_states=True))
 
 
 def test_timings_are_kept_apart_from_the_table(tmp_path: Path, study: Study) -> None:
@@ -135,7 +135,7 @@ def test_timings_are_kept_apart_from_the_table(tmp_path: Path, study: Study) -> 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_finished_cell_keeps_its_log_and_asked_weights_alone(tmp_path: Path, study: Study, keep: bool) -> None:
-    study = replace(study, keep_states=keep)
+    study = study.changed(keep_states=keep)
     ledger, cell = Ledger(tmp_path, study), study.cells[0]
     folder = ledger.cell_folder(cell)
     for name in ("checkpoint-9", "state-00", "measuring-00-1"):

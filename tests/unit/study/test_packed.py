@@ -22,14 +22,12 @@ from nc_hf.corpus.stories import builtin_tokenizer, stories
 from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import StudyError
 from nc_hf.runtime.tensors import save_tensors
-from nc_hf.study.grid import load_study
-from nc_hf.study.ledger import PACKED, TEXT
-from nc_hf.study.packed import Packing, _Hashed, _origin, keep_packed, note_texts
-from tests.paths import RECIPES
+from nc_hf.study.packed import NOTED, Packing, _Hashed, _origin, keep_packed, note_texts
+from nc_hf.study.preset import load_study
 
 PACKING = Packing(block_size=32, packing="documents", max_tokens=None)
 BOUNDED = Packing(block_size=32, packing="documents", max_tokens=310)
-STUDY = load_study(RECIPES / "presets" / "smoke.yaml")
+STUDY = load_study("smoke")
 STORIES = list(islice(stories(0), 300))
 
 WRITTEN_BEFORE = ("fingerprint", "packing", "source", "split", "tokenizer_hash", "eot_id")
@@ -41,10 +39,18 @@ tokenizer = cache(builtin_tokenizer)
 
 
 @pytest.fixture
-def keep(tmp_path: Path) -> Keep:
+def folder(tmp_path: Path) -> Path:
+    """The folder of a text, in that of its study."""
+    path = tmp_path / "texts" / "some"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def keep(folder: Path) -> Keep:
     def call(texts: list[str] = STORIES, packing: Packing = PACKING, vocab_size: int = 400) -> TokenBlocks:
         corpus = Corpus("some", "all", texts)
-        return keep_packed(tmp_path, "train", corpus, tokenizer(vocab_size), packing)
+        return keep_packed(folder, "train", corpus, tokenizer(vocab_size), packing)
 
     return call
 
@@ -64,7 +70,7 @@ def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def packed_file(folder: Path) -> Path:
-    return folder / PACKED / "train.safetensors"
+    return folder / "train.safetensors"
 
 
 def equal(one: TokenBlocks, other: TokenBlocks) -> bool:
@@ -92,20 +98,20 @@ def test_processes_that_come_at_once_tokenize_once(keep: Keep, tokenized: list[i
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux tells what is mapped")
-def test_the_blocks_are_mapped_from_the_file(keep: Keep, tmp_path: Path) -> None:
+def test_the_blocks_are_mapped_from_the_file(keep: Keep, folder: Path) -> None:
     blocks = keep()
-    assert str(packed_file(tmp_path)) in Path("/proc/self/maps").read_text()
+    assert str(packed_file(folder)) in Path("/proc/self/maps").read_text()
     assert blocks.input_ids.dtype == torch.int32
 
 
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("harm", ["cut", "token", "document", "header", "foreign"])
-def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begun: bool) -> None:
-    first, path = keep(), packed_file(tmp_path)
+def test_a_damaged_file_is_made_anew(keep: Keep, folder: Path, harm: str, begun: bool) -> None:
+    first, path = keep(), packed_file(folder)
     wanted = first.input_ids.clone()
     data = bytearray(path.read_bytes())
     if begun:
-        note_texts(tmp_path, STUDY, {"train": first})
+        note_texts(folder, STUDY, {"train": first})
     header = 8 + int.from_bytes(data[:8], "little")
     places = {"token": first.input_ids, "document": first.document_ids}
     if harm in places:
@@ -119,16 +125,16 @@ def test_a_damaged_file_is_made_anew(keep: Keep, tmp_path: Path, harm: str, begu
     assert path.read_bytes() != spoilt
 
 
-def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, tmp_path: Path) -> None:
+def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, folder: Path) -> None:
     first = keep()
-    note_texts(tmp_path, STUDY, {"train": first})
-    kept = packed_file(tmp_path).read_bytes()
+    note_texts(folder, STUDY, {"train": first})
+    kept = packed_file(folder).read_bytes()
     for other in (STORIES[1:], [*STORIES, "One more."], [*STORIES[:-1], STORIES[-1] + " "]):
         with pytest.raises(StudyError, match="give the same corpus"):
             keep(other)
     with pytest.raises(StudyError, match="give the same corpus and tokenizer"):
         keep(vocab_size=500)
-    assert packed_file(tmp_path).read_bytes() == kept
+    assert packed_file(folder).read_bytes() == kept
     assert equal(keep(), first)
 
 
@@ -140,9 +146,9 @@ def test_before_that_it_takes_the_place_of_the_old(keep: Keep) -> None:
     assert keep(STORIES[1:], BOUNDED).num_labels == 310
 
 
-def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, tokenized: list[int]) -> None:
+def test_with_a_bound_only_what_is_read_counts(keep: Keep, folder: Path, tokenized: list[int]) -> None:
     first = keep(packing=BOUNDED)
-    note_texts(tmp_path, STUDY, {"train": first})
+    note_texts(folder, STUDY, {"train": first})
     read = sum(tokenized)
     assert read < len(STORIES)
     assert equal(keep([*STORIES[:read], "Something else."], BOUNDED), first)
@@ -153,9 +159,9 @@ def test_with_a_bound_only_what_is_read_counts(keep: Keep, tmp_path: Path, token
 
 
 @pytest.mark.parametrize("harm", ["removed", "cut"])
-def test_a_text_that_was_refused_does_not_stay(keep: Keep, tmp_path: Path, harm: str) -> None:
-    first, path = keep(), packed_file(tmp_path)
-    note_texts(tmp_path, STUDY, {"train": first})
+def test_a_text_that_was_refused_does_not_stay(keep: Keep, folder: Path, harm: str) -> None:
+    first, path = keep(), packed_file(folder)
+    note_texts(folder, STUDY, {"train": first})
     data = path.read_bytes()
     path.unlink()
     if harm == "cut":
@@ -166,29 +172,28 @@ def test_a_text_that_was_refused_does_not_stay(keep: Keep, tmp_path: Path, harm:
     assert equal(keep(), first)
 
 
-def test_what_a_killed_process_left_is_removed(keep: Keep, tmp_path: Path) -> None:
-    (tmp_path / PACKED).mkdir()
-    (tmp_path / PACKED / ".train.safetensors.x7.safetensors").write_bytes(b"half")
+def test_what_a_killed_process_left_is_removed(keep: Keep, folder: Path) -> None:
+    (folder / ".train.safetensors.x7.safetensors").write_bytes(b"half")
     keep()
-    assert [path.name for path in (tmp_path / PACKED).iterdir()] == ["train.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "train.safetensors"]
 
 
-def test_two_roles_of_one_corpus_are_kept_apart(tmp_path: Path) -> None:
+def test_two_roles_of_one_corpus_are_kept_apart(folder: Path) -> None:
     corpus, words = Corpus("some", "all", STORIES), tokenizer(400)
     for _ in range(2):
-        train = keep_packed(tmp_path, "train", corpus, words, PACKING)
-        validation = keep_packed(tmp_path, "validation", corpus, words, BOUNDED)
-        note_texts(tmp_path, STUDY, {"train": train, "validation": validation})
+        train = keep_packed(folder, "train", corpus, words, PACKING)
+        validation = keep_packed(folder, "validation", corpus, words, BOUNDED)
+        note_texts(folder, STUDY, {"train": train, "validation": validation})
         assert len(train) > len(validation) == 10
 
 
-def test_a_note_that_was_edited_is_refused(keep: Keep, tmp_path: Path) -> None:
+def test_a_note_that_was_edited_is_refused(keep: Keep, folder: Path) -> None:
     keep()
     for note in ('{"train": 3}', '["train"]', '{"other": {}}', '{"train": {}}'):
-        (tmp_path / TEXT).write_text(note)
+        (folder / NOTED).write_text(note)
         with pytest.raises(StudyError, match="not the one"):
-            note_texts(tmp_path, STUDY, {"train": keep()})
-    (tmp_path / TEXT).write_text('{"tra')
+            note_texts(folder, STUDY, {"train": keep()})
+    (folder / NOTED).write_text('{"tra')
     with pytest.raises(StudyError, match="edited or cut short"):
         keep()
 
@@ -202,18 +207,18 @@ def marked() -> PreTrainedTokenizerFast:
     return words
 
 
-def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(tmp_path: Path) -> None:
+def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(folder: Path) -> None:
     corpus = Corpus("some", "all", STORIES)
     made = PACKING.pack(corpus, marked())
     for _ in range(2):
-        kept = keep_packed(tmp_path, "train", corpus, marked(), PACKING)
+        kept = keep_packed(folder, "train", corpus, marked(), PACKING)
         assert equal(kept, made)
         assert kept.marks == made.marks
         assert torch.equal(kept.labels(slice(None)), made.labels(slice(None)))
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(tmp_path: Path, begun: bool) -> None:
+def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(folder: Path, begun: bool) -> None:
     """Marks were not known then: a text that begins with one was cut like any other, and each token was a label."""
     corpus, words = Corpus("some", "all", STORIES), marked()
     texts = _Hashed(corpus.texts).read_through()
@@ -224,11 +229,10 @@ def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(tmp_pa
     rest = {name: getattr(old, name) for name in WRITTEN_BEFORE}
     hashes = [fingerprint(part, "documents", belongs) for part in (ids, ids * 0)]
     made = {"blocks": rest, "origin": _origin(texts, words, PACKING), "hashes": hashes}
-    packed_file(tmp_path).parent.mkdir()
     tensors = {"input_ids": ids, "document_ids": ids * 0}
-    save_tensors(packed_file(tmp_path), tensors, {"format": "nc_hf.blocks", "made": json.dumps(made)})
+    save_tensors(packed_file(folder), tensors, {"format": "nc_hf.blocks", "made": json.dumps(made)})
     if begun:
-        note_texts(tmp_path, STUDY, {"train": old})
-    kept = keep_packed(tmp_path, "train", corpus, words, PACKING)
+        note_texts(folder, STUDY, {"train": old})
+    kept = keep_packed(folder, "train", corpus, words, PACKING)
     assert equal(kept, old)
     assert kept.num_labels == 31 * len(ids)

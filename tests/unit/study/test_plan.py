@@ -9,21 +9,22 @@ import torch
 
 from nc_hf.study import plan
 from nc_hf.study.cost import forward_flops
-from nc_hf.study.grid import Cell, Study, load_study
-from nc_hf.study.models import build_model
-from tests.paths import RECIPES
+from nc_hf.study.families import build_model
+from nc_hf.study.grid import Study
+from nc_hf.study.preset import load_study
 
-SMOKE = RECIPES / "presets" / "smoke.yaml"
-CELL = Cell(width=32, depth=3, epochs=2, weight_decay=0.0, seed=0)
+SMOKE = "smoke"
+TINY = load_study(SMOKE).changed(block_size=16, vocab_size=300)
+CELL = replace(TINY.cells[0], depth=3, weight_decay=0.0)
 
 
 @pytest.fixture
 def study() -> Study:
-    return replace(load_study(SMOKE), block_size=16, vocab_size=300)
+    return TINY
 
 
 def test_memory_is_what_a_real_step_keeps(study: Study) -> None:
-    model = build_model(study, CELL, 300)
+    model = build_model(CELL, 300)
     own = {tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -36,27 +37,28 @@ def test_memory_is_what_a_real_step_keeps(study: Study) -> None:
         model(input_ids=ids, labels=ids, use_cache=False)
     activations = sum(storage.nbytes() for pointer, storage in kept.items() if pointer not in own)
     real = 16 * model.num_parameters() + activations + 4 * 8 * 16 * 300
-    assert plan.training_memory(study, CELL, 300) == pytest.approx(real, rel=0.02)
+    assert plan.training_memory(CELL, 300) == pytest.approx(real, rel=0.02)
 
 
 def test_a_plan_counts_tokens_and_scales_time(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "flops_a_second", lambda *_: 1e6)
     size = plan.TextSize(10, 5, 300, "")
-    (found,) = plan.plan_cells(replace(study, states="last"), [CELL], size)
+    (found,) = plan.plan_cells(study.changed(states="last"), [CELL], {CELL.text_key: size})
     assert found.tokens == 10 * 16 * 2
     assert found.states == 2
     passed = 3 * found.tokens + 2 * 15 * 16  # two states, each over training and validation text
-    assert found.seconds == pytest.approx(passed * forward_flops(study, CELL, 300) / 1e6)
-    assert plan.plan_cells(study, [CELL], plan.TextSize(None, None, 300, ""))[0].seconds is None
+    assert found.seconds == pytest.approx(passed * forward_flops(CELL, 300) / 1e6)
+    assert plan.plan_cells(study, [CELL], {CELL.text_key: plan.TextSize(None, None, 300, "")})[0].seconds is None
 
 
 def test_the_speed_is_measured(study: Study) -> None:
-    assert 1e5 < plan.flops_a_second(study, CELL, 300) < 1e15
+    assert 1e5 < plan.flops_a_second(CELL, 300) < 1e15
 
 
 def test_a_text_that_cannot_be_read_is_unknown_and_said_to_be(study: Study) -> None:
-    size = plan.text_size(replace(study, corpus="no/such/file.txt", tokenizer="train"))
+    study = study.changed(corpus="no/such/file.txt", tokenizer="train")
+    size = plan.text_size(study, study.cells[0])
     assert (size.train, size.validation, size.vocab_size) == (None, None, 300)
     assert "no/such/file.txt" in size.note
-    hinted = plan.text_size(replace(study, corpus="no/such/file.txt", expected_blocks=(7, 3)))
+    hinted = plan.text_size(study.changed(expected_blocks=(7, 3)), study.cells[0])
     assert (hinted.train, hinted.validation) == (7, 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,23 +12,24 @@ from rich.console import Console
 from rich.table import Table
 
 from nc_hf.metrics import METRICS
-from nc_hf.study.grid import Cell, Study, load_study
+from nc_hf.study.cell import Cell
+from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.preset import load_study
 from nc_hf.study.report import CAPTION, METRIC_COLUMNS, OUTCOMES, report, results_table
 from nc_hf.study.states import STDERR
-from tests.paths import RECIPES
 
 
 @pytest.fixture
 def study() -> Study:
-    return load_study(RECIPES / "presets" / "smoke.yaml")
+    return load_study("smoke")
 
 
 def rows(cell: Cell) -> list[dict[str, object]]:
     """Two states of a cell, whose values tell the columns apart."""
     outcomes = {"val_loss": 10.8361, "val_accuracy": 0.25, "perplexity": 7.0}
     metrics = {name: number + 0.5 for number, name in enumerate(METRIC_COLUMNS)}
-    return [asdict(cell) | {"saved_epoch": state} | outcomes | metrics for state in (-1, 0)]
+    return [cell.settings | {"saved_epoch": state} | outcomes | metrics for state in (-1, 0)]
 
 
 def shown(table: Table) -> list[list[str]]:
@@ -47,7 +47,7 @@ def test_the_table_names_each_property_once(study: Study) -> None:
 
 
 def test_where_seeds_differ_the_cell_is_named(study: Study) -> None:
-    one, other = study.cells[0], replace(study.cells[0], seed=1)
+    one, other = study.changed(seed=(0, 1)).cells[:2]
     _, head, first, *_ = shown(results_table(pd.DataFrame(rows(one) + rows(other))))
     assert head[:4] == ["cell", "@", "state", "loss"]
     assert first[0] == f"{one.name}@-1"

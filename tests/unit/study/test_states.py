@@ -20,13 +20,13 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice
 from nc_hf.metrics import PRESETS
 from nc_hf.study.checkpoints import CellFolder
-from nc_hf.study.grid import load_study
 from nc_hf.study.ledger import LOG, Ledger
+from nc_hf.study.preset import load_study
 from nc_hf.study.report import report
 from nc_hf.study.runner import run_cell
 from nc_hf.study.states import STDERR, measure_state
 from nc_hf.study.text import StudyText, open_text
-from tests.paths import RECIPES
+from nc_hf.study.training import states_of
 from tests.reference.oracle import oracle_agreement, oracle_metrics
 from tests.training import by_hand, close, commonest, evaluated, tiny_model
 
@@ -306,12 +306,12 @@ def test_a_sample_decides_nc4_and_nothing_else(tmp_path: Path, model: Any) -> No
 
 @pytest.mark.parametrize("classes", ["top:20", "all"])
 def test_the_table_has_errors_and_the_curve_speaks_of_its_classes(tmp_path: Path, classes: str) -> None:
-    tiny = {"widths": "16", "depths": "1", "epochs": "1", "heads": "2", "vocab_size": "300", "block_size": "32"}
+    tiny = {"width": "16", "depth": "1", "epochs": "1", "heads": "2", "vocab_size": "300", "block_size": "32"}
     bounds = {"max_train_tokens": "4000", "max_validation_tokens": "2000", "agreement_tokens": "null"}
-    study = load_study(RECIPES / "presets" / "smoke.yaml", {**tiny, **bounds, "window": "16", "classes": classes})
-    text, (cell,), folder = open_text(study), study.cells, tmp_path / "cell"
+    study = load_study("smoke", {**tiny, **bounds, "window": "16", "classes": classes})
+    text, (cell,), folder = open_text(study, study.cells[0]), study.cells, tmp_path / "cell"
     rows = run_cell(study, cell, text, folder, quiet=True)
-    last = GPTNeoForCausalLM.from_pretrained(CellFolder(folder).state(0))
+    last = GPTNeoForCausalLM.from_pretrained(CellFolder(folder).state(states_of(study, cell, text)[-1]))
     ids = None if text.classes.ids is None else text.classes.ids.tolist()
     validation = text.validation.input_ids.long()
     given = [{"input_ids": row, "labels": row} for row in validation]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,11 +18,16 @@ from transformers import PreTrainedTokenizerFast
 from nc_hf.corpus.classes import ClassRule
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, StudyError
-from nc_hf.study.grid import Study, load_study
-from nc_hf.study.text import open_text
-from tests.paths import RECIPES
+from nc_hf.study.grid import Study
+from nc_hf.study.preset import load_study
+from nc_hf.study.text import StudyText, open_text
 
-SMOKE = RECIPES / "presets" / "smoke.yaml"
+SMOKE = "smoke"
+
+
+def opened(study: Study, folder: Path | None = None) -> StudyText:
+    (cell,) = study.texts
+    return open_text(study, cell, folder)
 
 
 def write(corpus: Path, seed: int = 0) -> None:
@@ -41,20 +45,21 @@ def study(tmp_path: Path) -> Study:
 
 
 def test_a_tokenizer_is_trained_once_and_kept(tmp_path: Path, study: Study) -> None:
-    first = open_text(study, tmp_path / "out")
-    kept = (tmp_path / "out" / "tokenizer.json").read_bytes()
-    again = open_text(study, tmp_path / "out")
-    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == kept
+    first = opened(study, tmp_path / "out")
+    (path,) = (tmp_path / "out").rglob("tokenizer.json")
+    kept = path.read_bytes()
+    again = opened(study, tmp_path / "out")
+    assert path.read_bytes() == kept
     assert first.vocab_size == again.vocab_size == 400
-    assert first.train.fingerprint == again.train.fingerprint == open_text(study).train.fingerprint
+    assert first.train.fingerprint == again.train.fingerprint == opened(study).train.fingerprint
     assert torch.equal(first.validation.input_ids, again.validation.input_ids)
 
 
 def test_text_that_has_changed_is_refused(tmp_path: Path, study: Study) -> None:
-    open_text(study, tmp_path / "out")
+    opened(study, tmp_path / "out")
     write(tmp_path / "corpus", seed=2)
     with pytest.raises(StudyError, match="text is not the one"):
-        open_text(study, tmp_path / "out")
+        opened(study, tmp_path / "out")
 
 
 def word_tokenizer(folder: Path) -> Path:
@@ -69,7 +74,7 @@ def word_tokenizer(folder: Path) -> Path:
 
 
 def test_a_tokenizer_with_gaps_counts_up_to_its_last_id(tmp_path: Path, study: Study) -> None:
-    assert open_text(replace(study, tokenizer=str(word_tokenizer(tmp_path / "gaps")))).vocab_size == 36
+    assert opened(study.changed(tokenizer=str(word_tokenizer(tmp_path / "gaps")))).vocab_size == 36
 
 
 def test_a_text_that_is_not_divided_is_refused(tmp_path: Path, study: Study) -> None:
@@ -78,29 +83,29 @@ def test_a_text_that_is_not_divided_is_refused(tmp_path: Path, study: Study) -> 
     shutil.copy(tmp_path / "corpus" / "train.jsonl", stories_only / "tales.jsonl")
     for corpus in (stories_only, stories_only / "tales.jsonl", tmp_path / "corpus" / "train.jsonl"):
         with pytest.raises(StudyError, match="not validated on what it was trained on: give a folder"):
-            open_text(replace(study, corpus=str(corpus)), tmp_path / "out")
+            opened(study.changed(corpus=str(corpus)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_tokenizer_cut_short_is_refused(tmp_path: Path, study: Study) -> None:
-    open_text(study, tmp_path / "out")
-    path = tmp_path / "out" / "tokenizer.json"
+    opened(study, tmp_path / "out")
+    (path,) = (tmp_path / "out").rglob("tokenizer.json")
     path.write_text(path.read_text()[:100])
     with pytest.raises(StudyError, match="edited or cut short"):
-        open_text(study, tmp_path / "out")
+        opened(study, tmp_path / "out")
 
 
 def test_what_is_measured_can_be_less_than_what_is_trained_on(study: Study) -> None:
-    text = open_text(replace(study, measure_train_tokens=100))
+    text = opened(study.changed(measure_train_tokens=100))
     assert len(text.measured) == 3
     assert torch.equal(text.measured.input_ids, text.train.input_ids[:3])
-    assert open_text(study).measured is not None
-    assert len(open_text(study).measured) == len(open_text(study).train)
+    assert opened(study).measured is not None
+    assert len(opened(study).measured) == len(opened(study).train)
 
 
 def test_a_corpus_too_small_for_a_block_is_refused(study: Study) -> None:
     with pytest.raises(CorpusError, match="less than one block"):
-        open_text(replace(study, block_size=100_000, max_train_tokens=None))
+        opened(study.changed(block_size=100_000, max_train_tokens=None))
 
 
 @pytest.mark.parametrize(
@@ -110,14 +115,14 @@ def test_a_corpus_too_small_for_a_block_is_refused(study: Study) -> None:
 def test_text_without_two_classes_to_measure_is_refused_before_training(
     study: Study, bound: str, role: str, split: str
 ) -> None:
-    study = replace(study, **{bound: 32})
-    ((first, *rest),) = getattr(open_text(study), role).input_ids.tolist()
+    study = study.changed(**{bound: 32})
+    ((first, *rest),) = getattr(opened(study), role).input_ids.tolist()
     often = [token for token, count in Counter(rest).items() if count > 1]
     once = [token for token, count in Counter([first, *rest]).items() if count == 1]
-    assert open_text(replace(study, classes=tuple(often[:2]))).classes.ids is not None
+    assert opened(study.changed(classes=tuple(often[:2]))).classes.ids is not None
     for classes, usable in (((often[0], *once), 1), (tuple(once), 0)):
         with pytest.raises(StudyError) as caught:
-            open_text(replace(study, classes=classes))
+            opened(study.changed(classes=classes))
         assert str(caught.value) == (
             f"{usable} of the next tokens that count come up twice in the {split} text to measure on, and collapse "
             "takes two: give more text or other classes."
@@ -129,14 +134,14 @@ def test_a_token_that_begins_a_block_is_not_predicted_there(tmp_path: Path, stud
     for split in ("train", "validation"):
         lines = [json.dumps({"text": " ".join(words * 4)}) + "\n"]
         (tmp_path / "corpus" / f"{split}.jsonl").write_text("".join(lines))
-    study = replace(study, tokenizer=str(word_tokenizer(tmp_path / "words")), measure_train_tokens=32)
-    assert open_text(replace(study, classes=(1, 3))).measured.input_ids[0, :2].tolist() == [0, 0]
+    study = study.changed(tokenizer=str(word_tokenizer(tmp_path / "words")), measure_train_tokens=32)
+    assert opened(study.changed(classes=(1, 3))).measured.input_ids[0, :2].tolist() == [0, 0]
     with pytest.raises(StudyError, match="1 of the next tokens that count come up twice in the train text"):
-        open_text(replace(study, classes=(0, 1)))
+        opened(study.changed(classes=(0, 1)))
 
 
 def test_classes_are_chosen_by_the_whole_training_text(tmp_path: Path, study: Study) -> None:
-    tokens = open_text(study).train.input_ids.flatten().tolist()
+    tokens = opened(study).train.input_ids.flatten().tolist()
     times = Counter(tokens)
     order = sorted(times, key=lambda token: (-times[token], token))
     path = tmp_path / "ids.txt"
@@ -150,15 +155,15 @@ def test_classes_are_chosen_by_the_whole_training_text(tmp_path: Path, study: St
     }
     for rule, ids in wanted.items():
         bounds: tuple[dict[str, int], ...] = ({}, {"measure_train_tokens": 700}, {"max_validation_tokens": 500})
-        found = [open_text(replace(study, classes=rule, **bound)).classes for bound in bounds]
+        found = [opened(study.changed(classes=rule, **bound)).classes for bound in bounds]
         assert [choice.ids.tolist() for choice in found if choice.ids is not None] == [ids] * 3
         assert len({choice.hash for choice in found}) == 1
-    every = open_text(replace(study, classes="all")).classes
+    every = opened(study.changed(classes="all")).classes
     assert (every.ids, every.hash) == (None, "all")
 
 
 def test_a_share_is_one_of_the_training_text(study: Study) -> None:
-    text = open_text(replace(study, classes=0.01))
+    text = opened(study.changed(classes=0.01))
     times = Counter(text.train.input_ids.flatten().tolist())
     assert text.classes.ids is not None
     assert text.classes.ids.tolist() == [token for token in sorted(times) if times[token] >= 0.01 * times.total()]
@@ -167,4 +172,4 @@ def test_a_share_is_one_of_the_training_text(study: Study) -> None:
 
 def test_other_blocks_than_expected_are_told(study: Study) -> None:
     with pytest.warns(UserWarning, match="not \\(1, 1\\) as expected"):
-        open_text(replace(study, expected_blocks=(1, 1)))
+        opened(study.changed(expected_blocks=(1, 1)))
