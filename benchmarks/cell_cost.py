@@ -19,16 +19,18 @@ from timing import machine, ratio_of_seconds, seconds_of
 from transformers.utils.logging import disable_progress_bar
 
 from nc_hf.corpus.blocks import TokenBlocks
+from nc_hf.corpus.classes import ClassChoice
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.compute import compute_metrics
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import forward_flops
 from nc_hf.study.families import build_model
-from nc_hf.study.grid import INITIAL, Cell, Study, load_study
+from nc_hf.study.grid import Study
+from nc_hf.study.preset import load_study
 from nc_hf.study.text import StudyText
 from nc_hf.study.training import train_cell
 
-PRESETS = Path(__file__).resolve().parents[1] / "recipes" / "presets"
 PUBLISHED_TOKENS, PUBLISHED_VALIDATION, PUBLISHED_CLASSES = 469_514_249, 4_714_191, 29_233
 WARM, STEPS, PAIRS = 2, 12, 3
 
@@ -64,56 +66,56 @@ def grid_hours(
     A token of another cell is taken to cost as many times more as it has operations. So the narrow cells, which leave
     a GPU idle, are given too little.
     """
-    own = forward_flops(study, reference, study.vocab_size)
+    own = forward_flops(reference, reference.vocab_size)
     training = measuring = 0.0
     for cell in study.cells:
-        work, states = forward_flops(study, cell, study.vocab_size) / own, study.states_of(cell)
-        training += work * train_tokens * (max(max(states), INITIAL) + 1) / rates.training
+        work, states = forward_flops(cell, cell.vocab_size) / own, study.count_states(cell)
+        training += work * train_tokens * study.epochs_run(cell) / rates.training
         state = work * (train_tokens / rates.measuring + validation_tokens / rates.deciding)
-        measuring += len(states) * (state + classes**2 * cell.width / rates.pairing)
+        measuring += states * (state + classes**2 * cell.width / rates.pairing)
     return training / 3600, measuring / 3600
 
 
 def one_cell(preset: str, width: int, depth: int, vocabulary: int) -> tuple[Study, Cell]:
     """A study of one cell, trained for an epoch, with the settings of a preset."""
     axes = {"width": [width], "depth": [depth], "epochs": [1], "weight_decay": [0.0005], "seed": [0]}
-    study = load_study(PRESETS / f"{preset}.yaml", axes | {"vocab_size": vocabulary, "states": "last"})
+    study = load_study(preset, axes | {"vocab_size": vocabulary, "states": "last"})
     (cell,) = study.cells
     return study, cell
 
 
-def random_text(study: Study, blocks: int) -> StudyText:
+def random_text(cell: Cell, blocks: int) -> StudyText:
     """Random tokens as frequent as words."""
     torch.manual_seed(0)
-    frequency = 1 / torch.arange(1.0, study.vocab_size + 1)
+    frequency = 1 / torch.arange(1.0, cell.vocab_size + 1)
 
     def part(split: str) -> TokenBlocks:
-        ids = torch.multinomial(frequency, blocks * study.block_size, replacement=True).view(blocks, study.block_size)
-        return TokenBlocks(ids, torch.zeros_like(ids), split, study.packing, "random", split, "none", None)
+        ids = torch.multinomial(frequency, blocks * cell.block_size, replacement=True).view(blocks, cell.block_size)
+        return TokenBlocks(ids, torch.zeros_like(ids), split, cell.packing, "random", split, "none", None)
 
     train = part("train")
-    return StudyText(train, part("validation"), study.vocab_size, train)
+    return StudyText(train, part("validation"), cell.vocab_size, train, ClassChoice("all", None))
 
 
 def measure_rates(study: Study, cell: Cell, device: str) -> Rates:
     """Print and return what a cell costs, beside the passes of its bare model over the same blocks."""
-    batch = study.batch_of(cell)
-    text = random_text(study, STEPS * batch)
-    model = build_model(study, cell, study.vocab_size).to(device)
+    batch = cell.batch_size
+    text = random_text(cell, STEPS * batch)
+    model = build_model(cell, cell.vocab_size).to(device)
     print(
-        f"cell {cell.depth} x {cell.width}, vocabulary {study.vocab_size}, {batch} x {study.block_size} tokens a step, "
+        f"cell {cell.depth} x {cell.width}, vocabulary {cell.vocab_size}, {batch} x {cell.block_size} tokens a step, "
         f"{device}, {'bf16 training, float32 measuring' if device == 'cuda' else 'float32'}; {machine()}"
     )
 
     def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], steps: int, passes: str) -> float:
         times, slow, fast = ratio_of_seconds(ours, bare, PAIRS)
-        tokens = steps * batch * study.block_size
+        tokens = steps * batch * cell.block_size
         print(f"{name}: {tokens / slow:,.0f} tokens/s, {passes} alone {tokens / fast:,.0f} tokens/s: {times:.2f} x")
         return tokens / slow
 
     def decided() -> None:
         found = collect(model, text.validation, batch_size=batch, agreement_tokens=everything, progress=False)
-        found.agreement(leave_one_out=False, centres=centres)
+        found.decisions(found.decided(), centres=centres, leave_one_out=False).counts()
         wait()
 
     def measured() -> Collection:
@@ -206,9 +208,9 @@ def main() -> None:
     if options.device == "cuda":
         study, largest = one_cell("paper", 1024, 12, 50_257)
         rates = measure_rates(study, largest, "cuda")
-        grid = load_study(PRESETS / "paper.yaml")
+        grid = load_study("paper")
         training, measuring = grid_hours(grid, largest, rates)
-        states = sum(len(grid.states_of(cell)) for cell in grid.cells)
+        states = sum(map(grid.count_states, grid.cells))
         print(
             f"the paper's grid ({len(grid.cells)} runs, {states} models measured), by operations: "
             f"{training:,.0f} h training + {measuring:,.0f} h measuring on one such GPU"

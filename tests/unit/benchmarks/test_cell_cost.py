@@ -25,7 +25,7 @@ def operations(width: int, depth: int, vocabulary: int, block: int) -> int:
 
 def test_hours_are_those_of_the_sum_over_cells(cell_cost: ModuleType) -> None:
     study = cell_cost.load_study(
-        ROOT / "recipes" / "presets" / "paper.yaml",
+        "paper",
         {"width": [64, 128], "depth": [1, 2], "epochs": [1, 10], "weight_decay": [0.1], "seed": [0]},
     )
     (reference,) = (cell for cell in study.cells if (cell.width, cell.depth, cell.epochs) == (128, 2, 1))
@@ -43,12 +43,12 @@ def test_hours_are_those_of_the_sum_over_cells(cell_cost: ModuleType) -> None:
 
 
 def test_the_published_grid_has_its_runs_and_models(cell_cost: ModuleType) -> None:
-    study = cell_cost.load_study(ROOT / "recipes" / "presets" / "paper.yaml")
-    assert sum(len(study.states_of(cell)) for cell in study.cells) == 230
+    study = cell_cost.load_study("paper")
+    assert sum(map(study.count_states, study.cells)) == 230
     _, largest = cell_cost.one_cell("paper", 1024, 12, 50_257)
     rates = cell_cost.Rates(training=1.0, measuring=float("inf"), deciding=float("inf"), pairing=float("inf"))
     hours, _ = cell_cost.grid_hours(study, largest, rates, train_tokens=3600)
     own = operations(1024, 12, 50_257, 2048)
     epochs = 2 * (1 + 10) + 3  # of each architecture
-    grid = sum(epochs * operations(w, d, 50_257, 2048) for w in study.width for d in study.depth)
+    grid = sum(epochs * operations(w, d, 50_257, 2048) for w in study.axes["width"] for d in study.axes["depth"])
     assert hours == pytest.approx((grid + 20 * operations(768, 2, 50_257, 2048)) / own, rel=1e-12)
