@@ -10,9 +10,13 @@ from rich.console import Console
 from rich.progress import Progress, Task, TextColumn
 from rich.table import Column
 
+from nc_hf.study.advance import Advance
 from nc_hf.study.cell import Cell
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.ledger import Ledger
+
+SILENCE = 30.0
+"""Seconds after which a running cell tells what it does, where no line is kept up to date."""
 
 
 class StudyProgress:
@@ -39,10 +43,10 @@ class StudyProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Count what is done already."""
-        self._console = console or Console()
+        self._console, self._clock, self._said = console or Console(), clock, clock()
         self._cost = {cell: relative_cost(ledger.study, cell) for cell in cells}
         self.done = [cell for cell in cells if ledger.is_done(cell)]
-        self.running: dict[Cell, float] = {}  # the share of its steps that is done
+        self.running: dict[Cell, Advance] = {}
         self.failures: dict[Cell, str] = {}
         self._finished_before = set(self.done)
         self._before: dict[Cell, float] = {}  # the share that an earlier run had done
@@ -68,21 +72,25 @@ class StudyProgress:
         task = self._task
         new = set(self.done) - self._finished_before
         worked = sum(self._cost[cell] for cell in new)
-        worked += sum(self._cost[cell] * (share - self._before.get(cell, 0.0)) for cell, share in self.running.items())
+        worked += sum(
+            self._cost[cell] * (advance.share - self._before.get(cell, 0.0)) for cell, advance in self.running.items()
+        )
         return task.elapsed * (task.remaining or 0.0) / worked if worked > 0 and task.elapsed else None
 
     def started(self, cell: Cell) -> None:
         """A cell begins, or begins again."""
         self.failures.pop(cell, None)
-        self.running[cell] = 0.0
+        self.running[cell] = Advance(0.0)
         self._before.pop(cell, None)
         self._tell(f"{cell.name}  started")
 
-    def advanced(self, cell: Cell, share: float) -> None:
-        """A running cell has done this share of its work; the first share told is what an earlier run had done."""
-        self._before.setdefault(cell, share)
-        self.running[cell] = share
+    def advanced(self, cell: Cell, advance: Advance) -> None:
+        """A running cell has come so far; what is told first an earlier run had done."""
+        self._before.setdefault(cell, advance.share)
+        self.running[cell] = advance
         self._refresh()
+        if not self._live and self._clock() - self._said >= SILENCE:
+            self._say(f"{cell.name}  {advance.doing}  [{self.line()}]")
 
     def finished(self, cell: Cell) -> None:
         """A cell has its rows in the ledger."""
@@ -105,6 +113,10 @@ class StudyProgress:
         counts = f"{len(self.done)} done, {len(self.running)} running, {len(self.failures)} failed, {self.left} left"
         remaining = self.remaining
         return f"cells: {counts}" + ("" if remaining is None else f"; {duration(remaining)} to go")
+
+    def under_way(self) -> str:
+        """Say in a line for each running cell what it does."""
+        return "".join(f"{cell.name}  {advance.doing}\n" for cell, advance in self.running.items() if advance.doing)
 
     def __enter__(self) -> StudyProgress:
         """Begin to show."""
@@ -131,13 +143,14 @@ class StudyProgress:
         self._say(event if self._live else f"{event}  [{self.line()}]")
 
     def _say(self, text: str) -> None:
+        self._said = self._clock()
         self._console.print(text, highlight=False, markup=False, soft_wrap=not self._live)
 
     def _refresh(self) -> None:
         settled = sum(self._cost[cell] for cell in (*self.done, *self.failures))
-        under_way = sum(self._cost[cell] * share for cell, share in self.running.items())
+        under_way = sum(self._cost[cell] * advance.share for cell, advance in self.running.items())
         self._display.update(self._task.id, completed=settled + under_way)
-        self._display.update(self._task.id, description=self.line())
+        self._display.update(self._task.id, description=self.under_way() + self.line())
 
 
 def duration(seconds: float) -> str:

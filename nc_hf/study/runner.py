@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.precision import full_float32
+from nc_hf.study.advance import Advance, Listener
 from nc_hf.study.cell import Cell
 from nc_hf.study.checkpoints import CellFolder, read_whole
 from nc_hf.study.cost import training_share
@@ -24,7 +25,7 @@ from nc_hf.study.schedule import State
 from nc_hf.study.states import measure_state
 from nc_hf.study.text import StudyText
 from nc_hf.study.threads import fitting_threads
-from nc_hf.study.training import Listener, process_batch, states_of, train_cell
+from nc_hf.study.training import process_batch, states_of, train_cell
 
 ALL = "all"
 """In place of a number of tokens: no bound. An empty field of a table means that nothing is known."""
@@ -50,7 +51,7 @@ def run_cell(
             steps since its last checkpoint and no state that is measured.
         shared: folder where cells that begin with the same model leave each other its measurement.
         quiet: show no progress bars of transformers, in this process from now on.
-        listen: told the share of the work that is done, on the main process.
+        listen: told how far the work has come, on the main process.
 
     Returns:
         A row for each state: the cell's settings, ``saved_epoch`` and ``saved_step``, sizes, the outcomes, the metrics,
@@ -63,14 +64,16 @@ def run_cell(
     if quiet:
         disable_progress_bar()
     states, share = states_of(study, cell, text), training_share(study, cell)
-    told = None if listen is None else lambda part: listen(part * share)
+    told = None if listen is None else lambda part: listen(part.within(share))
     rows = []
     with fitting_threads(cell):
         train_cell(study, cell, text, folder, quiet=quiet, listen=told)
         for number, state in enumerate(states, start=1):
-            rows.append(_measured_row(study, cell, text, CellFolder(folder), state, shared))
             if listen is not None:
-                listen(share + (1 - share) * number / len(states))
+                listen(
+                    Advance(share + (1 - share) * (number - 1) / len(states), f"measuring {number} of {len(states)}")
+                )
+            rows.append(_measured_row(study, cell, text, CellFolder(folder), state, shared))
     return [row | {"train_seconds": _train_seconds(folder)} for row in rows]
 
 

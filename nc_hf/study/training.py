@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from nc_hf.corpus.classes import ClassChoice, ClassRule
 from nc_hf.errors import StudyError
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.runtime.files import write_text
+from nc_hf.study.advance import Listener, training
 from nc_hf.study.cell import Cell
 from nc_hf.study.checkpoints import CellFolder
 from nc_hf.study.families import build_model
@@ -35,9 +35,6 @@ from nc_hf.study.processes import from_main
 from nc_hf.study.schedule import State
 from nc_hf.study.text import StudyText
 from nc_hf.training.callback import NeuralCollapseCallback
-
-Listener = Callable[[float], None]
-"""Told the share of a cell's steps that is done."""
 
 LOG_STEPS = 50
 
@@ -70,7 +67,9 @@ def train_cell(
     if process.is_main_process and wanted[0].step == 0:
         kept.save_state(wanted[0], model.save_pretrained)
     curve_tokens = min(study.agreement_tokens or CURVE_TOKENS, CURVE_TOKENS, text.validation.num_labels)
-    keeper = StateKeeper(kept, tuple(state for state in wanted if state.step), listen)
+    keeper = StateKeeper(
+        kept, tuple(state for state in wanted if state.step), cell.batch_size * cell.block_size, listen
+    )
     trainer = Trainer(
         model=model,
         args=training_arguments(study, cell, folder, quiet=quiet),
@@ -157,20 +156,23 @@ class StateKeeper(TrainerCallback):
     Args:
         folder: of the cell.
         wanted: the states to save, in order; training stops after the last.
-        listen: told the share of the steps that is done.
+        tokens: of a step, over all processes.
+        listen: told how far it has come.
     """
 
-    def __init__(self, folder: CellFolder, wanted: tuple[State, ...], listen: Listener | None) -> None:
+    def __init__(self, folder: CellFolder, wanted: tuple[State, ...], tokens: int, listen: Listener | None) -> None:
         """Wait for training to begin."""
-        self._folder, self._listen = folder, listen
+        self._folder, self._tokens, self._listen = folder, tokens, listen
         self._wanted = {state.step: state for state in wanted}
         self._began = self._before = 0.0
+        self._first_step = 0
+        self._loss: float | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Take up the clock where the checkpoint left it."""
-        self._began = time.monotonic()
+        self._began, self._first_step = time.monotonic(), state.global_step
         self._before = self._folder.seconds(state.global_step) if state.global_step else 0.0
         self._tell(state)
 
@@ -204,6 +206,7 @@ class StateKeeper(TrainerCallback):
         """Write the log so far, and refuse to go on without a loss."""
         if logs is not None and not math.isfinite(logs.get("loss", 0.0)):
             raise _diverged(state.global_step)
+        self._loss = (logs or {}).get("loss", self._loss)
         if state.is_world_process_zero:
             log = {"train_seconds": self._seconds(), "log_history": state.log_history}
             write_text(self._folder.path / LOG, json.dumps(log) + "\n")
@@ -213,7 +216,9 @@ class StateKeeper(TrainerCallback):
 
     def _tell(self, state: TrainerState) -> None:
         if self._listen is not None and state.is_world_process_zero:
-            self._listen(state.global_step / max(self._wanted))
+            seconds, steps = time.monotonic() - self._began, state.global_step - self._first_step
+            rate = steps * self._tokens / seconds if steps and seconds > 0 else None
+            self._listen(training(state.global_step, max(self._wanted), self._loss, rate))
 
 
 class LabelledBlocks(Dataset[dict[str, torch.Tensor]]):

@@ -130,13 +130,13 @@ def _tell(ray: Any, board: Any, cells: dict[str, Cell], progress: StudyProgress)
         news = ray.get(board.read.remote(), timeout=BOARD_SECONDS)
     except ray.exceptions.RayError:
         return  # the board is being moved; the cells are not concerned
-    for name, share in news:
+    for name, advance in news:
         if name not in cells:
             continue
-        if share is None or cells[name] not in progress.running:
+        if advance is None or cells[name] not in progress.running:
             progress.started(cells[name])
-        if share is not None:
-            progress.advanced(cells[name], share)
+        if advance is not None:
+            progress.advanced(cells[name], advance)
 
 
 def _outcome(ray: Any, reference: Any) -> Outcome:
@@ -254,12 +254,12 @@ def _start_board(ray: Any) -> Any:
 
     class Board:  # Ray sends a class of a function as it is, so the actor need not import torch for the module's
         def __init__(self) -> None:
-            self._news: list[tuple[str, float | None]] = []
+            self._news: list[tuple[str, Any]] = []
 
-        def tell(self, name: str, share: float | None) -> None:
-            self._news.append((name, share))
+        def tell(self, name: str, advance: Any) -> None:
+            self._news.append((name, advance))
 
-        def read(self) -> list[tuple[str, float | None]]:
+        def read(self) -> list[tuple[str, Any]]:
             news, self._news = self._news, []
             return news
 

@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from nc_hf.errors import StudyError
+from nc_hf.study.advance import Advance, Listener
 from nc_hf.study.cell import Cell
 from nc_hf.study.grid import Study
 from nc_hf.study.launchers.local import one_line
@@ -34,8 +35,8 @@ LOCK_SECONDS = 120.0
 
 TELL_SECONDS = 1.0
 
-Tell = Callable[[str, float | None], None]
-"""Told the name of a cell and the share of its work that is done; None when it begins."""
+Tell = Callable[[str, Advance | None], None]
+"""Told the name of a cell and how far it has come; None when it begins."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,16 @@ def _alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _seldom(cell: Cell, tell: Tell) -> Callable[[float], None]:
+def _seldom(cell: Cell, tell: Tell) -> Listener:
     """Tell how far the cell has come, at most once a second."""
     last = 0.0
 
-    def listen(share: float) -> None:
+    def listen(advance: Advance) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= TELL_SECONDS:
             last = now
-            tell(cell.name, share)
+            tell(cell.name, advance)
 
     return listen
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from nc_hf.study.advance import Advance, training
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study
@@ -52,8 +53,8 @@ def test_the_time_to_go_weighs_cells_by_their_work(tmp_path: Path, study: Study,
         assert progress.remaining == pytest.approx(to_do / rate)
         progress.started(large)
         clock.now = 30.0
-        progress.advanced(large, 0.0)
-        progress.advanced(large, 0.5)
+        progress.advanced(large, Advance(0.0))
+        progress.advanced(large, Advance(0.5))
         done = cost[small] + cost[large] / 2
         assert progress.remaining == pytest.approx(30 * (sum(cost.values()) - done) / done)
 
@@ -65,9 +66,9 @@ def test_what_an_earlier_run_did_took_no_time_of_this_one(tmp_path: Path, study:
         assert (len(progress.done), progress.left, progress.remaining) == (1, 3, None)
         progress.started(second)
         clock.now = 5.0
-        progress.advanced(second, 0.6)  # as far as it was when it was killed
+        progress.advanced(second, Advance(0.6))  # as far as it was when it was killed
         assert progress.remaining is None
-        progress.advanced(second, 0.8)
+        progress.advanced(second, Advance(0.8))
         cost = {cell: relative_cost(study, cell) for cell in study.cells}
         to_do = sum(cost[cell] for cell in study.cells[1:]) - 0.8 * cost[second]
         assert progress.remaining == pytest.approx(5 * to_do / (0.2 * cost[second]))
@@ -89,6 +90,25 @@ def test_each_event_is_a_line_where_there_is_no_terminal(tmp_path: Path, study: 
     assert lines[4].startswith(f"{second.name}  FAILED: out of memory  [cells: 1 done, 0 running, 1 failed, 2 left; ")
     assert lines[4].endswith(" min to go]")
     assert len(lines) == 6
+
+
+def test_a_running_cell_tells_what_it_does(tmp_path: Path, study: Study, clock: Clock) -> None:
+    text = io.StringIO()
+    first, *_ = study.cells
+    with opened(study, tmp_path, clock, text) as progress:
+        progress.started(first)
+        progress.advanced(first, training(0, 80, None, None))
+        clock.now = 29.0
+        progress.advanced(first, training(20, 80, 4.25, 1234.0))
+        clock.now = 31.0
+        progress.advanced(first, training(40, 80, 3.5, 1234.0))
+        clock.now = 33.0
+        progress.advanced(first, training(41, 80, 3.5, 1234.0))
+    lines = text.getvalue().splitlines()
+    assert len(lines) == 3  # once in thirty seconds
+    assert lines[2].startswith(f"{first.name}  step 40 of 80, loss 3.500, 1,234 tokens/s  [cells: 0 done, 1 running, ")
+    assert lines[2].endswith(" to go]")
+    assert progress.under_way() == f"{first.name}  step 41 of 80, loss 3.500, 1,234 tokens/s\n"
 
 
 def test_a_cell_that_is_begun_again_is_no_failure_any_more(tmp_path: Path, study: Study, clock: Clock) -> None:
