@@ -31,6 +31,23 @@ VISION = {
     "image_size": 8,
     "patch_size": 4,
 }
+# Embeddings for each layer, and upper layers that look at the keys of the last lower one of their kind.
+SHARED_KEYS = {
+    "vocab_size_per_layer_input": VOCAB_SIZE,
+    "hidden_size_per_layer_input": 8,
+    "num_hidden_layers": 4,
+    "num_kv_shared_layers": 2,
+    "layer_types": ["sliding_attention", "full_attention"] * 2,
+}
+ROTATED = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]}  # by time, height and width
+QWEN_VL = {
+    "text_config": TINY | LLAMA | {"rope_parameters": ROTATED},
+    "vision_start_token_id": 3,
+    "vision_end_token_id": 4,
+    "image_token_id": 5,
+    "video_token_id": 6,
+}
+QWEN_VISION = {"depth": 2, "num_heads": 2, "patch_size": 4}
 
 
 def build(model_type: str, auto: Any = AutoModelForCausalLM, **settings: Any) -> PreTrainedModel:
@@ -41,6 +58,9 @@ def build(model_type: str, auto: Any = AutoModelForCausalLM, **settings: Any) ->
         bias = getattr(model.get_output_embeddings(), "bias", None)
         if bias is not None:
             torch.nn.init.normal_(bias)
+        for name, weight in model.named_parameters():
+            if name.endswith("mm_input_projection_weight"):  # Gemma 3 begins with 0, and sees no picture
+                torch.nn.init.normal_(weight, std=0.02)
     return model.eval()
 
 
@@ -50,6 +70,15 @@ def tiny(model_type: str, **settings: Any) -> Callable[[], PreTrainedModel]:
 
 
 ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
+    "Bamba": tiny(
+        "bamba",
+        **LLAMA,
+        attn_layer_indices=[1],
+        mamba_n_heads=8,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        mamba_chunk_size=8,
+    ),
     "BioGPT": tiny("biogpt", intermediate_size=48),
     "BLOOM": tiny("bloom"),
     "CodeGen": tiny("codegen", n_positions=64, rotary_dim=4, num_attention_heads=4),
@@ -95,6 +124,35 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
         boi_token_index=6,
         eoi_token_index=7,
     ),
+    "Gemma 3n": tiny("gemma3n_text", **(GEMMA | STRONG | SHARED_KEYS), altup_num_inputs=3, laurel_rank=8),
+    "Gemma 4": partial(
+        build,
+        "gemma4",
+        AutoModelForImageTextToText,
+        text_config=TINY
+        | GEMMA
+        | STRONG
+        | SHARED_KEYS
+        | {"global_head_dim": 16, "final_logit_softcapping": 30.0, "use_bidirectional_attention": "vision"},
+        vision_config={
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "patch_size": 4,
+            "pooling_kernel_size": 2,
+            "position_embedding_size": 8,
+        },
+        boi_token_id=3,
+        boa_token_id=3,
+        eoi_token_id=4,
+        eoa_token_index=4,
+        image_token_id=5,
+        video_token_id=6,
+        audio_token_id=7,
+    ),
     "GLM": tiny("glm", **GEMMA),
     "GPT": tiny("openai-gpt"),
     "GPT-2": tiny("gpt2", n_positions=64),
@@ -105,6 +163,7 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     "GPT-OSS": tiny("gpt_oss", **MIXTURE, head_dim=8),
     "Granite": tiny("granite", **LLAMA, logits_scaling=4.0),
     "Helium": tiny("helium", **GEMMA),
+    "Jamba": tiny("jamba", **MIXTURE, attn_layer_period=2, attn_layer_offset=1, mamba_d_state=8),
     "JetMoE": tiny("jetmoe", **MIXTURE, kv_channels=8),
     "Llama": tiny("llama", **LLAMA),
     "Llama, tied": tiny("llama", **LLAMA, tie_word_embeddings=True),
@@ -129,12 +188,49 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     "OLMoE": tiny("olmoe", **MIXTURE),
     "OPT": tiny("opt", ffn_dim=48, word_embed_proj_dim=32, max_position_embeddings=64),
     "OPT, narrower embeddings": tiny("opt", ffn_dim=48, word_embed_proj_dim=16, max_position_embeddings=64),
+    "PaliGemma": partial(
+        build,
+        "paligemma",
+        AutoModelForImageTextToText,
+        text_config=TINY | GEMMA | {"model_type": "gemma"},
+        vision_config=VISION | {"model_type": "siglip_vision_model"},
+        projection_dim=32,
+        vocab_size=VOCAB_SIZE,
+        image_token_index=5,
+    ),
     "Persimmon": tiny("persimmon", intermediate_size=48, max_position_embeddings=64),
     "Phi": tiny("phi", **LLAMA),
     "Phi-3": tiny("phi3", **LLAMA),
     "Qwen2": tiny("qwen2", **LLAMA),
+    "Qwen2-VL": partial(
+        build,
+        "qwen2_vl",
+        AutoModelForImageTextToText,
+        **QWEN_VL,
+        vision_config=QWEN_VISION | {"embed_dim": 16, "hidden_size": 32},
+    ),
+    "Qwen2.5-VL": partial(
+        build,
+        "qwen2_5_vl",
+        AutoModelForImageTextToText,
+        **QWEN_VL,
+        vision_config=QWEN_VISION
+        | {"hidden_size": 16, "intermediate_size": 16, "out_hidden_size": 32, "window_size": 16}
+        | {"fullatt_block_indexes": [1]},
+    ),
     "Qwen3": tiny("qwen3", **GEMMA),
     "Qwen3 MoE": tiny("qwen3_moe", **MIXTURE, head_dim=8),
+    "Qwen3-Next": tiny(
+        "qwen3_next",
+        **MIXTURE,
+        head_dim=8,
+        layer_types=["linear_attention", "full_attention"],
+        linear_num_key_heads=2,
+        linear_num_value_heads=4,
+        linear_key_head_dim=8,
+        linear_value_head_dim=8,
+        shared_expert_intermediate_size=16,
+    ),
     "Recurrent Gemma": tiny(
         "recurrent_gemma",
         **(GEMMA | STRONG | {"num_hidden_layers": 3}),  # its third layer is the first with attention
@@ -147,6 +243,15 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     "StarCoder2": tiny("starcoder2", **LLAMA),
     "XGLM": tiny("xglm", ffn_dim=48, max_position_embeddings=64),
     "XLNet": tiny("xlnet", d_inner=48, d_head=8),
+    "Zamba 2": tiny(
+        "zamba2",
+        **(LLAMA | {"num_key_value_heads": 4}),
+        layers_block_type=["linear_attention", "hybrid"],
+        n_mamba_heads=8,
+        mamba_d_state=8,
+        chunk_size=8,
+        adapter_rank=4,
+    ),
 }
 
 # A dense layer, a norm or both sit between the decoder's output and the classifier: no linear head on the features.

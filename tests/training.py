@@ -110,6 +110,15 @@ def make_trainer(
     )
 
 
+class OfTwoGpus(Trainer):
+    """Finds two GPUs in its one process, and puts nn.DataParallel around its model."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        assert settings["args"].n_gpu == 0
+        settings["args"]._n_gpu = 2
+        super().__init__(*args, **settings)
+
+
 @torch.no_grad()
 def by_hand(
     model: Any,

@@ -19,7 +19,7 @@ from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
-from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.anatomy import causal_lm, find_decoder
 from nc_hf.model.forward_pass import FINAL, TapBatch
 from nc_hf.model.gather import is_sharded
 from nc_hf.model.output_layer import OutputLayer
@@ -225,6 +225,9 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 def _frugal(model: nn.Module, *, logits: bool) -> dict[str, Any]:
     """Arguments that spare a model what is of no use here: the key-value cache, and logits that nobody reads."""
-    wanted = {"use_cache": False} if logits else {"use_cache": False, "logits_to_keep": 1}
+    wanted: dict[str, Any] = {"use_cache": False}
+    # A decoder that takes it too (Gemma 4) leaves out the features that would make those logits.
+    if not logits and "logits_to_keep" not in inspect.signature(find_decoder(causal_lm(model)).forward).parameters:
+        wanted["logits_to_keep"] = 1
     known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters  # not every model has them
     return {name: value for name, value in wanted.items() if name in known}

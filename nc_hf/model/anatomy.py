@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from nc_hf.errors import ModelError, TapError
 
+_OTHER_SHAPES = {"xlnet": "(L, B, D)", "gemma3n_text": "several streams, (S, B, L, D)"}
+"""Of what the blocks of some text models pass on, where it is not (B, L, D)."""
+
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside the wrappers of ``torch.compile``, DDP, FSDP and DeepSpeed."""
@@ -70,13 +73,15 @@ def find_blocks(model: Any) -> nn.ModuleList:
     """The decoder's stack of blocks, first to last: its heaviest list of as many modules as the model has layers.
 
     Raises:
-        TapError: No such list, or blocks that put time before the batch.
+        TapError: No such list, or blocks whose outputs are not (B, L, D).
     """
     config = model.config.get_text_config()
     depth = getattr(config, "num_hidden_layers", None)
     stacks = [m for m in find_decoder(model).modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if not stacks or config.model_type == "xlnet":  # XLNet's blocks work on (L, B, D)
-        raise TapError(f"The blocks of {type(model).__name__} cannot be tapped one by one; use layers='final'.")
+    other = _OTHER_SHAPES.get(config.model_type)
+    if not stacks or other is not None:
+        why = "" if other is None else f", since they pass on {other}"
+        raise TapError(f"The blocks of {type(model).__name__} cannot be tapped one by one{why}; use layers='final'.")
     return max(stacks, key=lambda stack: sum(parameter.numel() for parameter in stack.parameters()))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import TrainingArguments
 
 from nc_hf.errors import LabelError, StatisticsError, TapError
@@ -44,6 +44,11 @@ def refuse_what_cannot_be_heard(model: Any, args: TrainingArguments, trainer: An
     }
     if kinds & set(_VIRTUAL):
         raise TapError(f"{kinds.pop()} puts virtual tokens in front of each row, which have no label; {_WAY_OUT}")
+    if _is_replicated(model, args):
+        raise TapError(
+            "One process drives several GPUs (nn.DataParallel), on which copies of the model share out each batch; "
+            "start it with accelerate launch or torchrun, show it one GPU (CUDA_VISIBLE_DEVICES=0), or " + _WAY_OUT
+        )
     parameters = inspect.signature(causal_lm(model).forward).parameters
     if "labels" not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         raise TapError(f"The forward pass of {type(model).__name__} takes no labels; {_WAY_OUT}")
@@ -114,6 +119,14 @@ def _own_loss(trainer: Any) -> bool:
     """Whether the loss is that of transformers' own Trainer, of which it is known what it does."""
     method = type(trainer).compute_loss
     return bool(method.__module__ == "transformers.trainer")
+
+
+def _is_replicated(model: Any, args: TrainingArguments) -> bool:
+    """Whether the Trainer runs copies of the model in one process; it leaves alone what bitsandbytes has quantised."""
+    if isinstance(model, nn.DataParallel):
+        return len(model.device_ids) > 1
+    quantised = any(getattr(model, name, False) for name in ("is_loaded_in_8bit", "is_loaded_in_4bit"))
+    return args.n_gpu > 1 and not quantised
 
 
 def _adapters(model: Any) -> list[Any]:

@@ -19,13 +19,17 @@ IDS = torch.randint(8, VOCAB_SIZE, (3, 7), generator=torch.Generator().manual_se
 
 BIAS = {"CodeGen", "CTRL", "GPT-J", "Phi", "XLNet"}
 SCALE = {"Cohere": 1 / 16, "Cohere 2": 1 / 16, "Falcon-H1": 0.5, "Granite": 0.25}
-SOFTCAP = {"Gemma 2": 30.0, "NanoChat": 15.0, "Recurrent Gemma": 30.0}
+SOFTCAP = {"Gemma 2": 30.0, "Gemma 3n": 30.0, "Gemma 4": 30.0, "NanoChat": 15.0, "Recurrent Gemma": 30.0}
 UNTIED = {
     *("CodeGen", "DeepSeek-V3", "Falcon-H1", "GLM", "GPT-J", "GPT-NeoX", "GPT-OSS", "Granite", "Helium", "Llama"),
     *("Llama 4", "LLaVA", "Mamba 2", "Mistral", "Mixtral", "NanoChat", "Nemotron", "OLMo", "OLMo 2", "OLMoE"),
-    *("Persimmon", "Phi", "Phi-3", "Qwen2", "Qwen3", "Qwen3 MoE", "RWKV", "StableLM"),
+    *("Persimmon", "Phi", "Phi-3", "Qwen2", "Qwen2-VL", "Qwen2.5-VL", "Qwen3", "Qwen3 MoE", "Qwen3-Next", "RWKV"),
+    *("Bamba", "Jamba", "StableLM"),
 }
-ONLY_FINAL = {"XLNet"}  # its blocks put time before the batch
+ONLY_FINAL = {
+    "Gemma 3n": r"several streams, \(S, B, L, D\)",
+    "XLNet": r"\(L, B, D\)",
+}
 WITHOUT_EMBEDDINGS = {"Falcon Mamba", "Mamba", "Mamba 2", "RWKV"}  # their hidden_states begin after the first block
 WITHOUT_FINAL_NORM = {"GPT"}
 
@@ -80,7 +84,7 @@ def test_a_probe_of_its_own_finds_the_same_head(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - ONLY_FINAL))
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - ONLY_FINAL.keys()))
 def test_layers_are_the_model_s_own_hidden_states(name: str) -> None:
     model = ARCHITECTURES[name]()
     with FeatureTap(model, layers="all", labels="input_ids") as tap, torch.no_grad():
@@ -98,9 +102,9 @@ def test_layers_are_the_model_s_own_hidden_states(name: str) -> None:
     assert torch.equal(last, batch.features["final"]) == (name in WITHOUT_FINAL_NORM)
 
 
-@pytest.mark.parametrize("name", sorted(ONLY_FINAL))
-def test_blocks_that_put_time_first_are_refused(name: str) -> None:
-    with pytest.raises(TapError, match="use layers='final'"):
+@pytest.mark.parametrize("name", ONLY_FINAL)
+def test_blocks_of_another_shape_are_refused(name: str) -> None:
+    with pytest.raises(TapError, match=f"since they pass on {ONLY_FINAL[name]}; use layers='final'"):
         FeatureTap(ARCHITECTURES[name](), layers="all")
 
 

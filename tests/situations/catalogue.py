@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.situations import adapters, evaluating, models, preferences, processes, trainers
+from tests.situations import adapters, evaluating, models, pictures, preferences, processes, trainers
 from tests.situations.registry import AREAS, SITUATIONS, Situation
 
-MODULES = (evaluating, trainers, processes, adapters, preferences, models)
+MODULES = (evaluating, trainers, processes, adapters, preferences, models, pictures)
 
 
 def by_area() -> dict[str, list[Situation]]:

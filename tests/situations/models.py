@@ -1,5 +1,5 @@
-"""Models beside the plain one. Heads and decoders of 57 architectures are held by tests/integration/test_callback.py
-and tests/integration/test_architectures.py; here is what a Trainer adds: mixtures, hybrids, pictures, new vocabulary.
+"""Models beside the plain one. Heads and decoders of all architectures are held by tests/integration/test_callback.py
+and tests/integration/test_architectures.py; here is what a Trainer adds: mixtures, hybrids, new vocabulary, copies.
 """
 
 from __future__ import annotations
@@ -7,43 +7,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from nc_hf import NeuralCollapseCallback
 from tests.architectures import ARCHITECTURES
 from tests.situations.evaluating import BY_STEP, logged, train, watched
 from tests.situations.registry import situation
-from tests.training import VOCAB_SIZE, examples, make_trainer, tiny_model
+from tests.situations.watching import Compared, of_rows
+from tests.training import VOCAB_SIZE, OfTwoGpus, examples, make_trainer, tiny_model, token_blocks
 
 MIXTURES = ("Mixtral", "Qwen3 MoE", "GPT-OSS", "Llama 4", "DeepSeek-V3")
-HYBRIDS = ("Mamba 2", "Falcon-H1", "Recurrent Gemma")
-SCALED = ("Gemma 2", "Granite", "Cohere 2")
-WITH_PICTURES = ("LLaVA", "Gemma 3 (images and text)")
+HYBRIDS = ("Mamba 2", "Falcon-H1", "Recurrent Gemma", "Jamba", "Bamba", "Zamba 2", "Qwen3-Next")
+SCALED = ("Gemma 2", "Granite", "Cohere 2", "Gemma 3n")
 
 
 def _trained(name: str) -> Any:
     rows = examples(24, seed=4, classes=20)
-    rows = [{key: row + 20 for key, row in each.items()} for each in rows]  # beyond the ids of pictures
+    rows = [{key: row + 20 for key, row in each.items()} for each in rows]  # beyond the special ids
     return lambda folder: train(folder, model=ARCHITECTURES[name](), train=rows, evaluation=rows)
 
 
 for _name in (*MIXTURES, *HYBRIDS, *SCALED):
-    situation("models", _name, tolerance=5e-4)(_trained(_name))
-for _name in WITH_PICTURES:
-    situation("models", f"{_name}, text alone", tolerance=5e-4)(_trained(_name))
-
-
-@situation("models", "LLaVA, pictures and text")
-def _pictures(folder: Path) -> Any:
-    generator = torch.Generator().manual_seed(0)
-    rows: list[dict[str, Any]] = []
-    for row in examples(11, seed=2, classes=20):
-        ids = torch.cat([torch.full((4,), 5), row["input_ids"] + 20])
-        labels = ids.where(ids != 5, torch.tensor(-100))
-        rows.append({"input_ids": ids, "labels": labels, "pixel_values": torch.randn(3, 8, 8, generator=generator)})
-    model = ARCHITECTURES["LLaVA"]()
-    return train(folder, model=model, train=rows, evaluation=rows)
+    situation("models", _name)(_trained(_name))
 
 
 @situation("models", "a vocabulary that was resized and padded")
@@ -85,6 +70,21 @@ def _own(folder: Path) -> Any:
             return {"loss": logits.mean(), "logits": logits}
 
     make_trainer(folder, NeuralCollapseCallback(), model=Own()).train()
+
+
+@situation("models", "nn.DataParallel, which a Trainer puts around a model by itself", "refused before training")
+def _replicated(folder: Path) -> Any:
+    train(folder, trainer=OfTwoGpus)
+
+
+@situation("models", "nn.DataParallel, a corpus of the callback's own")
+def _replicated_beside_a_corpus(folder: Path) -> Any:
+    trainer = make_trainer(folder, NeuralCollapseCallback(token_blocks(24, 4)), trainer=OfTwoGpus, **BY_STEP)
+    trainer.train()
+    assert isinstance(trainer.model_wrapped, nn.DataParallel)
+    found = trainer.evaluate()
+    expected = of_rows(trainer.model, examples(24, seed=4))
+    return Compared({name: found.get(f"eval_{name}") for name in expected}, expected)
 
 
 @situation("models", "an encoder-decoder", "refused before training")

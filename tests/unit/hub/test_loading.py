@@ -100,7 +100,7 @@ def test_a_slow_hub_is_waited_for(hub: StandIn) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "LLaVA"])
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - {"LLaVA", "PaliGemma", "Qwen2-VL", "Qwen2.5-VL"}))
 def test_models_of_many_architectures_pass_all_checks_and_load_whole(tmp_path: Path, name: str) -> None:
     model = ARCHITECTURES[name]()
     model.save_pretrained(tmp_path)

@@ -8,7 +8,7 @@ import torch
 from nc_hf.errors import CorpusError, HeadError, InputError, LabelError
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
-from tests.architectures import TRANSFORM_IN_HEAD
+from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD
 from tests.collected import agreement_of, quietly
 from tests.training import VOCAB_SIZE, tiny_model, token_blocks, token_rows
 
@@ -23,6 +23,13 @@ class TestValues:
         assert bare.tokens == whole.tokens
         assert bare.head_error == whole.head_error
         assert bare.loss_sum == 0 < whole.loss_sum
+        states = bare.statistics.state_dict(), whole.statistics.state_dict()
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+    def test_without_outcomes_no_feature_is_left_out_with_the_logits(self) -> None:
+        model = ARCHITECTURES["Gemma 4"]()  # its decoder leaves out positions whose logits nobody wants
+        whole, bare = (quietly(model, batch_size=4, agreement_tokens=0, outcomes=each) for each in (True, False))
+        assert bare.tokens == whole.tokens > 0
         states = bare.statistics.state_dict(), whole.statistics.state_dict()
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
 

@@ -19,7 +19,9 @@ from nc_hf.errors import LabelError, StatisticsError, TapError
 from nc_hf.training.fitness import refuse_shifted, warnings_before_training
 from tests.training import (
     HELD_OUT,
+    OfTwoGpus,
     blocks_by_hand,
+    by_hand,
     close,
     evaluated,
     examples,
@@ -50,11 +52,12 @@ SHIFTED = [{"input_ids": row["input_ids"][:-1], "labels": row["input_ids"][1:]} 
         ({"label_smoothing_factor": 0.1}, TapError, "label smoothing"),
         ({"trainer": partial(Trainer, compute_loss_func=loss_of)}, TapError, "compute_loss_func"),
         ({"trainer": Targets, "label_names": ["targets"]}, TapError, "called targets"),
+        ({"trainer": OfTwoGpus}, TapError, r"several GPUs .*accelerate launch"),
         ({"evaluation": SHIFTED}, LabelError, "shifted already"),
         ({"evaluation": {"near": HELD_OUT, "far": SHIFTED}}, LabelError, "shifted already"),
         ({"evaluation": [{"input_ids": torch.arange(9), "labels": torch.arange(9)}]}, StatisticsError, "too small"),
     ],
-    ids=["smoothing", "loss function", "label names", "shifted", "one of two sets", "one row"],
+    ids=["smoothing", "loss function", "label names", "two GPUs", "shifted", "one of two sets", "one row"],
 )
 def test_refused_when_it_is_made_and_not_with_a_corpus(
     tmp_path: Path, settings: dict[str, Any], kind: type[Exception], said: str
@@ -64,6 +67,19 @@ def test_refused_when_it_is_made_and_not_with_a_corpus(
     assert "corpus=" in str(error.value)
     trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(20, 3)), **settings)
     assert evaluated(trainer.evaluate(HELD_OUT)) == close(blocks_by_hand(trainer.model, 20, 3))
+
+
+def test_copies_on_several_gpus_are_told_from_one_copy(tmp_path: Path) -> None:
+    quantised = tiny_model()
+    quantised.is_loaded_in_8bit = True  # a Trainer makes no copies of it
+    make_trainer(tmp_path, NeuralCollapseCallback(), model=quantised, trainer=OfTwoGpus)
+    parallel = torch.nn.DataParallel(tiny_model())
+    settings: dict[str, Any] = {"model": parallel, "remove_unused_columns": False}
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
+    assert evaluated(trainer.evaluate()) == close(by_hand(parallel.module, HELD_OUT))
+    parallel.device_ids = [0, 1]
+    with pytest.raises(TapError, match="several GPUs"):
+        make_trainer(tmp_path, NeuralCollapseCallback(), **settings)
 
 
 def test_a_callback_that_comes_later_refuses_too(tmp_path: Path) -> None:
