@@ -4,6 +4,7 @@ TORCH ?= torch==2.13.0
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+STUDY := .venv/.study
 
 # The fast tests by default; in CI the slow ones too.
 ifeq ($(CI),true)
@@ -18,7 +19,7 @@ endif
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: $(STAMP)  ## The study in its smallest form, on the built-in corpus: a table and a figure
+demo: $(STUDY)  ## The study in its smallest form, on the built-in corpus: a table and a figure
 	$(BIN)/python recipes/tinystories_grid.py $(ARGS)
 
 test: $(STAMP)  ## The tests; with CI=true the slow ones too; ARGS goes to pytest
@@ -39,9 +40,18 @@ bench: $(STAMP)  ## Every benchmark, one after another
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
 		echo "== $$script"; $(BIN)/python $$script; done
 
-# torch first and by itself, so that TORCH decides which build of it the rest finds.
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+# What the demo needs and no more; what is there already is left as it is.
+$(STUDY): pyproject.toml
+	$(call install,study)
 	@touch $@
+
+$(STAMP): pyproject.toml
+	$(call install,dev)
+	@touch $@ $(STUDY)
+
+# torch first and by itself, so that TORCH decides which build of it the rest finds.
+define install
+$(PYTHON) -m venv .venv
+$(BIN)/python -m pip install --quiet "$(TORCH)"
+$(BIN)/python -m pip install --quiet --editable '.[$(1)]'
+endef

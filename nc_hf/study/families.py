@@ -25,6 +25,7 @@ from transformers import (
 
 from nc_hf.errors import StudyError
 from nc_hf.study.cell import Cell
+from nc_hf.study.scaled import PREFIX, scaled_config
 
 MAMBA_LAYERS = 2
 
@@ -101,6 +102,8 @@ def model_config(cell: Cell, vocab_size: int) -> PretrainedConfig:
         "bos_token_id": None,
         "eos_token_id": None,
     }
+    if cell.family.startswith(PREFIX):
+        return scaled_config(cell, common)
     if cell.family not in FAMILIES:
         raise StudyError(f"family is {cell.family!r}: give {', '.join(FAMILIES)}, or hf:CONFIG.")
     return FAMILIES[cell.family](cell, common)
