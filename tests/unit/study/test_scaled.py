@@ -26,7 +26,6 @@ KINDS = (
     "bloom",
     "falcon",
     "mixtral",
-    "mamba2",
     "gpt_neox",
 )
 
