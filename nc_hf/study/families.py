@@ -25,6 +25,7 @@ from transformers import (
 
 from nc_hf.errors import StudyError
 from nc_hf.study.cell import Cell
+from nc_hf.study.interventions.frames import fix_head
 from nc_hf.study.scaled import PREFIX, scaled_config
 
 MAMBA_LAYERS = 2
@@ -114,6 +115,8 @@ def build_model(cell: Cell, vocab_size: int) -> PreTrainedModel:
     config = model_config(cell, vocab_size)
     torch.manual_seed(cell.seed)
     model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    if cell.head != "free" and model.device.type != "meta":
+        fix_head(model, cell.head, cell.seed)
     return model
 
 

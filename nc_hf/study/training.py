@@ -13,7 +13,6 @@ from accelerate.state import PartialState
 from torch.utils.data import Dataset
 from transformers import (
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -30,6 +29,7 @@ from nc_hf.study.cell import Cell
 from nc_hf.study.checkpoints import CellFolder
 from nc_hf.study.families import build_model
 from nc_hf.study.grid import Study
+from nc_hf.study.interventions.objective import StudyTrainer
 from nc_hf.study.ledger import LOG
 from nc_hf.study.processes import from_main
 from nc_hf.study.schedule import State
@@ -70,7 +70,8 @@ def train_cell(
     keeper = StateKeeper(
         kept, tuple(state for state in wanted if state.step), cell.batch_size * cell.block_size, listen
     )
-    trainer = Trainer(
+    trainer = StudyTrainer(
+        cell=cell,
         model=model,
         args=training_arguments(study, cell, folder, quiet=quiet),
         train_dataset=LabelledBlocks(text.train),

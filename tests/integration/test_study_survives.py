@@ -112,7 +112,7 @@ def test_two_shards_at_once_make_the_same_table(tmp_path: Path, unbroken: Path) 
 
 
 def test_a_failing_cell_is_told_and_the_rest_go_on(tmp_path: Path) -> None:
-    arguments = ["--depth", "1", "--seed", "0", "--weight-decays", "1e30,0.0005"]
+    arguments = ["--depth", "1", "--seed", "0", "--weight-decay", "1e30,0.0005"]
     code, text = finish(tmp_path, *arguments)
     assert code == 8
     last = text.strip().splitlines()[-1]
