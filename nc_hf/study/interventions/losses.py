@@ -21,9 +21,9 @@ def batch_cdnv(features: Tensor, labels: Tensor, weight: Tensor | None = None) -
     """Class-distance-normalised variance of a batch (Galanti et al., arXiv 2112.15121), smaller is more collapsed.
 
     The mean, over pairs of the classes that the batch has twice or more, of
-    ``(s_c + s_c') / (2 (d_cc' + LEAST mean d))``. There s_c is the unbiased variance of class c, summed over dimensions,
-    d_cc' the squared distance of two means, and mean d its mean over these pairs. Nothing is subtracted for the noise
-    of the means.
+    ``(s_c + s_c') / (2 (d_cc' + LEAST mean d))``. There s_c is the unbiased variance of class c, summed over its
+    dimensions, d_cc' the squared distance of two means, and mean d its mean over these pairs. Nothing is subtracted for
+    the noise of the means.
 
     Args:
         features: (N, D).
