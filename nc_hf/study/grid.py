@@ -46,6 +46,7 @@ class Study:
         "all",
     )
     log_states: Integer = _whole("so many further states, at steps spaced evenly on a log axis", 0)
+    log_first: Integer = _whole("the first step of these", 1)
     initial: Switch = _whole("measure each model before its first step too", True)
     max_validation_tokens: OrNull[Integer] = _whole("bound of the validation text; null: all", None)
     measure_train_tokens: OrNull[Integer] = _whole(
@@ -79,8 +80,9 @@ class Study:
         except InputError as error:
             raise StudyError(str(error)) from None
         object.__setattr__(self, "classes", tuple(rule) if isinstance(rule, list) else rule)  # in one form
-        if self.save_steps < 1:
-            raise StudyError(f"save_steps is {self.save_steps}: give a number from 1.")
+        for name in ("save_steps", "log_first"):
+            if getattr(self, name) < 1:
+                raise StudyError(f"{name} is {getattr(self, name)}: give a number from 1.")
         if self.log_states < 0:
             raise StudyError(f"log_states is {self.log_states}: give a number from 0.")
         if self.eval_steps is not None and self.eval_steps < 1:
@@ -116,7 +118,7 @@ class Study:
             steps_an_epoch: of its training.
         """
         steps = {(epoch + 1) * steps_an_epoch for epoch in chosen_epochs(self.states, cell.epochs)}
-        steps |= log_spaced(self.log_states, cell.epochs * steps_an_epoch)
+        steps |= log_spaced(self.log_states, self.log_first, cell.epochs * steps_an_epoch)
         return tuple(State(step, steps_an_epoch) for step in sorted(steps | ({0} if self.initial else set())))
 
     def count_states(self, cell: Cell) -> int:

@@ -19,7 +19,6 @@ from nc_hf.study.cell import settings
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.naming import cell_names
 
-SETTINGS = {"width": "width", "depth": "depth", "epochs": "epochs", "saved_epoch": "state"}
 OUTCOMES = {"val_loss": "loss", "val_accuracy": "acc"}
 METRIC_COLUMNS = ("nc1_cdnv_median", "nc2_cos_std", "gnc2_log_std_ratio", "nc3_cos_mean_centred", "nc4_agreement")
 """One metric a property, under whose name the table shows it."""
@@ -68,16 +67,25 @@ def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> l
 def results_table(frame: pd.DataFrame) -> Table:
     """Show a row for each saved state; where more than its size and length differs, under the name of its cell."""
     shown = OUTCOMES | {name: METRICS[name].family for name in METRIC_COLUMNS}
-    told = [each.name for each in settings() if each.name in frame]
-    names = cell_names([dict(zip(told, row, strict=True)) for row in frame[told].itertuples(index=False)])
-    several = len(set(zip(*(frame[name] for name in SETTINGS), strict=True))) < len(frame)
+    told = _told(frame)
     table = Table(title="Every saved checkpoint", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    for title in (*(["cell @ state"] if several else SETTINGS.values()), *shown.values()):
+    for title in (*told, *shown.values()):
         table.add_column(title, justify="right", no_wrap=True)
-    for name, row in zip(names, frame.to_dict("records"), strict=True):
-        told = [f"{name}@{row['saved_epoch']:.3g}"] if several else [f"{row[name]:.3g}" for name in SETTINGS]
-        table.add_row(*told, *(five_wide(row[name]) for name in shown))
+    for place, row in enumerate(frame.to_dict("records")):
+        table.add_row(*(column[place] for column in told.values()), *(five_wide(row[name]) for name in shown))
     return table
+
+
+def _told(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the columns that tell the rows apart, by their titles."""
+    within = bool((frame["saved_epoch"] % 1).any())  # states within epochs are told by their steps
+    state, title = ("saved_step", "step") if within else ("saved_epoch", "state")
+    columns = {"width": "width", "depth": "depth", "epochs": "epochs", state: title}
+    if not frame[list(columns)].duplicated().any():
+        return {title: [f"{value:g}" for value in frame[name]] for name, title in columns.items()}
+    present = [each.name for each in settings() if each.name in frame]
+    names = cell_names([dict(zip(present, row, strict=True)) for row in frame[present].itertuples(index=False)])
+    return {f"cell @ {title}": [f"{name}@{value:g}" for name, value in zip(names, frame[state], strict=True)]}
 
 
 def five_wide(value: float) -> str:

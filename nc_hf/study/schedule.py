@@ -58,12 +58,12 @@ def chosen_epochs(rule: str | Mapping[int, Sequence[int]], epochs: int) -> tuple
     return tuple(sorted(kept))
 
 
-def log_spaced(count: int, steps: int) -> set[int]:
-    """Return steps from 1 to the last, evenly spaced on a log axis; fewer where they fall together.
+def log_spaced(count: int, first: int, last: int) -> set[int]:
+    """Return steps from the first to the last, evenly spaced on a log axis; fewer where they fall together.
 
-    >>> sorted(log_spaced(4, 1000)), sorted(log_spaced(1, 50)), log_spaced(0, 50)
-    ([1, 10, 100, 1000], [50], set())
+    >>> sorted(log_spaced(4, 1, 1000)), sorted(log_spaced(3, 50, 5000)), sorted(log_spaced(1, 1, 50))
+    ([1, 10, 100, 1000], [50, 500, 5000], [50])
     """
-    if count == 1:
-        return {steps}
-    return {round(float(step)) for step in np.geomspace(1, steps, count)} if count else set()
+    if count < 2:
+        return {last} if count else set()
+    return {round(float(step)) for step in np.geomspace(min(first, last), last, count)}

@@ -109,6 +109,8 @@ def test_states_are_of_epochs_and_of_steps_on_a_log_axis(study: Study) -> None:
     both = study.changed(states="last", log_states=4, initial=False)
     assert [state.step for state in both.states_of(cell, 100)] == [1, 10, 100, 1000]
     assert saved(both) == [-0.99, -0.9, 0, 9]
+    later = study.changed(states="last", log_states=3, log_first=250, initial=False)
+    assert [state.step for state in later.states_of(cell, 100)] == [250, 500, 1000]
     assert (both.count_states(cell), both.epochs_run(cell)) == (5, 10)  # one of the four is the last
     named = load_study(SMOKE, {"epochs": [3, 10], "states": {10: [9, 5]}, "initial": False})
     assert [saved(named, cell) for cell in named.cells[:2]] == [[2], [5, 9]]
@@ -152,6 +154,7 @@ def test_every_preset_is_a_study(name: str) -> None:
         ({"states": "first"}, "give all, last, or lists"),
         ({"states": {2: [2]}}, "give numbers from 0 to 1"),
         ({"log_states": -1}, "give a number from 0"),
+        ({"log_first": 0}, "log_first is 0: give a number from 1"),
         ({"batch_size": {"01x*": 4}}, "no entry for 02x0032"),
         ({"batch_size": 0}, "give a number from 1"),
         ({"learning_rate": float("inf")}, "give a positive number"),

@@ -53,6 +53,21 @@ def test_where_seeds_differ_the_cell_is_named(study: Study) -> None:
     assert first[0] == f"{one.name}@-1"
 
 
+def test_states_within_an_epoch_are_told_by_their_steps(study: Study) -> None:
+    states = [
+        row | {"saved_epoch": epoch, "saved_step": step}
+        for row, epoch, step in zip(rows(study.cells[0]), (-0.5, 1), (20, 80), strict=True)
+    ]
+    _, head, first, second = shown(results_table(pd.DataFrame(states)))
+    assert head[:5] == ["width", "depth", "epochs", "step", "loss"]
+    assert (first[3], second[3]) == ("20", "80")
+    one, other = study.changed(seed=(0, 1)).cells[:2]
+    both = [row | cell.settings for cell in (one, other) for row in states]
+    _, head, first, *_ = shown(results_table(pd.DataFrame(both)))
+    assert head[:3] == ["cell", "@", "step"]
+    assert first[0] == f"{one.name}@20"
+
+
 def test_a_report_is_written_beside_the_ledger_and_printed(tmp_path: Path, study: Study) -> None:
     text = io.StringIO()
     ledger = Ledger(tmp_path, study)

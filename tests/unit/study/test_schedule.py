@@ -9,10 +9,11 @@ from nc_hf.study.schedule import State, chosen_epochs, log_spaced
 
 
 def test_steps_on_a_log_axis_grow_by_one_factor() -> None:
-    steps = sorted(log_spaced(5, 10_000))
+    steps = sorted(log_spaced(5, 1, 10_000))
     assert steps == [1, 10, 100, 1000, 10_000]
-    assert sorted(log_spaced(9, 4)) == [1, 2, 3, 4]  # nine, of which several fall together
-    assert (log_spaced(1, 7), log_spaced(0, 7)) == ({7}, set())
+    assert sorted(log_spaced(9, 1, 4)) == [1, 2, 3, 4]  # nine, of which several fall together
+    assert sorted(log_spaced(3, 100, 10_000)) == [100, 1000, 10_000]
+    assert (log_spaced(1, 3, 7), log_spaced(0, 3, 7), log_spaced(3, 99, 7)) == ({7}, set(), {7})
 
 
 def test_states_are_in_the_order_of_their_steps_and_named_so() -> None:
