@@ -42,7 +42,7 @@ def tiny(**changes: str) -> Study:
 
 
 def start(output: Path, *arguments: str, **changes: str) -> subprocess.Popen[str]:
-    settings = [f"--set={name}={value}" for name, value in (TINY | changes).items()]
+    settings = [f"--{name.replace('_', '-')}={value}" for name, value in (TINY | changes).items()]
     log = (output.parent / f"{output.name}.log").open("w")
     return subprocess.Popen(
         [sys.executable, RECIPES / "tinystories_grid.py", *settings, *arguments, "--output", str(output)],

