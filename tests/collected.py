@@ -31,7 +31,7 @@ def metrics_of(
 
 
 def agreement_of(
-    collection: Collection, layer: str = FINAL, classes: Tensor | None = None, without: int | None = None
+    collection: Collection, layer: str = FINAL, classes: Tensor | None = None, without: Sequence[int] = ()
 ) -> AgreementCounts:
     """How often both classifiers agree on the sample, by the centres of a layer."""
     return collection.decisions(collection.decided(classes), layer, without=without).counts()

@@ -124,7 +124,7 @@ def layer_values(
     values = compute_metrics(stats, head, preset, 1, total if total.tokens else None, classes=decided.classes)
 
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        rest = collection.decisions(decided, name, centres=part, without=group).counts()
+        rest = collection.decisions(decided, name, centres=part, without=(group,)).counts()
         return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=decided.classes)
 
     def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:

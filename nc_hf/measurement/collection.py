@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError
+from nc_hf.measurement.calibration import Calibration
 from nc_hf.measurement.head import HeadReading
 from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.measurement.mark_losses import MarkLosses
@@ -41,6 +42,7 @@ class Collection:
         rows: rows of the corpus in all; needed for more than one group.
         marks: tokens that begin, end or part documents, whose losses are told by themselves.
         head: read the head; without it nothing is decided, and what needs no head is measured of any model.
+        calibration: count predictions by their confidence.
 
     Attributes:
         layers: what was gathered of each layer; whole after ``reduce``.
@@ -48,6 +50,7 @@ class Collection:
         outliers: positions that a layer keeps out, as `find_outliers` found them.
         outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
             many the argmax of the logits gets right; what a pass gave no logits for counts as nothing.
+        calibration: predictions by their confidence, of each group of rows; None if it was not asked for.
         marks: what was found about the marks.
         apart: whether the model read each document of a block as if it stood alone; None where no mark parts them.
     """
@@ -64,6 +67,7 @@ class Collection:
         rows: int = 0,
         marks: Iterable[int] = (),
         head: bool = True,
+        calibration: bool = False,
     ) -> None:
         """Start empty."""
         self._model, self._reading = model, HeadReading(model, wanted=head)
@@ -75,11 +79,13 @@ class Collection:
             "groups": f"{groups} of neighbouring rows, in {'every' if inner_groups else 'the final'} layer",
             "agreement_tokens": str(agreement_tokens),
         }
+        self.identity |= {"calibration": "by confidence"} if calibration else {}
         self.layers: dict[str, Layer] = {}
         self.sample = TokenSample(agreement_tokens if head else 0)
         self._process: Process | None = None
         self.outliers: dict[str, Tensor] = {}
         self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
+        self.calibration = Calibration(groups) if calibration else None
         self.marks = MarkLosses(marks)
         self.apart: bool | None = None
 
@@ -144,8 +150,9 @@ class Collection:
         self._process = process
         if not contributes:
             self._empty()
-        sums = sum_over_processes(self.outcomes.flatten().tolist(), process)
-        self.outcomes = torch.tensor(sums, dtype=torch.float64).view_as(self.outcomes)
+        self.outcomes = _summed(self.outcomes, process)
+        if self.calibration is not None:
+            self.calibration.sums = _summed(self.calibration.sums, process)
         self.marks.reduce(process)
         if self.tokens == 0:
             return
@@ -210,7 +217,7 @@ class Collection:
         *,
         centres: ClassStatistics | None = None,
         leave_one_out: bool = True,
-        without: int | None = None,
+        without: Sequence[int] = (),
     ) -> Decisions:
         """Decide a sample by the nearest centres of a layer; every process calls this, and has the tokens of all.
 
@@ -219,7 +226,7 @@ class Collection:
             layer: whose features.
             centres: the statistics to decide by; default: the layer's own.
             leave_one_out: the tokens are among those that made the centres.
-            without: a group of rows whose tokens are left out.
+            without: groups of rows whose tokens are left out.
         """
         mine = decided.nearest(
             layer,
@@ -236,6 +243,7 @@ class Collection:
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
         state = {"outcomes": self.outcomes, "marks": self.marks.sums}
+        state |= {} if self.calibration is None else {"calibration": self.calibration.sums}
         state |= {f"sample/{part}": tensor for part, tensor in self.sample.state_dict().items()}
         state |= self._reading.state_dict()
         for name, layer in self.layers.items():
@@ -245,6 +253,8 @@ class Collection:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned; the head is read off the model again."""
         self.outcomes, self.marks.sums = state["outcomes"], state["marks"]
+        if self.calibration is not None:
+            self.calibration.sums = state["calibration"]
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in state.items():
             kind, _, rest = key.partition("/")
@@ -275,6 +285,8 @@ class Collection:
         """Let go of what was gathered; what checks the head may stay."""
         self.layers, self.sample = {}, TokenSample(self.sample.capacity)
         self.outcomes, self.marks = torch.zeros_like(self.outcomes), MarkLosses(self.marks.marks)
+        if self.calibration is not None:
+            self.calibration = Calibration(self._num_groups)
 
     def _complete_parts(self, process: Process) -> None:
         """Give this rank, empty, what only others have: all its rows may have been repeats, or without labels."""
@@ -295,6 +307,8 @@ class Collection:
         for sums, values in zip(self.outcomes, rows, strict=True):
             if values is not None:
                 sums.index_add_(0, group, values.to(sums.device, torch.float64))
+        if self.calibration is not None and predictions is not None and batch.confidence is not None:
+            self.calibration.add(tokens.group, batch.confidence, predictions == batch.labels)
         if predictions is None or tied is None:  # the head is left to decide the few that the sample keeps
             predictions, tied = (
                 torch.full_like(batch.labels, UNDECIDED),
@@ -316,6 +330,12 @@ class Collection:
                     "it in float32."
                 )
         return int(highest)
+
+
+def _summed(sums: Tensor, process: Process) -> Tensor:
+    """Add up the sums of all processes."""
+    whole = sum_over_processes(sums.flatten().tolist(), process)
+    return torch.tensor(whole, dtype=torch.float64).view_as(sums)
 
 
 def _positions_of(batch: TapBatch, positions: Tensor | None) -> Tensor:

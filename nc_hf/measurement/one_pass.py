@@ -41,6 +41,7 @@ def collect(
     inner_groups: bool = False,
     head: bool = True,
     outcomes: bool = True,
+    calibration: bool = False,
     compiled: bool = True,
     checkpoint: str | Path | None = None,
     save_every: int = OPTIONS["save_every"].default,
@@ -63,6 +64,7 @@ def collect(
         head: read the classifier head; what needs none can be measured without.
         outcomes: gather the loss and the accuracy too. Without them and without NC4 no logits are needed, and a model
             that can leave them out (``logits_to_keep``) does so after the first batch, on which the head is checked.
+        calibration: count predictions by their confidence too, which takes NC4's decisions.
         compiled: whether a model may run what ``torch.compile`` makes of it. False runs it eagerly and leaves what was
             compiled for others alone; True has it compiled anew, with the tap, and again for those afterwards.
         checkpoint: folder to save to every ``save_every`` batches and to go on from, to the same result bit for bit.
@@ -93,6 +95,7 @@ def collect(
         rows=len(blocks),
         marks=blocks.mark_ids,
         head=head,
+        calibration=calibration,
     )
     folder = (
         None
@@ -100,7 +103,14 @@ def collect(
         else CheckpointFolder(Path(checkpoint), collection, model, blocks, batch_size, process)
     )
     done = folder.resume() if folder else 0
-    tap = FeatureTap(model, layers=layers, labels="input_ids", predictions=agreement_tokens > 0, token_losses=outcomes)
+    tap = FeatureTap(
+        model,
+        layers=layers,
+        labels="input_ids",
+        predictions=agreement_tokens > 0,
+        token_losses=outcomes,
+        confidence=calibration,
+    )
     device, needs_logits = next(model.parameters()).device, outcomes or agreement_tokens > 0
     in_step = is_sharded(model, causal_lm(model))
     counts = torch.tensor(blocks.label_counts())[rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -128,7 +128,7 @@ class DecidedSample:
         stats: ClassStatistics,
         *,
         leave_one_out: bool,
-        without: int | None = None,
+        without: Sequence[int] = (),
         outliers: Tensor | None = None,
     ) -> Decisions:
         """Decide by the nearest centre of one layer.
@@ -137,14 +137,14 @@ class DecidedSample:
             layer: whose features.
             stats: whose class means are the centres.
             leave_one_out: the tokens are among those that made the centres.
-            without: a group of rows whose tokens are left out.
+            without: groups of rows whose tokens are left out.
             outliers: positions whose tokens are left out.
         """
         if not self.tokens:
             return Decisions.from_rows(torch.empty(6, 0, dtype=torch.int64))
         kept = torch.ones_like(self.tokens["group"], dtype=torch.bool)
-        if without is not None:
-            kept &= self.tokens["group"] != without
+        for group in without:
+            kept &= self.tokens["group"] != group
         if outliers is not None and len(outliers):
             kept &= ~torch.isin(self.tokens["positions"], outliers.to(kept.device))
         names = ("labels", "predictions", "tied", f"{_FEATURES}{layer}")

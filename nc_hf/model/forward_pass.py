@@ -13,7 +13,7 @@ IGNORED = -100  # the label that transformers' losses skip
 FINAL = "final"
 """The layer whose features enter the head."""
 
-_BY_TOKEN = ("labels", "index", "predictions", "tied", "nll")
+_BY_TOKEN = ("labels", "index", "predictions", "tied", "nll", "confidence")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TapBatch:
             pass built no logits, or not for every position.
         tied: (N,) bool, where that maximum is attained more than once; None as above.
         nll: (N,) float32 in nats, the loss of each label under the model's own logits; None as above or if not asked.
+        confidence: (N,) float32, the probability that the model gives its prediction; None as above or if not asked.
         sample: features (n, D) and logits (n, V) of the first few positions, to check a head with; None as above.
         rows: rows of the forward pass, or the leading ones that are kept.
         sequence_length: L.
@@ -46,6 +47,7 @@ class TapBatch:
     sample: tuple[Tensor, Tensor] | None
     rows: int
     sequence_length: int
+    confidence: Tensor | None = None
 
     def first_rows(self, rows: int) -> TapBatch:
         """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""

@@ -49,6 +49,7 @@ class FeatureTap:
             Trainer, ``"input_ids"`` for a pass of one's own that lets the model compute no loss.
         predictions: Whether to read the model's decisions off its logits.
         token_losses: Whether to compute the loss of each token from its logits.
+        confidence: Whether to compute the probability of each prediction.
         part: Asked before each forward pass in evaluation mode what it is part of; None where it does not count. By
             default each one counts.
 
@@ -68,6 +69,7 @@ class FeatureTap:
         labels: str = "labels",
         predictions: bool = True,
         token_losses: bool = False,
+        confidence: bool = False,
         part: Callable[[], Any] = lambda: True,
     ) -> None:
         """Find the modules to listen to; nothing is registered before ``attach``."""
@@ -80,6 +82,7 @@ class FeatureTap:
         self._expected: Tensor | None = None
         self._hidden = False  # whether the batch that was taken last had no label left
         self._labels, self._predictions, self._token_losses = labels, predictions, token_losses
+        self._confidence = confidence
         self._final = Slot(find_decoder(self.model))
         self._slots = {FINAL: self._final}
         if layers == "all":
@@ -258,15 +261,17 @@ class FeatureTap:
         index = (targets.flatten() >= 0).nonzero().squeeze(-1)
         labels = targets.flatten()[index]
         features = {name: tensor.flatten(0, 1).index_select(0, index) for name, tensor in hidden.items()}
-        predictions = tied = nll = sample = None
+        predictions = tied = nll = sample = confidence = None
         if logits is not None and logits.shape[:2] == targets.shape:
             logits = logits.detach().flatten(0, 1).to(index.device)
             if self._predictions:
                 predictions, tied = (decided[index] for decided in argmax_with_ties(logits))
             if self._token_losses:
                 nll = token_losses(logits, index, labels)
+            if self._confidence and predictions is not None:
+                confidence = torch.exp(-token_losses(logits, index, predictions))
             sample = (features[FINAL][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
-        batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length)
+        batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length, confidence)
         # Apple's GPUs have no float64, in which all that follows is computed.
         return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch
 

@@ -1,29 +1,28 @@
-"""One state of a study measured as the paper does: NC1-NC3 on training text, NC4 and the loss on validation text."""
+"""One state of a study measured as the paper does: NC1-NC3 on training text, NC4 and the loss on held-out text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from accelerate.state import PartialState
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.measurement.collection import Collection, perplexity
+from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, GROUPS, jackknife_error
 from nc_hf.metrics.uncertainty import debiased, replicates, without_each
 from nc_hf.statistics.class_statistics import ClassStatistics
+from nc_hf.study.held_out import DECIDED_TOKENS, HeldOut, add_part, read_held_out
 from nc_hf.study.text import StudyText
-
-DECIDED_TOKENS = 262_144
-"""Tokens whose features are held at a time where NC4 is decided on all: 1 GiB at width 1,024."""
 
 STDERR = "_stderr"
 """Behind the name of a value: its standard error."""
+
+OTHER = "ood_"
+"""Before the name of a value: on the second corpus."""
 
 
 def measure_state(
@@ -43,7 +42,9 @@ def measure_state(
         scratch: folder for what a pass that is killed goes on from.
 
     Returns:
-        Outcomes, metrics by name, and under ``NAME_stderr`` their errors where there are enough groups.
+        Outcomes, metrics by name, and under ``NAME_stderr`` their errors where there are enough groups; where there is
+        a second corpus, the same of it under ``ood_NAME``, with the metrics of the preset ``core``: NC1-NC3 by its own
+        class means, NC4 by those of the training text.
     """
     groups = min(GROUPS, len(text.measured), len(text.validation))
     groups = groups if groups >= FEWEST_GROUPS else 1
@@ -58,79 +59,73 @@ def measure_state(
         progress=False,
     )
     every = [train.statistics, *(without_each(train.final.groups) if groups > 1 else ())]
-    decided, sums = _validated(model, text, batch_size, agreement_tokens, every)
-    tokens, losses, correct = (row.sum().item() for row in sums)
     ids = text.classes.ids
-    outcomes = {
-        "val_loss": losses / tokens,
-        "val_accuracy": correct / tokens,
-        "perplexity": perplexity(losses / tokens),
+    held = read_held_out(model, text.validation, batch_size, agreement_tokens, every, ids)
+    values = held.values()
+    found = {
+        "val_loss": values["loss"],
+        "val_accuracy": values["accuracy"],
+        "perplexity": values["perplexity"],
+        "val_calibration_error": values["calibration_error"],
         "train_tokens": text.train.num_labels,
         "measured_tokens": train.tokens,
+        "validation_tokens": values["tokens"],
         "classes_seen": train.statistics.num_classes,
     }
-    values = compute_metrics(train.statistics, train.head, "full", 1, decided[0], classes=ids)
+    found |= held.of_halves() if groups > 1 else {}
+    found |= _metrics(train, "full", ids, held.decided)
+    found |= {f"val_{name}{STDERR}": error for name, error in held.errors().items()} if groups > 1 else {}
+    return found | _on_the_other(model, text, batch_size, agreement_tokens, every)
+
+
+def _metrics(
+    collection: Collection, preset: str, classes: Tensor | None, decided: Sequence[AgreementCounts]
+) -> dict[str, float]:
+    """Compute metrics, without the bias of few tokens, and their errors.
+
+    Args:
+        collection: whose statistics they are of.
+        preset: which.
+        classes: that count.
+        decided: for NC4: of the whole, then without each group.
+    """
+    groups = collection.final.groups
+    values = compute_metrics(collection.statistics, collection.head, preset, 1, decided[0], classes=classes)
 
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        return compute_metrics(part, train.head, "full", 1, decided[1 + group], classes=ids)
+        return compute_metrics(part, collection.head, preset, 1, decided[1 + group], classes=classes)
 
     def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
-        return compute_metrics(part, train.head, names, 1, classes=ids)
+        return compute_metrics(part, collection.head, names, 1, classes=classes)
 
-    found = replicates(train.final.groups, measure_without) if groups > 1 else {}
-    values = debiased(values, found, train.final.groups, measure_part)
-    if found:
-        rest = sums.sum(dim=1, keepdim=True) - sums
-        found |= {"val_loss": (rest[1] / rest[0]).tolist(), "val_accuracy": (rest[2] / rest[0]).tolist()}
-    return outcomes | values | {f"{name}{STDERR}": jackknife_error(each) for name, each in found.items()}
+    found = replicates(groups, measure_without) if len(decided) > 1 else {}
+    values = debiased(values, found, groups, measure_part)
+    return values | {f"{name}{STDERR}": jackknife_error(each) for name, each in found.items()}
 
 
-def _validated(
+def _on_the_other(
     model: PreTrainedModel,
     text: StudyText,
     batch_size: int,
     agreement_tokens: int | None,
     every: Sequence[ClassStatistics],
-) -> tuple[list[AgreementCounts], torch.Tensor]:
-    """Run the validation text through the model.
-
-    Returns:
-        The decisions by the first of ``every`` centres, and by each of the others without the group of its number; and
-        (3, groups) tokens, summed loss, and how many were right.
-    """
-    groups = max(1, len(every) - 1)
-    decided = [AgreementCounts() for _ in every]
-    sums = torch.zeros(3, groups, dtype=torch.float64)
-    for part in _parts(text.validation, agreement_tokens, batch_size):
-        found = collect(
-            model,
-            part,
-            batch_size=batch_size,
-            agreement_tokens=agreement_tokens or part.num_labels,
-            groups=groups,
-            progress=False,
-        )
-        sums += found.outcomes
-        counts = _counts(found, text, every)
-        decided = [before + now for before, now in zip(decided, counts, strict=True)]
-    return decided, sums
-
-
-def _counts(found: Collection, text: StudyText, every: Sequence[ClassStatistics]) -> list[AgreementCounts]:
-    sample = found.decided(text.classes.ids)
-    numbers = [None, *range(len(every) - 1)]
-    return [
-        found.decisions(sample, centres=centres, leave_one_out=False, without=number).counts()
-        for centres, number in zip(every, numbers, strict=True)
-    ]
-
-
-def _parts(blocks: TokenBlocks, agreement_tokens: int | None, batch_size: int) -> Iterator[TokenBlocks]:
-    """Divide the validation text so that the features of all tokens to decide on fit into memory.
-
-    A sample is small enough by itself; where every token counts, the centres are known and parts can be decided alone.
-    """
-    batches = max(1, DECIDED_TOKENS // (blocks.block_size * batch_size * PartialState().num_processes))
-    rows = len(blocks) if agreement_tokens else batches * batch_size * PartialState().num_processes
-    for begin in range(0, len(blocks), rows):
-        yield blocks.rows(slice(begin, begin + rows))
+) -> dict[str, float]:
+    """Measure the second corpus, in one pass; empty where there is none."""
+    if text.other is None:
+        return {}
+    groups = len(every) - 1 if len(text.other) >= len(every) - 1 else 0
+    every = every[: 1 + groups]
+    collection = collect(
+        model,
+        text.other,
+        batch_size=batch_size,
+        agreement_tokens=min(agreement_tokens or DECIDED_TOKENS, text.other.num_labels),
+        groups=max(1, groups),
+        calibration=True,
+        progress=False,
+    )
+    held = HeldOut.empty(len(every))
+    add_part(held, collection, every, text.classes.ids)
+    found = held.values() | _metrics(collection, "core", text.classes.ids, held.decided)
+    found |= {f"{name}{STDERR}": error for name, error in held.errors().items()} if groups else {}
+    return {f"{OTHER}{name}": value for name, value in found.items()}

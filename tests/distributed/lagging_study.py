@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 
-from nc_hf.study.grid import Cell
+from nc_hf.study.cell import Cell
 from nc_hf.study.ledger import Ledger
 from tests.paths import RECIPES
 

@@ -71,15 +71,15 @@ class TestValues:
         rows = token_blocks(10, 3).input_ids[4:7]  # neighbours, since they may be of one document
         part = quietly(model, type(token_blocks(1, 0))(rows, rows, "", "documents", "", "", "", None))
         torch.testing.assert_close(collection.final.groups[1].means, part.statistics.means)
-        decided = [agreement_of(collection, without=group).tokens for group in (None, 0, 1, 2)]
-        assert decided == [collection.tokens, *(31 * rows for rows in (6, 7, 7))]
+        decided = [agreement_of(collection, without=groups).tokens for groups in ((), (0,), (1,), (2,), (0, 2))]
+        assert decided == [collection.tokens, *(31 * rows for rows in (6, 7, 7, 3))]
 
     def test_the_sample_is_one_for_all_layers_and_groups(self) -> None:
         collection = quietly(tiny_model(), groups=3, layers="all", agreement_tokens=50)
         assert [agreement_of(collection, layer).tokens for layer in collection.layers] == [50, 50, 50]
         labels = [collection.decisions(collection.decided(), layer).labels.tolist() for layer in collection.layers]
         assert labels[0] == labels[1] == labels[2]
-        assert sum(50 - agreement_of(collection, without=group).tokens for group in range(3)) == 50
+        assert sum(50 - agreement_of(collection, without=(group,)).tokens for group in range(3)) == 50
 
     def test_other_centres_leave_no_token_out_of_its_own(self) -> None:
         """By brute force: the tokens of one text by the centres of another."""

@@ -184,10 +184,10 @@ class TestDecided:
         decided, stats = offered(capacity, [EVERY]).decided(HEAD, LISTED), centres(layer, EVERY)
         every = decided.nearest(layer, stats, leave_one_out=True).to_rows()
         order = numbers_of(decided)
-        for group, places in ((None, [0, 5]), (2, []), (1, [3])):
+        for groups, places in (((), [0, 5]), ((2,), []), ((1,), [3]), ((0, 2), [])):
             outliers = torch.tensor(places, dtype=torch.int64)
-            part = decided.nearest(layer, stats, leave_one_out=True, without=group, outliers=outliers)
-            kept = (GROUP[order] != group) & ~np.isin(POSITIONS[order], places)
+            part = decided.nearest(layer, stats, leave_one_out=True, without=groups, outliers=outliers)
+            kept = ~np.isin(GROUP[order], groups) & ~np.isin(POSITIONS[order], places)
             assert 0 < kept.sum() < len(order)
             assert torch.equal(part.to_rows(), every[:, torch.from_numpy(kept)])
 

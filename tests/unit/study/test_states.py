@@ -31,8 +31,9 @@ from tests.reference.oracle import oracle_agreement, oracle_metrics
 from tests.training import by_hand, close, commonest, evaluated, tiny_model
 
 LENGTH = 16
-OUTCOMES = {"val_loss", "val_accuracy", "perplexity", "train_tokens", "measured_tokens", "classes_seen"}
-WITH_ERRORS = {"val_loss", "val_accuracy"}
+OUTCOMES = {"perplexity", "train_tokens", "measured_tokens", "validation_tokens", "classes_seen"}
+WITH_ERRORS = {"val_loss", "val_accuracy", "val_calibration_error"}
+HALVES = {f"{name}_half_{half}" for name in ("val_loss", "val_accuracy", "nc4_agreement") for half in (1, 2)}
 NOT_GATHERED = {"nc1_pinv", "nc1_category_share"}
 """They need the covariance of the features, and categories of tokens."""
 
@@ -85,8 +86,32 @@ def as_defined(model: Any, train: Tokens, held: Tokens, ids: Sequence[int] | Non
     }
     place = np.arange(len(held.labels))
     losses = np.log(np.exp(held.logits).sum(axis=1)) - held.logits[place, held.labels]
-    outcomes = {"val_loss": losses.mean(), "val_accuracy": (held.logits.argmax(axis=1) == held.labels).mean()}
+    outcomes = {
+        "val_loss": losses.mean(),
+        "val_accuracy": (held.logits.argmax(axis=1) == held.labels).mean(),
+        "val_calibration_error": calibration_error(held),
+    }
     return {name: float(value) for name, value in (values | outcomes).items() if name not in NOT_GATHERED}
+
+
+def calibration_error(held: Tokens) -> float:
+    """Fifteen bins of equal mass, in thousandths of confidence; each bin's share times how far it is off."""
+    shares = np.exp(held.logits - held.logits.max(axis=1, keepdims=True))
+    confidence = 1 / shares.sum(axis=1)
+    step = np.minimum((confidence * 1000).astype(int), 999)
+    place = [(np.sum(step < s) + np.sum(step == s) / 2) / len(step) for s in step]
+    bins = np.minimum((np.array(place) * 15).astype(int), 14)
+    gap = confidence - (held.logits.argmax(axis=1) == held.labels)
+    return float(sum(abs(gap[bins == b].sum()) for b in range(15)) / len(step))
+
+
+def of_halves(model: Any, train: Tokens, held: Tokens, ids: Sequence[int] | None, groups: int = 10) -> dict[str, float]:
+    """Loss, accuracy and NC4 of the even and of the odd groups of the held-out text, by all of the training text."""
+    rows = 1 + int(held.rows.max())
+    parity = np.array([row * groups // rows % 2 for row in held.rows])
+    parts = {half: as_defined(model, train, held.where(parity == half - 1), ids) for half in (1, 2)}
+    names = ("val_loss", "val_accuracy", "nc4_agreement")
+    return {f"{name}_half_{half}": parts[half][name] for half in (1, 2) for name in names}
 
 
 def replicates(
@@ -114,10 +139,10 @@ def halves(model: Any, train: Tokens, held: Tokens, ids: Sequence[int] | None) -
     return {name: np.array([values[name] for values in found]) for name in found[0]}
 
 
-CORRECTED = (
+CORRECTED = {
     "nc1_cdnv_median", "nc1_trace_ratio", "nc2_cos_std", "nc2_log_norm_std", "gnc2_log_std", "gnc2_log_std_ratio",
     "nc3_cos_mean_centred", "unc3_cos_std_centred",
-)  # fmt: skip
+}  # fmt: skip
 """Metrics from which the bias of few tokens is taken out."""
 
 
@@ -127,7 +152,7 @@ def debiased(values: dict[str, float], found: dict[str, np.ndarray], halves: dic
     Of the median 2 theta - mean theta_h over ten halves of five groups in a row, the last followed by the first.
     """
     corrected = dict(values)
-    for name in CORRECTED:
+    for name in found.keys() & CORRECTED:
         theta = found[name]
         if np.isfinite(values[name]) and np.isfinite(theta).all():
             value = float(len(theta) * values[name] - (len(theta) - 1) * theta.mean())
@@ -211,7 +236,11 @@ def test_values_and_errors_by_their_definitions(tmp_path: Path, model: Any, ever
     wanted = as_defined(model, train, held, ids)
     found = measured_by(model, text, tmp_path)
     assert wanted.keys() == WITH_ERRORS | set(PRESETS["full"]) - NOT_GATHERED
-    assert values_of(found).keys() == wanted.keys() | OUTCOMES
+    assert values_of(found).keys() == wanted.keys() | OUTCOMES | HALVES
+    halved = of_halves(model, train, held, ids)
+    assert {name: found[name] for name in HALVES} == pytest.approx(halved, rel=1e-5)
+    assert halved["nc4_agreement_half_1"] != halved["nc4_agreement_half_2"]
+    assert found["validation_tokens"] == len(held.labels)
     again = replicates(model, train, held, ids, groups=10)
     corrected = debiased(wanted, again, halves(model, train, held, ids))
     assert {name: found[name] for name in wanted} == pytest.approx(corrected, rel=1e-4, abs=1e-7, nan_ok=True)
@@ -224,6 +253,41 @@ def test_values_and_errors_by_their_definitions(tmp_path: Path, model: Any, ever
     # Two classes with a single token each, the same one, have one mean, and the kernel of its pair is infinite.
     told = [name for name in (*PRESETS["core"], *WITH_ERRORS) if not (every and name.startswith("gnc2_"))]
     assert all(errors[f"{name}{STDERR}"] > 0 for name in told)
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_the_second_corpus_is_measured_by_the_same_definitions(tmp_path: Path, model: Any, every: bool) -> None:
+    ids = None if every else some_classes()
+    other = drawn(17, seed=9)
+    text = replace(text_of(ids=ids), other=other)
+    train, second = tokens_of(model, text.measured), tokens_of(model, other)
+    found = measured_by(model, text, tmp_path)
+    without = measured_by(model, replace(text, other=None), tmp_path)
+    assert {name: found[name] for name in without} == pytest.approx(without, rel=1e-9, nan_ok=True)
+
+    def wanted(train: Tokens, second: Tokens) -> dict[str, float]:
+        """NC1-NC3 by its own means; NC4 by those of the training text; loss, accuracy and calibration."""
+        own, by_training = as_defined(model, second, second, ids), as_defined(model, train, second, ids)
+        names = ("nc4_agreement", "val_loss", "val_accuracy", "val_calibration_error")
+        renamed = {name.removeprefix("val_"): by_training[name] for name in names}
+        return {name: own[name] for name in PRESETS["core"]} | renamed
+
+    def parts(tokens: Tokens, group: int) -> Tokens:
+        rows = 1 + int(tokens.rows.max())
+        return tokens.where(np.array([row * 10 // rows != group for row in tokens.rows]))
+
+    values = wanted(train, second)
+    again = [wanted(parts(train, group), parts(second, group)) for group in range(10)]
+    replicated = {name: np.array([each[name] for each in again]) for name in values}
+    halved = halves(model, second, second, ids)
+    values = debiased(values, replicated, halved)
+    assert {name: found[f"ood_{name}"] for name in values} == pytest.approx(values, rel=1e-4, abs=1e-7, nan_ok=True)
+    errors = {f"ood_{name}": error for name, error in jackknifed(replicated).items()}
+    assert {name: found[name] for name in errors} == pytest.approx(errors, rel=1e-3, abs=1e-9, nan_ok=True)
+    assert found["ood_tokens"] == len(second.labels)
+    told = {f"ood_{name}" for name in values} | {"ood_tokens", "ood_perplexity"}
+    assert {name for name in values_of(found) if name.startswith("ood_")} == told
+    assert found["ood_loss"] != found["val_loss"]
 
 
 def test_a_list_says_something_else_than_all(model: Any) -> None:
@@ -277,10 +341,15 @@ def test_validation_text_in_parts_gives_the_values_of_the_whole(
 ) -> None:
     text = text_of(ids=some_classes())
     whole = measured_by(model, text, tmp_path)
-    monkeypatch.setattr("nc_hf.study.states.DECIDED_TOKENS", 2 * 4 * LENGTH)  # two batches: parts of 8, 8 and 3 blocks
+    monkeypatch.setattr(
+        "nc_hf.study.held_out.DECIDED_TOKENS", 2 * 4 * LENGTH
+    )  # two batches: parts of 8, 8 and 3 blocks
     parts = measured_by(model, text, tmp_path)
     assert parts.keys() == whole.keys()
-    assert values_of(parts) == pytest.approx(values_of(whole), rel=1e-6, nan_ok=True)
+    kept = values_of(whole).keys() - HALVES  # the groups of a part are its own
+    assert {name: parts[name] for name in kept} == pytest.approx(
+        {name: whole[name] for name in kept}, rel=1e-6, nan_ok=True
+    )
     of_training = [f"{name}{STDERR}" for name in PRESETS["full"] if not name.startswith("nc4") and name in whole]
     assert {name: parts[name] for name in of_training} == pytest.approx(
         {name: whole[name] for name in of_training}, rel=1e-6, nan_ok=True
@@ -329,6 +398,7 @@ def test_the_table_has_errors_and_the_curve_speaks_of_its_classes(tmp_path: Path
     assert frame["classes_seen"].tolist() == [len(text.measured.input_ids[:, 1:].unique())] * 2
     assert "min_count" not in frame
     with_errors = WITH_ERRORS | set(PRESETS["full"]) - NOT_GATHERED
+    assert frame.columns.is_unique
     assert {name.removesuffix(STDERR) for name in frame if name.endswith(STDERR)} == with_errors
     assert (frame[[f"{name}{STDERR}" for name in ("val_loss", "nc1_trace_ratio", "nc4_agreement")]] > 0).all(axis=None)
     for row, line in zip(rows, frame.to_dict("records"), strict=True):
