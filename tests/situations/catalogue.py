@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from tests.situations import adapters, evaluating, models, preferences, processes, trainers
+from tests.situations import (
+    adapters,
+    broken_off,
+    data,
+    evaluations,
+    models,
+    options,
+    passes,
+    preferences,
+    processes,
+    trainers,
+)
 from tests.situations.registry import AREAS, SITUATIONS, Situation
 
-MODULES = (evaluating, trainers, processes, adapters, preferences, models)
+MODULES = (evaluations, options, data, passes, broken_off, trainers, processes, adapters, preferences, models)
 
 
 def by_area() -> dict[str, list[Situation]]:
