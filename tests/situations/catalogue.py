@@ -12,11 +12,16 @@ from tests.situations import (
     passes,
     preferences,
     processes,
+    supervised,
     trainers,
 )
 from tests.situations.registry import AREAS, SITUATIONS, Situation
 
-MODULES = (evaluations, options, data, passes, broken_off, trainers, processes, adapters, preferences, models)
+MODULES = (
+    *(evaluations, options, data, passes, broken_off),
+    *(trainers, processes, adapters),
+    *(supervised, preferences, models),
+)
 
 
 def by_area() -> dict[str, list[Situation]]:

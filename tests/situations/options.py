@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import Trainer
 
 from nc_hf import NeuralCollapseCallback
-from tests.situations.evaluating import BY_STEP, evaluate, train
+from tests.situations.evaluating import BY_STEP, evaluate, train, watched
 from tests.situations.registry import situation
 from tests.situations.watching import Watch
 from tests.training import VOCAB_SIZE, make_trainer, token_blocks
@@ -83,6 +84,19 @@ def _accumulating(folder: Path) -> Any:
 @situation("options", "bf16 autocast")
 def _bf16(folder: Path) -> Any:
     return train(folder, bf16=True)
+
+
+@situation("options", "fp16 autocast")
+def _fp16(folder: Path) -> Any:
+    trainer, watch = watched(folder, fp16=True, **BY_STEP)
+    # On a CPU accelerate leaves fp16 out without a word; this is what it sets elsewhere, and torch can do it here too.
+    trainer.accelerator.native_amp, trainer.accelerator.scaler = True, torch.amp.GradScaler("cpu")
+    seen = set()
+    layer = next(each for each in trainer.model.modules() if isinstance(each, nn.Linear))
+    layer.register_forward_hook(lambda module, args, output: seen.add((module.training, output.dtype)))
+    trainer.train()
+    assert seen == {(True, torch.float16), (False, torch.float16)}
+    return watch
 
 
 @situation("options", "bf16_full_eval")
