@@ -12,6 +12,7 @@ from tests.situations import (
     passes,
     preferences,
     processes,
+    quantised,
     supervised,
     trainers,
 )
@@ -20,7 +21,7 @@ from tests.situations.registry import AREAS, SITUATIONS, Situation
 MODULES = (
     *(evaluations, options, data, passes, broken_off),
     *(trainers, processes, adapters),
-    *(supervised, preferences, models),
+    *(supervised, preferences, quantised, models),
 )
 
 

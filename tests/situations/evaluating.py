@@ -14,6 +14,13 @@ from tests.training import make_trainer
 BY_STEP: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 1, "max_steps": 2}
 
 
+class CopyingLog(Trainer):
+    """Logs something besides, in a dict of its own."""
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        super().log({**logs, "extra": 1.0}, start_time)
+
+
 def watched(folder: Path, *callbacks: Any, choice: Any = None, **settings: Any) -> tuple[Trainer, Watch]:
     trainer = make_trainer(folder, *(callbacks or (NeuralCollapseCallback(),)), **settings)
     return trainer, Watch(trainer, **({} if choice is None else {"choice": choice}))

@@ -7,7 +7,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tests.situations.evaluating import BY_STEP, evaluate, train, watched
+from nc_hf import NeuralCollapseCallback
+from tests.situations.evaluating import BY_STEP, CopyingLog, evaluate, train, watched
 from tests.situations.registry import situation
 from tests.training import HELD_OUT, examples
 
@@ -37,21 +38,48 @@ def _delayed(folder: Path) -> Any:
     return train(folder, eval_delay=2, evaluations=1)
 
 
+class Other(TrainerCallback):
+    """Runs other rows through the model at each evaluation."""
+
+    inside = False
+
+    def __init__(self) -> None:
+        self.run: Any = None
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not self.inside:
+            self.inside = True
+            self.run()
+            self.inside = False
+
+
 @situation("evaluations", "a callback that evaluates another set at each evaluation")
 def _nested(folder: Path) -> Any:
-    class Other(TrainerCallback):
-        inside = False
-
-        def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if not self.inside:
-                self.inside = True
-                trainer.evaluate(examples(9, seed=5), metric_key_prefix="eval_other")
-                self.inside = False
-
-    trainer, watch = watched(folder, **BY_STEP)
-    trainer.add_callback(Other())
+    other = Other()
+    trainer, watch = watched(folder, NeuralCollapseCallback(), other, **BY_STEP)
+    other.run = lambda: trainer.evaluate(examples(9, seed=5), metric_key_prefix="eval_other")
     trainer.train()
     assert len(watch.compared) == 4
+    return watch
+
+
+@situation("evaluations", "a callback before ours that evaluates another set, a Trainer whose log copies its dict")
+def _nested_before(folder: Path) -> Any:
+    other = Other()
+    trainer, watch = watched(folder, other, NeuralCollapseCallback(), trainer=CopyingLog, **BY_STEP)
+    other.run = lambda: trainer.evaluate(examples(9, seed=5), metric_key_prefix="eval_other")
+    trainer.train()
+    assert len(watch.compared) == 4
+    return watch
+
+
+@situation("evaluations", "a callback before ours that predicts, a Trainer whose log copies its dict")
+def _predicting_before(folder: Path) -> Any:
+    other = Other()
+    trainer, watch = watched(folder, other, NeuralCollapseCallback(), trainer=CopyingLog, **BY_STEP)
+    other.run = lambda: trainer.predict(examples(9, seed=5))
+    trainer.train()
+    assert len(watch.compared) == 2
     return watch
 
 

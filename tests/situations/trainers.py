@@ -11,7 +11,7 @@ import pytest
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from nc_hf import NeuralCollapseCallback
-from tests.situations.evaluating import BY_STEP, train, watched
+from tests.situations.evaluating import BY_STEP, CopyingLog, train, watched
 from tests.situations.registry import situation
 from tests.situations.watching import Watch
 from tests.training import examples, history, make_trainer, tiny_model, token_blocks
@@ -25,11 +25,11 @@ BEST: dict[str, Any] = {
 }
 
 
-class CopyingLog(Trainer):
-    """Logs something besides, in a dict of its own."""
+class UntimedLog(Trainer):
+    """Logs an evaluation without what it has to say of its speed."""
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        super().log({**logs, "extra": 1.0}, start_time)
+        super().log({key: value for key, value in logs.items() if not key.endswith(("runtime", "per_second"))})
 
 
 @situation("best model", "load_best_model_at_end on one of our values")
@@ -79,6 +79,11 @@ def _stops(folder: Path, *callbacks: Any, **settings: Any) -> Watch:
 @situation("best model", "our value in a Trainer whose log copies its dict")
 def _copying(folder: Path) -> Any:
     return train(folder, trainer=CopyingLog, **BEST)
+
+
+@situation("best model", "our value in a Trainer whose log leaves the timings out")
+def _untimed(folder: Path) -> Any:
+    return train(folder, trainer=UntimedLog, **BEST)
 
 
 @situation("best model", "our value without greater_is_better=False", "warned", said="greater_is_better=False")
@@ -241,3 +246,19 @@ def _mode(folder: Path) -> Any:
             model.train()
 
     return train(folder, Mode(), NeuralCollapseCallback())
+
+
+@situation("runs", "the table of a notebook's progress, after ours", needs="IPython")
+def _notebook(folder: Path) -> Any:
+    from transformers.utils.notebook import NotebookProgressCallback
+
+    return train(folder, NeuralCollapseCallback(), NotebookProgressCallback(), **BEST)
+
+
+@situation(
+    "runs", "the table of a notebook's progress, before ours, a Trainer whose log copies its dict", needs="IPython"
+)
+def _notebook_before(folder: Path) -> Any:
+    from transformers.utils.notebook import NotebookProgressCallback
+
+    return train(folder, NotebookProgressCallback(), NeuralCollapseCallback(), trainer=CopyingLog, **BEST)
