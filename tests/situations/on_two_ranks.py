@@ -66,14 +66,13 @@ def plain(count: int, kind: Any = list, **settings: Any) -> Run:
 
 
 for _count in (1, 5, 30, 31, 32, 33):
-    RUNS[f"{_count} rows"] = plain(_count)
-    RUNS[f"{_count} rows, dispatch_batches"] = plain(_count, accelerator_config={"dispatch_batches": True}, kind=Stream)
-    RUNS[f"{_count} rows, split_batches"] = plain(
+    _rows = f"{_count} row{'s' if _count > 1 else ''}"
+    RUNS[_rows] = plain(_count)
+    RUNS[f"{_rows}, dispatch_batches"] = plain(_count, accelerator_config={"dispatch_batches": True}, kind=Stream)
+    RUNS[f"{_rows}, split_batches"] = plain(
         _count, accelerator_config={"split_batches": True}, per_device_eval_batch_size=4
     )
-    RUNS[f"{_count} rows of a stream that tells its length, dispatch_batches off"] = plain(
-        _count, kind=Counted, **APART
-    )
+    RUNS[f"{_rows} of a stream that tells its length, dispatch_batches off"] = plain(_count, kind=Counted, **APART)
 # Of other numbers of rows the Trainer itself waits in vain: ranks gather the losses of unequal batches.
 RUNS["32 rows, even_batches off"] = plain(32, accelerator_config={"even_batches": False})
 for _count in (31, 33):

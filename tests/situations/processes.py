@@ -53,10 +53,11 @@ def both(name: str, *outcome: Any, **settings: Any) -> None:
 
 
 for _count in (1, 5, 30, 31, 32, 33):
-    both(f"{_count} rows")
-    both(f"{_count} rows, dispatch_batches")
-    both(f"{_count} rows, split_batches")
-    both(f"{_count} rows of a stream that tells its length, dispatch_batches off")
+    _rows = f"{_count} row{'s' if _count > 1 else ''}"
+    both(_rows)
+    both(f"{_rows}, dispatch_batches")
+    both(f"{_rows}, split_batches")
+    both(f"{_rows} of a stream that tells its length, dispatch_batches off")
 both("32 rows, even_batches off")
 for _count in (31, 33):
     both(f"{_count} rows, split_batches and dispatch_batches")

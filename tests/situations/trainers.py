@@ -126,6 +126,7 @@ def _search(folder: Path) -> Any:
 )
 def _search_of_all(folder: Path) -> Any:
     _, watch, _ = _searched(folder)
+    assert all(each.values == pytest.approx(each.expected, rel=2e-4, abs=1e-7) for each in watch.compared)
     return [each.values for each in watch.compared]
 
 
