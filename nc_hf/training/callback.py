@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import weakref
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -16,19 +14,18 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import InputError
 from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
-from nc_hf.training.fitness import best_metric, refuse_what_cannot_be_heard, warnings_before_training
+from nc_hf.training.fitness import refuse_what_cannot_be_heard, warnings_before_training
 from nc_hf.training.gates import gates
-from nc_hf.training.listener import UNSURE, at_the_end
-from nc_hf.training.logs import add_to, evaluation_prefix, stand_before_early_stopping
-from nc_hf.training.measuring import Measuring
+from nc_hf.training.listener import at_the_end
+from nc_hf.training.logs import add_to, are_of_evaluation, stand_before_early_stopping
+from nc_hf.training.measuring import LEFT_OUT, Measuring
 from nc_hf.training.own_pass import OwnPass
 from nc_hf.training.stack import EvaluationStep, calling_trainer, evaluation_step
+from nc_hf.training.voice import Voice
 
-_LOG = logging.getLogger("nc_hf.training")
-_LEFT_OUT = "(The metrics of neural collapse are left out of this evaluation; training goes on.)"
 _UNPREPARED = (
     "The evaluation's loader was not prepared by accelerate, so its end is not known to all processes; prepare it with "
-    "accelerator.prepare, or name a held-out corpus (corpus=..., every=...). " + _LEFT_OUT
+    "accelerator.prepare, or name a held-out corpus (corpus=..., every=...). " + LEFT_OUT
 )
 _TAKEN = "{} has another value in this evaluation already (of another callback, or of compute_metrics): pass label=..."
 _DEFAULTS = {"agreement_tokens": 8_192, "batch_size": None}
@@ -109,12 +106,15 @@ class NeuralCollapseCallback(TrainerCallback):
         self._stop_if, self._warn_if = gates(stop_if, self.names), gates(warn_if, self.names)
         self._trainer: weakref.ref[Any] | None = None
         self._attached = False
-        self._measuring = Measuring(preset, self.names, given, self.own)
+        self._voice = Voice()
+        self._measuring = Measuring(
+            preset, self.names, given, self.own, voice=self._voice, label=self.label, strict=strict
+        )
         self._listener = self._measuring.listener
         self._detached = False
-        self._values: dict[str, float] | None = None  # of the evaluation under way, once its last batch was heard
-        self._shared: dict[str, float] | None = None  # of a pass of its own that several sets share
-        self._said: set[str] = set()
+        # Of each evaluation by its prefix, once its last batch was heard: another callback may run one within another.
+        self._values: dict[str, dict[str, float]] = {}
+        self._unmeasured = False  # an evaluation runs, or has ended without its loader having told
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the Trainer behind: a copy, or a pickle, has to be attached again."""
@@ -148,14 +148,15 @@ class NeuralCollapseCallback(TrainerCallback):
         What is wrong with either is then said before hours of training, not after.
         """
         self._forget()
+        self._values.clear()
         trainer = self._known_trainer() or calling_trainer()
         self._meet(trainer, kwargs["model"], args)
         if self._detached:
             return
         if self.own is not None:
             self.own.read(kwargs["model"], kwargs.get("processing_class"))
-        for warning in warnings_before_training(args, state, trainer, self._keys()):
-            self._say(warning)
+        for warning in warnings_before_training(args, state, trainer, self._measuring.keys):
+            self._voice.say(warning)
         if trainer is not None:
             stand_before_early_stopping(trainer.callback_handler.callbacks, self)
 
@@ -163,7 +164,7 @@ class NeuralCollapseCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Forget the pass that an evaluation's sets have shared: the model changes."""
-        self._shared = None
+        self._measuring.forget_shared()
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -174,9 +175,10 @@ class NeuralCollapseCallback(TrainerCallback):
             self._forget()  # a prediction, or a loop of one's own
             return
         self._trainer = self._trainer or weakref.ref(step.trainer)
+        self._values.pop(step.prefix, None)
         if self.own is None:
-            self._values = None
             self._listener.hear(loader, args.eval_batch_size, step.trainer)
+        self._unmeasured = self.own is None or self.every is None
         if at_the_end(loader):
             self._measure(args, state, step, **kwargs)
 
@@ -189,36 +191,33 @@ class NeuralCollapseCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add the values to the log of an evaluation: the dict that is returned, selected on and written out."""
-        step, prefix = evaluation_step(), evaluation_prefix(logs)
-        if logs is None or step is None or prefix is None or self._detached:
+        step = evaluation_step()
+        if logs is None or step is None or self._detached or not are_of_evaluation(logs, step.prefix):
             return
-        if self._values is None and self._ended_unseen():
+        if self._unmeasured:
             if PartialState().num_processes == 1:
                 self._measure(args, state, step, **kwargs)
             else:  # here other ranks may not be
-                self._say(_UNPREPARED)
-        if self._values is None:
-            return
-        values = {f"{self.label}{name}": value for name, value in self._values.items()}
-        taken = add_to(logs, prefix, values)
+                self._voice.say(_UNPREPARED)
+        values = {f"{self.label}{name}": value for name, value in self._values.get(step.prefix, {}).items()}
+        taken = add_to(logs, step.prefix, values)
         if taken and self.strict:
             raise InputError(_TAKEN.format(taken[0]))
         if taken:
-            self._say(_TAKEN.format(taken[0]))
+            self._voice.say(_TAKEN.format(taken[0]))
         if state.log_history:
-            add_to(state.log_history[-1], prefix, values)
+            add_to(state.log_history[-1], step.prefix, values)
 
     def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
     ) -> None:
         """Hand the values to ``evaluate()`` too where a Trainer's ``log`` has not, and see to the conditions."""
-        values, self._values = self._values, None
-        if not values:
+        step = evaluation_step()
+        values = None if step is None else self._values.pop(step.prefix, None)
+        if step is None or not values:
             return
-        prefix = evaluation_prefix(metrics)
-        if metrics is not None and prefix is not None:
-            for key, value in values.items():
-                metrics.setdefault(f"{prefix}_{self.label}{key}", value)
+        for key, value in values.items():
+            metrics.setdefault(f"{step.prefix}_{self.label}{key}", value)
         self._see_to_conditions(values, control)
 
     def on_predict(
@@ -255,75 +254,36 @@ class NeuralCollapseCallback(TrainerCallback):
         trainer = self._known_trainer()
         return trainer is None or self in trainer.callback_handler.callbacks
 
-    def _keys(self) -> dict[str, str]:
-        """The metric of each key, without the prefix of the evaluation."""
-        return {f"{self.label}{name}": name for name in self.names}
-
     def _forget(self) -> None:
         """Begin anew, without what an evaluation that never ended has left."""
         self._listener.forget()
-        self._values = self._shared = None
-
-    def _ended_unseen(self) -> bool:
-        """Whether an evaluation has ended whose loader, which accelerate did not prepare, did not tell its end."""
-        return (self.own is not None and self.every is None) or self._listener.batches > 0
+        self._measuring.forget_shared()
+        self._unmeasured = False
 
     def _measure(self, args: TrainingArguments, state: TrainerState, step: EvaluationStep, **kwargs: Any) -> None:
         """Compute the values of the evaluation that has just read its last batch; every rank calls this."""
-        if self.own is not None and self.every is not None:
-            return
-        tokenizer = kwargs.get("processing_class")
-        try:
-            if self.own is None:
-                self._values, twice = self._measuring.heard(tokenizer)
-                if twice:
-                    self._say(UNSURE)
-            else:
-                self._shared = (self._shared if step.later_set else None) or self._measuring.passed(
-                    args, kwargs["model"], tokenizer
-                )
-                self._values = self._shared
-        except Exception as trouble:
-            self._values = self._without(trouble, self._awaited(args, state, step))
-
-    def _awaited(self, args: TrainingArguments, state: TrainerState, step: EvaluationStep) -> tuple[str | None, bool]:
-        """Return which value of an evaluation selects the best model, if one does, and whether it is the first."""
-        chosen = best_metric(args, self._keys(), step.prefix)
-        return chosen, bool(step.trainer.is_in_train) and state.best_metric is None
-
-    def _without(self, trouble: Exception, awaited: tuple[str | None, bool] = (None, False)) -> dict[str, float]:
-        """Return what stands for values that could not be had; only a best model that needs one ends the training."""
-        chosen, first = awaited
-        if self.strict or (chosen is not None and first):
-            raise trouble
-        self._say(f"{trouble or type(trouble).__name__} {_LEFT_OUT}")
-        return {} if chosen is None else {chosen.removeprefix(self.label): math.nan}
+        if self._unmeasured:
+            self._unmeasured = False
+            self._values[step.prefix] = self._measuring.of_evaluation(
+                args, state, step, kwargs["model"], kwargs.get("processing_class")
+            )
 
     def _see_to_conditions(self, values: dict[str, float], control: TrainerControl) -> None:
         """Stop the training, or log a warning, where a condition is met."""
         for gate in self._warn_if:
             if sentence := gate.met(values):
-                self._say(f"{sentence}.", again=True)
+                self._voice.say(f"{sentence}.", again=True)
         for gate in self._stop_if:
             if sentence := gate.met(values):
-                self._say(f"Training is stopped: {sentence}.", again=True)
+                self._voice.say(f"Training is stopped: {sentence}.", again=True)
                 control.should_training_stop = True
-
-    def _say(self, sentence: str, *, again: bool = False) -> None:
-        """Log a sentence, once, and on one rank."""
-        if (again or sentence not in self._said) and PartialState().is_main_process:
-            _LOG.warning(sentence)
-        self._said.add(sentence)
 
     def _log_own(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log the own pass as a row of its own: to the trackers too where attached, else in the history alone.
 
         Not through ``Trainer.log``, which subclasses fill with running means of the training that it then resets.
         """
-        try:
-            values = self._measuring.passed(args, kwargs["model"], kwargs.get("processing_class"))
-        except Exception as trouble:
-            values = self._without(trouble)  # none of them selects a model
+        values = self._measuring.of_own_pass(args, kwargs["model"], kwargs.get("processing_class"))
         logs: dict[str, Any] = {f"eval_{self.label}{name}": value for name, value in values.items()}
         logs["epoch"] = state.epoch
         state.log_history.append({**logs, "step": state.global_step})

@@ -9,10 +9,16 @@ from typing import Any
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 
-def evaluation_prefix(logs: Mapping[str, Any] | None) -> str | None:
-    """Return ``eval`` (or ``eval_NAME``) if these are the logs of an evaluation, which always time themselves."""
-    timed = (key.removesuffix("_samples_per_second") for key in logs or {} if key.endswith("_samples_per_second"))
-    return next(timed, None)
+def are_of_evaluation(logs: Mapping[str, Any], prefix: str) -> bool:
+    """Whether these are the logs of an evaluation, which has a loss or at least times itself.
+
+    One sign is enough: a Trainer's own ``log``, or another callback, may have taken the others out.
+
+    Args:
+        logs: of anything that happens in an evaluation.
+        prefix: of the evaluation's keys.
+    """
+    return any(f"{prefix}_{name}" in logs for name in ("loss", "runtime", "samples_per_second"))
 
 
 def add_to(logs: dict[str, Any], prefix: str, values: Mapping[str, float]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The metrics of an evaluation that was listened to, or of the callback's own pass; every rank takes part in both."""
+"""The metrics of an evaluation that was listened to, or of the callback's own pass; every rank takes part in both.
+
+And what stands in their place where they cannot be had.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from accelerate.state import PartialState
 from torch import Tensor, nn
-from transformers import TrainingArguments
+from transformers import TrainerState, TrainingArguments
 
 from nc_hf.corpus.classes import choose_classes
 from nc_hf.measurement.assemble import layer_values
@@ -16,8 +19,13 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.runtime.distributed import failing_together, sum_over_processes
-from nc_hf.training.listener import EvaluationListener
+from nc_hf.training.fitness import best_metric
+from nc_hf.training.listener import UNSURE, EvaluationListener
 from nc_hf.training.own_pass import OwnPass
+from nc_hf.training.stack import EvaluationStep
+from nc_hf.training.voice import Voice
+
+LEFT_OUT = "(The metrics of neural collapse are left out of this evaluation; training goes on.)"
 
 
 class Measuring:
@@ -28,23 +36,83 @@ class Measuring:
         names: the metrics that it stands for.
         options: those of `nc_hf.measure` that hold for a callback.
         own: a pass of its own; None to listen.
+        voice: says what goes wrong.
+        label: stands before a metric's name in its key.
+        strict: raise what goes wrong.
 
     Attributes:
         listener: to the Trainer's evaluation.
+        keys: the metric of each key, without the prefix of the evaluation.
     """
 
     def __init__(
-        self, preset: str | Sequence[str], names: Sequence[str], options: Mapping[str, Any], own: OwnPass | None
+        self,
+        preset: str | Sequence[str],
+        names: Sequence[str],
+        options: Mapping[str, Any],
+        own: OwnPass | None,
+        *,
+        voice: Voice,
+        label: str = "",
+        strict: bool = False,
     ) -> None:
         """Gather nothing yet."""
         needed = needs_of(names)
+        self.keys = {f"{label}{name}": name for name in names}
         self._preset, self._options, self._own = preset, options, own
+        self._voice, self._strict = voice, strict
+        self._shared: dict[str, float] | None = None  # of a pass of its own that several sets share
         self._gathered: dict[str, Any] = {
             "covariance": "covariance" in needed,
             "agreement_tokens": options["agreement_tokens"] if "agreement" in needed else 0,
             "head": not needed.isdisjoint(("head", "agreement")),
         }
         self.listener = EvaluationListener(**self._gathered)
+
+    def of_evaluation(
+        self, args: TrainingArguments, state: TrainerState, step: EvaluationStep, model: nn.Module, tokenizer: Any
+    ) -> dict[str, float]:
+        """Return the metrics of the evaluation that has just read its last batch; every rank calls this.
+
+        Returns:
+            The values; where they cannot be had none, or NaN for the one that selects the best model.
+
+        Raises:
+            NCError: they cannot be had, with ``strict``, or in the first evaluation of a training whose best model one
+                of them selects.
+        """
+        try:
+            if self._own is None:
+                values, twice = self.heard(tokenizer)
+                if twice:
+                    self._voice.say(UNSURE)
+                return values
+            self._shared = (self._shared if step.later_set else None) or self.passed(args, model, tokenizer)
+            return self._shared
+        except Exception as trouble:
+            chosen = best_metric(args, self.keys, step.prefix)
+            if chosen is not None and step.trainer.is_in_train and state.best_metric is None:
+                raise
+            self._leave_out(trouble)
+            return {} if chosen is None else {self.keys[chosen]: math.nan}
+
+    def of_own_pass(self, args: TrainingArguments, model: nn.Module, tokenizer: Any) -> dict[str, float]:
+        """Return the metrics of a pass beside the evaluations, which selects no model; none where it cannot be had."""
+        try:
+            return self.passed(args, model, tokenizer)
+        except Exception as trouble:
+            self._leave_out(trouble)
+            return {}
+
+    def forget_shared(self) -> None:
+        """Forget the pass that several sets share: the model changes, or the evaluation never ended."""
+        self._shared = None
+
+    def _leave_out(self, trouble: Exception) -> None:
+        """Say why there are no values, within an ``except``."""
+        if self._strict:
+            raise trouble
+        self._voice.say(f"{trouble or type(trouble).__name__} {LEFT_OUT}")
 
     def heard(self, tokenizer: Any) -> tuple[dict[str, float], bool]:
         """Return the metrics of the evaluation that has just ended, the same on every rank.

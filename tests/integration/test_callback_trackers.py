@@ -59,6 +59,29 @@ class TestTensorBoard:
         assert list(scalars["eval/nc_loss"]) == [2, 4]
 
 
+class TestNotebook:
+    @pytest.mark.parametrize("ours_first", [True, False])
+    def test_the_table_of_a_training(self, tmp_path: Path, ours_first: bool) -> None:
+        pytest.importorskip("IPython")
+        from transformers.utils.notebook import NotebookProgressCallback
+
+        class Kept(NotebookProgressCallback):  # at the end of the training the table goes
+            def on_evaluate(self, *args: Any, **kwargs: Any) -> None:
+                super().on_evaluate(*args, **kwargs)
+                if self.training_tracker is not None:
+                    self.table = [list(row) for row in self.training_tracker.inner_table]
+
+        shown, ours = Kept(), NeuralCollapseCallback()
+        callbacks = (ours, shown) if ours_first else (shown, ours)
+        trainer = make_trainer(tmp_path, *callbacks, **STEPPED)
+        trainer.train()
+        columns, *rows = shown.table
+        assert [row[columns.index("Step")] for row in rows] == [2, 4]
+        for column, key in [("Nc1 Trace Ratio", "eval_nc1_trace_ratio"), ("Nc4 Agreement", "eval_nc4_agreement")]:
+            assert [row[columns.index(column)] for row in rows] == list(history(trainer, key).values())
+        assert "eval_nc1_trace_ratio" in trainer.evaluate()
+
+
 # In a process of its own: trackio chooses its folder when it is imported, and serves from threads.
 TRACKED = """
 import json, sys

@@ -178,6 +178,63 @@ def _prefix_reference(folder: Path) -> Any:
     return train(folder, lora("PrefixTuningConfig", num_virtual_tokens=3), trainer=Reference, choice=second)
 
 
+def injected(**settings: Any) -> Any:
+    """A model of transformers with adapters and no wrapper, as its ``add_adapter`` makes one.
+
+    By what that calls, since of PEFT it asks for a version that may not be out yet.
+    """
+    import peft
+
+    config = peft.LoraConfig(**{"r": 2, "target_modules": ["q_proj", "v_proj"], **settings})
+    model = peft.inject_adapter_in_model(config, body())
+    stir(model)
+    return model
+
+
+def switch(model: Any, on: bool) -> None:
+    """As ``disable_adapters`` and ``enable_adapters`` of transformers do."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for layer in model.modules():
+        if isinstance(layer, BaseTunerLayer):
+            layer.enable_adapters(enabled=on)
+
+
+@situation("PEFT", "adapters added to a model of transformers, without a PeftModel")
+def _injected(folder: Path) -> Any:
+    return train(folder, injected())
+
+
+@situation("PEFT", "adapters added to a model of transformers, on its head too")
+def _injected_head(folder: Path) -> Any:
+    return train(folder, injected(target_modules=["q_proj", "lm_head"]))
+
+
+@situation("PEFT", "adapters added to a model of transformers, switched off and on between evaluations")
+def _injected_switched(folder: Path) -> Any:
+    model = injected()
+    trainer, watch = watched(folder, model=model)
+    for on in (True, False, True):
+        switch(model, on)
+        trainer.evaluate()
+    with_them, without, again = (each.expected for each in watch.compared)
+    assert with_them == again != without
+    return watch
+
+
+class SwitchedReference(Reference):
+    def reference(self, model: Any, inputs: Any) -> Any:
+        switch(model, False)
+        logits = model(**inputs).logits
+        switch(model, True)
+        return logits
+
+
+@situation("PEFT", "adapters added to a model of transformers, whose reference without them runs first")
+def _injected_reference(folder: Path) -> Any:
+    return train(folder, injected(), trainer=SwitchedReference, choice=second)
+
+
 @situation("PEFT", "a config without task_type")
 def _no_task(folder: Path) -> Any:
     return train(folder, lora(task=None), label_names=["labels"])

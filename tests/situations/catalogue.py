@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from tests.situations import adapters, evaluating, models, pictures, preferences, processes, trainers
+from tests.situations import (
+    adapters,
+    broken_off,
+    data,
+    evaluations,
+    models,
+    options,
+    passes,
+    pictures,
+    preferences,
+    processes,
+    quantised,
+    supervised,
+    trainers,
+)
 from tests.situations.registry import AREAS, SITUATIONS, Situation
 
-MODULES = (evaluating, trainers, processes, adapters, preferences, models, pictures)
+MODULES = (
+    *(evaluations, options, data, passes, broken_off),
+    *(trainers, processes, adapters),
+    *(supervised, preferences, quantised, models, pictures),
+)
 
 
 def by_area() -> dict[str, list[Situation]]:

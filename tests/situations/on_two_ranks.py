@@ -20,6 +20,7 @@ from tests.situations.watching import Compared, Watch, of_rows
 from tests.training import examples, make_trainer, tiny_model, token_blocks, token_rows
 
 TWO: dict[str, Any] = {"per_device_eval_batch_size": 2, "ddp_find_unused_parameters": False, "ddp_timeout": 60}
+APART: dict[str, Any] = {"accelerator_config": {"dispatch_batches": False}}  # no rank reads for the others
 Run = Callable[[Path], Any]
 RUNS: dict[str, Run] = {}
 
@@ -64,15 +65,14 @@ def plain(count: int, kind: Any = list, **settings: Any) -> Run:
     return lambda folder: watched(folder, kind(examples(count, seed=2)), count, **settings)
 
 
-for _count in (5, 30, 31, 32, 33):
-    RUNS[f"{_count} rows"] = plain(_count)
-    RUNS[f"{_count} rows, dispatch_batches"] = plain(_count, accelerator_config={"dispatch_batches": True}, kind=Stream)
-    RUNS[f"{_count} rows, split_batches"] = plain(
+for _count in (1, 5, 30, 31, 32, 33):
+    _rows = f"{_count} row{'s' if _count > 1 else ''}"
+    RUNS[_rows] = plain(_count)
+    RUNS[f"{_rows}, dispatch_batches"] = plain(_count, accelerator_config={"dispatch_batches": True}, kind=Stream)
+    RUNS[f"{_rows}, split_batches"] = plain(
         _count, accelerator_config={"split_batches": True}, per_device_eval_batch_size=4
     )
-    RUNS[f"{_count} rows of a stream that tells its length, dispatch_batches off"] = plain(
-        _count, accelerator_config={"dispatch_batches": False}, kind=Counted
-    )
+    RUNS[f"{_rows} of a stream that tells its length, dispatch_batches off"] = plain(_count, kind=Counted, **APART)
 # Of other numbers of rows the Trainer itself waits in vain: ranks gather the losses of unequal batches.
 RUNS["32 rows, even_batches off"] = plain(32, accelerator_config={"even_batches": False})
 for _count in (31, 33):
@@ -90,9 +90,33 @@ def run(name: str) -> Callable[[Run], Run]:
     return enter
 
 
+def _hub_stream(count: int, files: int, **settings: Any) -> Run:
+    """Rows of ``load_dataset(..., streaming=True)``, out of as many files."""
+
+    def evaluate(folder: Path) -> Any:
+        from datasets import load_dataset
+
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [json.dumps({name: row.tolist() for name, row in each.items()}) for each in examples(count, seed=2)]
+        paths = [folder / f"{number}.jsonl" for number in range(files)]
+        for number, path in enumerate(paths):
+            path.write_text("\n".join(rows[number::files]), encoding="utf-8")
+        stream = load_dataset("json", data_files=[str(path) for path in paths], split="train", streaming=True)
+        return watched(folder, stream, count, **settings)
+
+    return evaluate
+
+
+for _files in (1, 3):
+    RUNS[f"33 rows of a streaming data set of datasets, files: {_files}"] = _hub_stream(33, _files)
+# Each rank reads files of its own.
+RUNS["31 rows of a streaming data set of datasets, files: 2, dispatch_batches off"] = _hub_stream(31, 2, **APART)
+RUNS["33 rows of a streaming data set of datasets, files: 2, a worker"] = _hub_stream(33, 2, dataloader_num_workers=1)
+
+
 def _streamed_unknown(count: int) -> Run:
     def evaluate(folder: Path) -> Any:
-        settings = {**TWO, "accelerator_config": {"dispatch_batches": False}}
+        settings = {**TWO, **APART}
         trainer = make_trainer(folder, NeuralCollapseCallback(), evaluation=Stream(examples(count, seed=2)), **settings)
         return [trainer.evaluate(), trainer.evaluate()]
 
@@ -118,25 +142,27 @@ for _count in (29, 31):
     RUNS[f"{_count} rows, a flattening collator"] = _flattened(_count)
 
 
-def _sft(**more: Any) -> Run:
+def _sft(streaming: bool = False, **more: Any) -> Run:
     def evaluate(folder: Path) -> Any:
         from datasets import Dataset
         from trl import SFTConfig, SFTTrainer
 
-        from tests.situations import preferences
+        from tests.situations import supervised
 
         ids = (token_rows(46, seed=3) + 20).tolist()
-        rows = Dataset.from_list([{"input_ids": row[: 12 + n % 20]} for n, row in enumerate(ids)])
-        settings = {**preferences.SETTINGS, **TWO, "max_length": 44, "eval_strategy": "no"}
+        # Of a stream one rank reads for all, and accelerate can do that with rows of one length alone.
+        cut = [row if streaming else row[: 12 + n % 20] for n, row in enumerate(ids)]
+        rows = Dataset.from_list([{"input_ids": row} for row in cut])
+        settings = {**supervised.SETTINGS, **TWO, "max_length": 44, "eval_strategy": "no"}
         trainer = SFTTrainer(
-            preferences.body(),
+            supervised.body(),
             SFTConfig(str(folder), **{**settings, **more}),
             train_dataset=rows,
-            eval_dataset=rows,
-            processing_class=preferences.tokenizer(),
+            eval_dataset=rows.select(range(45)).to_iterable_dataset() if streaming else rows,
+            processing_class=supervised.tokenizer(),
             callbacks=[NeuralCollapseCallback()],
         )
-        if len(trainer.eval_dataset) % 2 == 0:
+        if not streaming and len(trainer.eval_dataset) % 2 == 0:
             trainer.eval_dataset = trainer.eval_dataset.select(range(len(trainer.eval_dataset) - 1))
         watch = Watch(trainer, distinct=True)
         trainer.evaluate()
@@ -146,6 +172,7 @@ def _sft(**more: Any) -> Run:
 
 
 RUNS["SFT, packing bfd, an odd number of packed rows"] = _sft(packing=True, packing_strategy="bfd")
+RUNS["SFT, streaming, an odd number of rows"] = _sft(streaming=True)
 RUNS["SFT, padding_free, an odd number of rows"] = _sft(padding_free=True, max_length=None)
 
 

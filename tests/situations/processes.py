@@ -52,18 +52,23 @@ def both(name: str, *outcome: Any, **settings: Any) -> None:
     situation("two processes", name, *outcome, slow=True, **settings)(lambda folder: left(name))
 
 
-for _count in (5, 30, 31, 32, 33):
-    both(f"{_count} rows")
-    both(f"{_count} rows, dispatch_batches")
-    both(f"{_count} rows, split_batches")
-    both(f"{_count} rows of a stream that tells its length, dispatch_batches off")
+for _count in (1, 5, 30, 31, 32, 33):
+    _rows = f"{_count} row{'s' if _count > 1 else ''}"
+    both(_rows)
+    both(f"{_rows}, dispatch_batches")
+    both(f"{_rows}, split_batches")
+    both(f"{_rows} of a stream that tells its length, dispatch_batches off")
 both("32 rows, even_batches off")
 for _count in (31, 33):
     both(f"{_count} rows, split_batches and dispatch_batches")
     both(f"{_count} rows of a stream, defaults")
 for _count in (29, 31):
     both(f"{_count} rows, a flattening collator")
+for _source in ("files: 1", "files: 3", "files: 2, a worker"):
+    both(f"33 rows of a streaming data set of datasets, {_source}")
+both("31 rows of a streaming data set of datasets, files: 2, dispatch_batches off")
 both("SFT, packing bfd, an odd number of packed rows", tolerance=1e-3, needs="trl")
+both("SFT, streaming, an odd number of rows", tolerance=1e-3, needs="trl")
 both("SFT, padding_free, an odd number of rows", tolerance=1e-3, needs="trl")
 both("a training with its best model by our value")
 both("a corpus of the callback's own, every step")

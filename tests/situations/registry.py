@@ -24,6 +24,7 @@ AREAS = (
     "two processes",
     "PEFT",
     "TRL",
+    "quantised",
     "models",
 )
 

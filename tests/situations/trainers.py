@@ -7,11 +7,11 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState
-from transformers.trainer_utils import default_compute_objective
+import pytest
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from nc_hf import NeuralCollapseCallback
-from tests.situations.evaluating import BY_STEP, train, watched
+from tests.situations.evaluating import BY_STEP, CopyingLog, train, watched
 from tests.situations.registry import situation
 from tests.situations.watching import Watch
 from tests.training import examples, history, make_trainer, tiny_model, token_blocks
@@ -25,11 +25,11 @@ BEST: dict[str, Any] = {
 }
 
 
-class CopyingLog(Trainer):
-    """Logs something besides, in a dict of its own."""
+class UntimedLog(Trainer):
+    """Logs an evaluation without what it has to say of its speed."""
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        super().log({**logs, "extra": 1.0}, start_time)
+        super().log({key: value for key, value in logs.items() if not key.endswith(("runtime", "per_second"))})
 
 
 @situation("best model", "load_best_model_at_end on one of our values")
@@ -81,6 +81,11 @@ def _copying(folder: Path) -> Any:
     return train(folder, trainer=CopyingLog, **BEST)
 
 
+@situation("best model", "our value in a Trainer whose log leaves the timings out")
+def _untimed(folder: Path) -> Any:
+    return train(folder, trainer=UntimedLog, **BEST)
+
+
 @situation("best model", "our value without greater_is_better=False", "warned", said="greater_is_better=False")
 def _wrong_way(folder: Path) -> Any:
     settings = {name: value for name, value in BEST.items() if name != "greater_is_better"}
@@ -89,22 +94,40 @@ def _wrong_way(folder: Path) -> Any:
     return [{"steps": trainer.state.global_step}]
 
 
-@situation("search", "hyperparameter_search without compute_objective", "warned", said="compute_objective")
-def _search(folder: Path) -> Any:
-    trainer = make_trainer(folder, NeuralCollapseCallback(), **BY_STEP)
+def _searched(folder: Path, **settings: Any) -> tuple[Trainer, Watch, Any]:
+    """Two trials of optuna, each a training that is evaluated twice."""
+    trainer, watch = watched(folder, **BY_STEP)
     trainer.model_init = lambda trial=None: tiny_model()
-    # As Trainer.hyperparameter_search sets them, without a library that searches.
-    trainer.compute_objective = default_compute_objective
-    begin = trainer.callback_handler.on_train_begin
 
-    def searching(args: Any, state: TrainerState, control: Any) -> Any:
-        state.is_hyper_param_search = True
-        return begin(args, state, control)
+    def space(trial: Any) -> dict[str, float]:
+        return {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)}
 
-    trainer.callback_handler.on_train_begin = searching
-    for _ in range(2):
-        trainer.train()
-    return [{"steps": trainer.state.global_step}]
+    best = trainer.hyperparameter_search(space, n_trials=2, direction="minimize", backend="optuna", **settings)
+    assert len(watch.compared) == 4
+    return trainer, watch, best
+
+
+@situation("search", "hyperparameter_search with compute_objective, of one of our values", needs="optuna")
+def _search(folder: Path) -> Any:
+    _, watch, best = _searched(folder, compute_objective=lambda found: found["eval_nc1_trace_ratio"])
+    ends = [watch.compared[place].expected["nc1_trace_ratio"] for place in (1, 3)]
+    assert ends[0] != ends[1]
+    assert best.objective == pytest.approx(min(ends), rel=2e-4)
+    return watch
+
+
+@situation(
+    "search",
+    "hyperparameter_search without compute_objective",
+    "warned",
+    said="compute_objective",
+    kept=True,
+    needs="optuna",
+)
+def _search_of_all(folder: Path) -> Any:
+    _, watch, _ = _searched(folder)
+    assert all(each.values == pytest.approx(each.expected, rel=2e-4, abs=1e-7) for each in watch.compared)
+    return [each.values for each in watch.compared]
 
 
 # -- runs
@@ -224,3 +247,19 @@ def _mode(folder: Path) -> Any:
             model.train()
 
     return train(folder, Mode(), NeuralCollapseCallback())
+
+
+@situation("runs", "the table of a notebook's progress, after ours", needs="IPython")
+def _notebook(folder: Path) -> Any:
+    from transformers.utils.notebook import NotebookProgressCallback
+
+    return train(folder, NeuralCollapseCallback(), NotebookProgressCallback(), **BEST)
+
+
+@situation(
+    "runs", "the table of a notebook's progress, before ours, a Trainer whose log copies its dict", needs="IPython"
+)
+def _notebook_before(folder: Path) -> Any:
+    from transformers.utils.notebook import NotebookProgressCallback
+
+    return train(folder, NotebookProgressCallback(), NeuralCollapseCallback(), trainer=CopyingLog, **BEST)

@@ -139,7 +139,7 @@ class Watch(TrainerCallback):
         self._passes: list[Pass] = []
         self._calls: list[dict[str, Any]] = []
         self._inside = False
-        self._expected: list[dict[str, float]] = []
+        self._expected: list[tuple[str, dict[str, float]]] = []  # with the prefix of the evaluation
         self._hooked: Any = None
         self._compute_loss, self._loop = trainer.compute_loss, trainer.evaluation_loop
         trainer.compute_loss, trainer.evaluation_loop = self._loss_beside, self._loop_beside
@@ -150,8 +150,7 @@ class Watch(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """Put what the evaluation says beside what was expected of it."""
-        prefix = next(key for key in metrics if key.endswith("_samples_per_second")).removesuffix("samples_per_second")
-        expected = self._expected.pop()
+        prefix, expected = self._expected.pop()
         found = {name: metrics.get(f"{prefix}{self._label}{name}") for name in expected}
         self.compared.append(Compared(found, expected))
         logged = state.log_history[-1] if state.log_history else {}
@@ -204,7 +203,7 @@ class Watch(TrainerCallback):
         outer, self._heard = self._heard, []
         result = self._loop(dataloader, description, *args, **kwargs)
         if description.lower() == "evaluation":
-            self._expected.append(self._right(self._heard))
+            self._expected.append((f"{kwargs.get('metric_key_prefix', 'eval')}_", self._right(self._heard)))
         self._heard = outer
         return result
 

@@ -411,6 +411,52 @@ def test_a_log_that_copies(tmp_path: Path) -> None:
     assert evaluated(trainer.state.log_history[-1]) == evaluated(returned)
 
 
+class UntimedLog(Trainer):
+    """Logs an evaluation without what it has to say of its speed."""
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        super().log({key: value for key, value in logs.items() if not key.endswith(("runtime", "per_second"))})
+
+
+def test_a_log_that_leaves_the_timings_out(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), trainer=UntimedLog, eval_strategy="steps", eval_steps=2)
+    trainer.train()
+    values = trainer.evaluate()
+    assert list(history(trainer)) == [2, 4]
+    assert evaluated(trainer.state.log_history[-1]) == evaluated(values) == close(by_hand(trainer.model, HELD_OUT))
+
+
+class Untiming(TrainerCallback):
+    """Takes the timings out of what ``evaluate()`` returns, as the table of a notebook does."""
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        for key in [key for key in metrics if key.endswith(("runtime", "per_second"))]:
+            del metrics[key]
+
+
+def test_a_callback_that_takes_the_timings_out(tmp_path: Path) -> None:
+    settings = {**BEST, "metric_for_best_model": "nc1_trace_ratio"}
+    trainer = make_trainer(tmp_path, Untiming(), NeuralCollapseCallback(), trainer=CopyingLog, **settings)
+    trainer.train()
+    assert trainer.state.best_metric == min(history(trainer).values())
+    assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+
+def test_a_row_that_is_logged_within_an_evaluation_makes_no_pass_anew(tmp_path: Path) -> None:
+    class Perplexed(Trainer):
+        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+            found = super().evaluate(*args, **kwargs)
+            self.log({**found, "eval_perplexity": math.exp(found["eval_loss"])})
+            return found
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3), batch_size=8), trainer=Perplexed)
+    passes = Forwards(trainer.model)
+    values = evaluated(trainer.evaluate())
+    assert passes.passes == 3 + 1
+    assert values == close(blocks_by_hand(trainer.model, 8, 3))
+    assert [evaluated(row) for row in trainer.state.log_history] == [values, values]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -527,6 +573,23 @@ class TestConditions:
     def test_a_condition_on_what_is_not_measured(self) -> None:
         with pytest.raises(InputError, match="not measured"):
             NeuralCollapseCallback(stop_if="nc2_participation_ratio < 3")
+
+
+@pytest.mark.parametrize("within", ["evaluate", "predict"])
+def test_what_another_callback_runs_after_an_evaluation_takes_nothing_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, within: str
+) -> None:
+    class Other(TrainerCallback):
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+            if "eval_loss" in metrics:
+                getattr(trainer, within)(examples(9, seed=5), metric_key_prefix="other")
+
+    ours = NeuralCollapseCallback(warn_if="nc1_trace_ratio > 0")
+    trainer = make_trainer(tmp_path, Other(), ours, trainer=CopyingLog)
+    assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+    said = [message.split()[2] for message in caplog.messages if "above 0" in message]
+    rows = [examples(9, seed=5), HELD_OUT] if within == "evaluate" else [HELD_OUT]
+    assert said == [f"{by_hand(trainer.model, each)['nc1_trace_ratio']:.4g}," for each in rows]
 
 
 def test_the_own_pass_of_several_sets_is_made_once(tmp_path: Path) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from nc_hf.training.logs import add_to, evaluation_prefix, stand_before_early_stopping
+from nc_hf.training.logs import add_to, are_of_evaluation, stand_before_early_stopping
 
 
-def test_the_logs_of_an_evaluation() -> None:
-    assert evaluation_prefix({"eval_far_loss": 1.0, "eval_far_samples_per_second": 2.0}) == "eval_far"
-    assert evaluation_prefix({"loss": 1.0}) is None
-    assert evaluation_prefix(None) is None
+@pytest.mark.parametrize(
+    ("logs", "of_it"),
+    [
+        ({"eval_far_loss": 1.0, "eval_far_samples_per_second": 2.0}, True),
+        ({"eval_far_loss": 1.0}, True),
+        ({"eval_far_runtime": 1.0}, True),
+        ({"eval_loss": 1.0, "eval_samples_per_second": 2.0}, False),
+        ({"loss": 1.0}, False),
+        ({"eval_far_seen": 3.0}, False),
+        ({}, False),
+    ],
+)
+def test_the_logs_of_an_evaluation(logs: dict[str, float], of_it: bool) -> None:
+    assert are_of_evaluation(logs, "eval_far") == of_it
 
 
 def test_what_is_there_already_stays() -> None:
