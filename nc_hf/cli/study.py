@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -53,9 +53,24 @@ Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the figu
 
 @app.command("analyze")
 def analyze_command(
-    results: Results,
-    metrics: Metrics = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no intervals.")] = 2000,
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULTS.csv...", help="Tables of studies, one or several: a row per saved checkpoint."),
+    ],
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="These metrics and presets (core, paper, full) instead of core."),
+    ] = None,
+    cluster: Annotated[
+        Literal["architecture", "run", "setting"],
+        typer.Option(help="What rows must share to count as one piece of evidence in intervals and tests."),
+    ] = "architecture",
+    ignore: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Columns that are no settings, such as comments.")
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Bootstrap resamples of the held-out R²; 0 for no interval of it.")
+    ] = 2000,
     permutations: Permutations = 1_000_000,
     seed: Seed = 0,
     require_seeds: Annotated[bool, typer.Option("--require-seeds", help="Fail if no cell has three seeds.")] = False,
@@ -66,31 +81,29 @@ def analyze_command(
     as_json: AsJson = False,
     figures: Figures = None,
 ) -> None:
-    """Correlate every metric with validation loss, along each setting, beyond the settings, and among seeds."""
+    """Say how metrics go with the loss: over all rows, beyond the settings, along each, among seeds, at equal loss.
+
+    What varies is found in the rows: every column that is no measurement and no size is a setting, and controlled for.
+    """
     study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.analyze import analyze
     from nc_hf.study.analysis.figures import analysis_figures
-    from nc_hf.study.analysis.results import read_results, trained
+    from nc_hf.study.analysis.join import read_tables
+    from nc_hf.study.analysis.results import trained
 
-    frame = read_results(results)
+    frame = read_tables(results, [name.strip() for name in ignore.split(",")] if ignore else ())
     found = analyze(
         frame if initial else trained(frame),
         parse_names(metrics) or None,
+        cluster=cluster,
         resamples=resamples,
         permutations=permutations,
         seed=seed,
         require_seeds=require_seeds,
     )
-    shown: Tables = {
-        "correlations": ("With validation loss", found.correlations, tables.CORRELATIONS),
-        "partial": ("Beyond width, depth, epochs and decay", found.partial, tables.PARTIAL),
-        "trends": ("Along one setting, the others fixed", found.trends, tables.TRENDS),
-    }
-    if found.seeds:
-        shown["seeds"] = ("Among seeds of one cell", found.seeds.test, tables.SEEDS)
-        shown["spread"] = ("Spread among these seeds", found.seeds.spread, tables.SPREAD)
-    show(shown, as_json, [found.note] if found.note else [])
+    said = {"varies": found.varying.lines(found.frame), "verdicts": found.verdicts, "notes": found.notes}
+    show(tables.of_analysis(found), as_json, said)
     if figures:
         save(analysis_figures(found), figures)
 
@@ -113,7 +126,7 @@ def compare_command(results: Results, published: Published = None, as_json: AsJs
     table = table.assign(cell=tables.cell_names(table))
     inside = f"{int(table['within'].sum())} of {len(table)} values lie within two seed spreads of the published ones."
     title = "Beside the published models of the same size, training length, state and weight decay"
-    show({"comparison": (title, table, tables.COMPARISON)}, as_json, [inside, setup_note(frame, models)])
+    show({"comparison": (title, table, tables.COMPARISON)}, as_json, {"notes": [inside, setup_note(frame, models)]})
 
 
 @app.command("published")
@@ -140,7 +153,7 @@ def published_command(
         "table_1": (f"Table 1: {count} seeds of 2 x 768", again.table_1, tables.SEEDS),
         "centred_kernel": ("GNC2 over centred class means", again.centred_kernel, tables.SEEDS),
         "all_models": (f"All {len(frame)} models, with validation loss", again.all_models, tables.ALL_MODELS),
-        "trends": ("Along one setting, the others fixed", again.trends, tables.TRENDS),
+        "trends": ("Along one setting, the others fixed", tables.trend_rows(again.trends), tables.TRENDS),
         "spread": ("Spread among the seeds", again.spread, tables.SPREAD),
         "claims": ("What may be said", again.claims, tables.CLAIMS),
     }
@@ -168,25 +181,34 @@ def curve_command(
     save({"training": figure}, figures)
 
 
-def show(tables: Tables, as_json: bool, lines: Sequence[str] = ()) -> None:
-    """Print tables and lines for a reader, or all of it as JSON."""
+def show(tables: Tables, as_json: bool, said: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Print tables for a reader, between what varies and what follows from them, or all of it as JSON."""
     from rich.console import Console
 
     from nc_hf.study.analysis.tables import to_records, to_table, to_text
 
+    said = said or {}
     if as_json:
-        content = {key: to_records(frame) for key, (_, frame, _) in tables.items()} | {"notes": list(lines)}
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+        content = {key: to_records(frame) for key, (_, frame, _) in tables.items()}
+        lines = {key: list(sentences) for key, sentences in said.items()}
+        typer.echo(json.dumps(content | {"notes": []} | lines, indent=2, ensure_ascii=False, allow_nan=False))
         return
     console = Console()
+
+    def write(sentences: Sequence[str]) -> None:
+        for line in sentences:
+            console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+    write([*said.get("varies", ()), *([""] if said.get("varies") else [])])
     for title, frame, columns in tables.values():
         table = to_table(title, frame, columns)
         if console.is_terminal:
             console.print(table, "")
         else:  # a file has no width that a name would have to fit into
             typer.echo(f"{to_text(table)}\n")
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    if said.get("verdicts"):
+        write(["What may be said (established: below .05 after Holm)", *said["verdicts"], ""])
+    write(said.get("notes", ()))
 
 
 def save(drawings: Mapping[str, Figure], folder: Path) -> None:

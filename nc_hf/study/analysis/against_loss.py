@@ -117,7 +117,7 @@ def describe_fit(axes: Axes, frame: pd.DataFrame, name: str, *, logs: bool) -> N
     if len(known) < _FEWEST:
         axes.set_title(f"{family(name)}\nfewer than three trained models")
         return
-    row = correlations(known.rename(columns={name: "x"}), ["x"]).loc["x"]
+    row = correlations(frame, [name]).loc[name]
     key = "r2_log" if logs else "r2"
     interval = f"  [{row[f'{key}_low']:.2f}, {row[f'{key}_high']:.2f}]" if np.isfinite(row[f"{key}_low"]) else ""
     axes.set_title(f"{family(name)}\n$R^2$ = {row[key]:.2f}{interval}{' on the log' if logs else ''}")

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
+from nc_hf.study.analysis.columns import OUTCOMES
 from nc_hf.study.analysis.published import SETUP, TABLE_1
-from nc_hf.study.analysis.results import CELL, OUTCOMES
 from nc_hf.study.analysis.seeds import seed_cell, seed_spread
 from nc_hf.study.settings import batch_of
+
+CELL = ("width", "depth", "epochs", "weight_decay", "saved_epoch")
+"""What a published id tells of a model but its seed."""
 
 COMPARED = (*OUTCOMES, *TABLE_1, "nc1_cdnv_scale_free")
 """What is defined alike on both sides, where every class counts (as in the preset ``paper``)."""

@@ -30,6 +30,7 @@ from scipy.special import polygamma
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import PRESETS
+from nc_hf.study.analysis.columns import CENTRED_KERNEL
 
 REPOSITORY = "rhubarbwu/linguistic-collapse"
 COMMIT = "9e250206e47ef07a999d3e90f034d4dd07ee58d4"
@@ -73,9 +74,6 @@ Batches go by model, as a preset writes them; tokens are next tokens."""
 
 TABLE_1 = PRESETS["paper"]
 """The seven properties of the paper's Table 1, in its order."""
-
-CENTRED_KERNEL = "gnc2_log_cov_centred"
-"""The CoV of the centred log kernel: no metric of nc_hf, but Table 1's GNC2 once class means are centred."""
 
 _ID = re.compile(r"(?P<depth>\d+)x(?P<width>\d+)_(?P<epochs>\d\d)(?P<decay>[dL])(?P<seed>\d*)@(?P<saved>\d+)")
 

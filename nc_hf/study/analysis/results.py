@@ -9,19 +9,13 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.metrics import METRICS
+from nc_hf.metrics.table import METRICS, PRESETS
+from nc_hf.study.analysis.columns import OTHER_TEXT, OUTCOMES, STDERR, is_measured
 
 SETTINGS = ("width", "depth", "epochs", "weight_decay", "seed", "saved_epoch")
-"""What tells one row from another. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
+"""What every table tells. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
 
-OUTCOMES = ("val_loss", "val_accuracy", "perplexity")
-"""How well the model predicts validation text: nats a token, a share, and exp of the first."""
-
-AXES = ("width", "depth", "trained_epochs", "weight_decay")
-"""The settings along which a study looks for a trend."""
-
-CELL = ("width", "depth", "epochs", "weight_decay", "saved_epoch")
-"""What two rows share that differ in their seed alone."""
+_NEEDED = ("width", "depth", "epochs", "weight_decay", "saved_epoch", "val_loss")  # in every row
 
 
 def read_results(path: str | Path) -> pd.DataFrame:
@@ -40,8 +34,9 @@ def read_results(path: str | Path) -> pd.DataFrame:
     missing = [name for name in (*SETTINGS, *OUTCOMES) if name not in frame]
     if missing:
         raise StudyError(f"{path} lacks {', '.join(missing)}: give the results.csv of a study, with its header.")
-    metrics = metric_columns(frame)
-    for name in (*SETTINGS, *OUTCOMES, *metrics):
+    metric_columns(frame)
+    measured = [str(name) for name in frame.columns if is_measured(str(name)) and name not in OUTCOMES]
+    for name in dict.fromkeys((*SETTINGS, *OUTCOMES, *measured)):
         numbers = pd.to_numeric(frame[name], errors="coerce")
         wrong = numbers.isna() & frame[name].notna()
         if wrong.any():
@@ -51,8 +46,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
                 "or nothing there."
             )
         # Infinite where a definition diverges, as of a pair of means that coincide: no analysis can use that.
-        frame[name] = numbers.where(np.isfinite(numbers)) if name in metrics else numbers
-    for name in (*CELL, "val_loss"):
+        frame[name] = numbers.where(np.isfinite(numbers)) if name in measured else numbers
+    for name in _NEEDED:
         missing_here = ~np.isfinite(frame[name].to_numpy(dtype=np.float64))
         if missing_here.any():
             row = int(missing_here.argmax()) + 2
@@ -89,23 +84,41 @@ def metric_columns(frame: pd.DataFrame, wanted: Sequence[str] | None = None) -> 
 
     Args:
         frame: A results table.
-        wanted: Names of metrics; None for all that the table has.
+        wanted: Names of metrics and of presets (``core``, ``paper``, ``full``); None for all that the table has. Of a
+            preset, what the table has is meant.
 
     Returns:
-        Column names, in the order of the table or of ``wanted``.
+        Column names, in the order of the table or of ``wanted``, each once.
 
     Raises:
-        StudyError: If there is none, or a wanted one is missing.
+        StudyError: If there is none, or a wanted one is missing or is no measurement.
     """
-    present = [name for name in frame.columns if name in METRICS]
-    if wanted is not None:
-        missing = [name for name in wanted if name not in frame]
-        if missing:
-            raise StudyError(f"the results have no column {', '.join(missing)}: choose from {', '.join(present)}.")
-        return list(wanted)
-    if not present:
-        raise StudyError("the results hold no metric: add columns under the names of nc_hf.METRICS.")
-    return present
+    present = [str(name) for name in frame.columns if name in METRICS or _elsewhere(str(name))]
+    if wanted is None:
+        if not any(name in METRICS for name in present):
+            raise StudyError("the results hold no metric: add columns under the names of nc_hf.METRICS.")
+        return [name for name in present if name in METRICS]
+    known = [str(name) for name in frame.columns if is_measured(str(name)) and not str(name).endswith(STDERR)]
+    missing = [name for name in wanted if name not in PRESETS and name not in known]
+    if missing:
+        raise StudyError(
+            f"the results have no column {', '.join(missing)}: choose from {', '.join(present)}, or a preset: "
+            f"{', '.join(PRESETS)}."
+        )
+    chosen = [each for name in wanted for each in (PRESETS[name] if name in PRESETS else (name,)) if each in known]
+    if not chosen:
+        raise StudyError(f"the results have no metric of {', '.join(wanted)}: choose from {', '.join(present)}.")
+    return list(dict.fromkeys(chosen))
+
+
+def default_metrics(frame: pd.DataFrame) -> list[str]:
+    """List the metrics of the preset ``core`` that a table has, or all of its metrics where it has none of these."""
+    return [name for name in PRESETS["core"] if name in frame] or metric_columns(frame)
+
+
+def _elsewhere(name: str) -> bool:
+    """Tell whether a column is a metric of the second text."""
+    return name.startswith("nc5_") or (name.startswith(OTHER_TEXT) and name.removeprefix(OTHER_TEXT) in METRICS)
 
 
 def trained(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nc_hf.study.analysis.analyze import Analysis
+from nc_hf.study.analysis.families import LEVEL
+from nc_hf.study.analysis.sensitivity import MODELS
+
 GROUP = "group"
 """In place of a format: equal values stand once, over their rows."""
 
@@ -24,36 +28,78 @@ Columns = Mapping[str, tuple[str, str]]
 CORRELATIONS: Columns = {
     "metric": ("metric", ""),
     "n": ("n", "d"),
+    "clusters": ("clusters", "d"),
+    "df": ("df", ".1f"),
     "pearson": ("Pearson", "+.3f"),
+    "p_holm": ("Holm", ".2g"),
     "spearman": ("Spearman", "+.3f"),
     "r2": ("R²", ".3f"),
     "r2_log": ("R² (log)", ".3f"),
+    "reliability": ("reliability", ".3f"),
 }
 PARTIAL: Columns = {
     "metric": ("metric", ""),
-    "df": ("df", "d"),
+    "n": ("n", "d"),
+    "clusters": ("clusters", "d"),
+    "partial_df": ("df", ".1f"),
     "partial": ("partial r", "+.3f"),
-    "partial_p": ("p", ".2g"),
+    "partial_p_holm": ("Holm", ".2g"),
     "partial_log": ("partial r (log)", "+.3f"),
-    "partial_log_p": ("p (log)", ".2g"),
+    "partial_log_p_holm": ("Holm", ".2g"),
+    "reliability": ("reliability", ".3f"),
+}
+EVIDENCE: Columns = {
+    "metric": ("metric", ""),
+    "evidence": ("evidence", ""),
+    "n": ("n", "d"),
+    "clusters": ("clusters", "d"),
+    "df": ("df", ".1f"),
+    "partial": ("partial r", "+.3f"),
+    "p_holm": ("Holm", ".2g"),
+}
+SENSITIVITY: Columns = {
+    "metric": ("metric", ""),
+    **{f"{model}_shown": (model, "") for model in MODELS},
+    "agree": ("agree", ""),
+}
+HELD_OUT: Columns = {
+    "from": ("from", ""),
+    "n": ("n", "d"),
+    "clusters": ("architectures", "d"),
+    "columns": ("columns", "d"),
+    "r2": ("R² left out", ".3f"),
+    "gain": ("gain", "+.3f"),
+    "p_holm": ("Holm", ".2g"),
 }
 TRENDS: Columns = {
-    "axis": ("along", ""),
+    "axis": ("along", GROUP),
     "metric": ("metric", ""),
     "groups": ("groups", "d"),
+    "units": ("units", "d"),
     "rising": ("rising", ".0%"),
     "falling": ("falling", ".0%"),
+    "clear": ("clear of errors", ".0%"),
     "monotone": ("strictly", ".0%"),
     "median_ratio": ("largest / smallest", ".4g"),
+    "rho": ("mean rank r", "+.2f"),
+    "p_holm": ("Holm", ".2g"),
+}
+MATCHED: Columns = {
+    "contrast": ("at equal loss", GROUP),
+    "metric": ("quantity", ""),
+    "pairs": ("pairs", "d"),
+    "base": ("against", ".4g"),
+    "difference": ("difference", "+.3g"),
+    "p_holm": ("Holm", ".2g"),
 }
 SEEDS: Columns = {
     "metric": ("metric", ""),
     "n": ("seeds", "d"),
     "r2": ("R²", ".6f"),
     "p": ("p", ".2g"),
-    "exact": ("exact", ""),
     "p_holm": ("Holm", ".2g"),
     "p_bh": ("Benjamini-Hochberg", ".2g"),
+    "exact": ("exact", ""),
 }
 SPREAD: Columns = {
     "metric": ("quantity", ""),
@@ -73,7 +119,30 @@ COMPARISON: Columns = {
     "within": ("within", ""),
 }
 CLAIMS: Columns = {"statement": ("claim", ""), "found": ("found", ""), "holds": ("holds", "")}
-ALL_MODELS: Columns = {name: CORRELATIONS[name] for name in ("metric", "n", "pearson", "r2", "r2_log")}
+ALL_MODELS: Columns = {
+    name: CORRELATIONS[name] for name in ("metric", "n", "clusters", "df", "pearson", "p_holm", "r2", "r2_log")
+}
+
+
+def of_analysis(found: Analysis) -> dict[str, tuple[str, pd.DataFrame, Columns]]:
+    """List the tables of an analysis that have a row, by name: title, rows, columns."""
+    shown = {
+        "correlations": ("With validation loss, over all rows", found.correlations, CORRELATIONS),
+        "partial": ("Beyond the settings", found.partial, PARTIAL),
+        "evidence": ("Beyond the settings, without the circle", found.evidence, EVIDENCE),
+        "sensitivity": (
+            "Beyond the settings, under other models (* below .05 after Holm)",
+            sensitivity_rows(found.sensitivity),
+            SENSITIVITY,
+        ),
+        "held_out": ("The loss of architectures left out", found.held_out, HELD_OUT),
+        "trends": ("Along one setting, the others fixed", trend_rows(found.trends), TRENDS),
+        "matched": ("At equal loss, paired by seed", matched_rows(found.matched), MATCHED),
+    }
+    if found.seeds:
+        shown["seeds"] = ("Among seeds of one cell", found.seeds.test, SEEDS)
+        shown["spread"] = ("Spread among these seeds", found.seeds.spread, SPREAD)
+    return {key: each for key, each in shown.items() if len(each[1])}
 
 
 def to_table(title: str, frame: pd.DataFrame, columns: Columns) -> Table:
@@ -111,6 +180,29 @@ def show(row: Mapping[Any, Any], name: str, form: str) -> str:
         return str(value)
     low, high = (row.get(f"{name}{end}") for end in ("_low", "_high"))
     return f"{value:{form}}" if pd.isna(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def trend_rows(trends: pd.DataFrame) -> pd.DataFrame:
+    """Add to the rows of ``trends`` the share of groups that are clear of errors, either way."""
+    return trends.assign(clear=trends["clear_rising"] + trends["clear_falling"])
+
+
+def sensitivity_rows(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Add to the rows of ``sensitivity`` each r as it is shown: starred where it is below .05 after Holm."""
+    shown = {
+        f"{model}_shown": [
+            "-" if pd.isna(r) else f"{r:+.2f}{'*' if p < LEVEL else ''}"
+            for r, p in zip(sensitivity[model], sensitivity[f"{model}_holm"], strict=True)
+        ]
+        for model in MODELS
+    }
+    return sensitivity.assign(**shown)
+
+
+def matched_rows(matched: pd.DataFrame) -> pd.DataFrame:
+    """Name the contrast of each row of ``matched``."""
+    contrast = [f"{row.setting}: {row.level} less {row.against}" for row in matched.itertuples()]
+    return matched.assign(contrast=contrast)
 
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -16,13 +16,14 @@ from tests.results import grid, table, training_log
 
 
 def test_analyze_prints_json(tmp_path: Path) -> None:
-    frame = pd.concat([grid(), grid()[:1].assign(seed=1), grid()[:1].assign(seed=2)])
-    frame = frame.assign(nc1_cdnv=1 / np.arange(1, len(frame) + 1), nc4_agreement=0.5)
+    frame = pd.concat([grid(), *(grid()[:1].assign(seed=seed) for seed in (1, 2, 3))])
+    loss = 3 + np.arange(len(frame)) ** 2 / 100
+    frame = frame.assign(nc1_cdnv=1 / np.arange(1, len(frame) + 1), nc4_agreement=0.5, val_loss=loss)
     frame.to_csv(tmp_path / "results.csv", index=False)
-    run = CliRunner().invoke(app, ["analyze", str(tmp_path / "results.csv"), "--json", "--resamples", "100"])
+    run = CliRunner().invoke(app, ["analyze", str(tmp_path / "results.csv"), "--json", "--metrics", "full"])
     assert run.exit_code == 0, run.output
     said = json.loads(run.stdout)
-    assert {"correlations", "partial", "trends", "seeds", "spread"} <= set(said)
+    assert {"correlations", "partial", "trends", "seeds", "spread", "varies", "verdicts", "notes"} <= set(said)
     constant = next(row for row in said["correlations"] if row["metric"] == "nc4_agreement")
     assert constant["pearson"] is None
     assert next(row for row in said["seeds"] if row["metric"] == "nc1_cdnv")["exact"] is True
@@ -37,14 +38,34 @@ def test_analyze_prints_tables_and_draws(tmp_path: Path) -> None:
         env={"COLUMNS": "30"},
     )
     assert run.exit_code == 0, run.output
-    assert run.stdout.splitlines()[1].split() == ["metric", "n", "Pearson", "Spearman", "R²", "R²", "(log)"]
-    assert run.stdout.splitlines()[2].startswith("nc1_cdnv  36  +")
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith(
+        "Varies, and is controlled for: width 64, 128, 256; depth 1, 2, 4; trained_epochs 1, 3; weight"
+    )
+    title = lines.index("With validation loss, over all rows")
+    assert lines[title + 1].split()[:5] == ["metric", "n", "clusters", "df", "Pearson"]
+    assert lines[title + 2].startswith("nc1_cdnv  36         9")
     assert all(line == line.rstrip() for line in run.stdout.splitlines())
     assert "Along one setting" in run.stdout
-    assert "three seeds" in run.stdout
+    assert "3 seeds" in run.stdout
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
         "loss.png", "loss.svg", "trends.png", "trends.svg"
     }  # fmt: skip
+
+
+def test_analyze_joins_tables_and_names_what_differs(tmp_path: Path) -> None:
+    frame = grid().assign(nc4_agreement=lambda rows: 1 / rows["val_loss"], learning_rate=0.002, note="first")
+    other = frame.assign(learning_rate=0.006, note="second", val_loss=frame["val_loss"] + 0.2, seed=1)
+    paths = [str(tmp_path / name) for name in ("one.csv", "two.csv")]
+    for rows, path in zip((frame, other), paths, strict=True):
+        rows.to_csv(path, index=False)
+    run = CliRunner().invoke(app, ["analyze", *paths, "--ignore", "note", "--metrics", "nc4_agreement"])
+    assert run.exit_code == 0, run.output
+    assert "learning_rate 0.002, 0.006" in run.stdout.splitlines()[0]
+    assert "note" not in run.stdout
+    assert "train one cell from more seeds" in run.stdout
+    run = CliRunner().invoke(app, ["analyze", *paths, "--cluster", "folder"])
+    assert run.exit_code == 2
 
 
 def test_compare_and_published_print_tables(shared_data: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_an_infinite_value_takes_part_in_no_analysis(tmp_path: Path) -> None:
     assert read["nc1_cdnv"].isna().tolist() == [True] + [False] * (len(read) - 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = analyze(read, resamples=0)
+        found = analyze(read, ["full"], resamples=0)
     assert found.correlations.loc["nc1_cdnv_log_mean", "n"] == 0
 
 
