@@ -254,6 +254,9 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     ),
 }
 
+# Their features have seen the token after them: of PaliGemma where no token_type_ids tell what is text.
+READS_AHEAD = ("PaliGemma", "XLNet")
+
 # A dense layer, a norm or both sit between the decoder's output and the classifier: no linear head on the features.
 TRANSFORM_IN_HEAD: dict[str, Callable[[], PreTrainedModel]] = {
     "BERT": tiny("bert", intermediate_size=48, is_decoder=True),

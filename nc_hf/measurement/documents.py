@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-
 import torch
 from torch import nn
 
 from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.model.anatomy import model_logits
+from nc_hf.model.probe import frugal, probe, takes
 
 _PROBED = 6  # tokens of each of the two documents, besides their mark
 _SAME = 1e-4  # of the largest logit: masked tokens count for exactly nothing, others for far more
 
 
-@torch.no_grad()
 def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     """Tell whether a model that is given positions reads each document of a block as if it stood alone.
 
@@ -23,7 +20,7 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     tried: two rows that differ in their first document alone must agree on the second.
 
     Args:
-        model: in evaluation mode.
+        model: which is left in the mode it was in.
         blocks: whose marks part the documents.
 
     Returns:
@@ -32,17 +29,14 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
     begin = blocks.marks.begin
     if not begin:
         return None
-    known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
-    if "position_ids" not in known:
+    if not takes(model, "position_ids"):
         return False
     words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][:_PROBED].tolist()
     others = [next(other for other in range(len(begin) + 2) if other not in (word, *begin)) for word in words]
     rows = torch.tensor([[*begin, *first, *begin, *words] for first in (words, others)])
     lengths = len(begin) + len(words)
-    device = next(model.parameters()).device
-    positions = torch.arange(lengths).repeat(2).expand(rows.shape).to(device)
-    options = {"use_cache": False} if "use_cache" in known else {}
-    logits = model_logits(model(input_ids=rows.to(device), position_ids=positions, **options))
+    positions = torch.arange(lengths).repeat(2).expand(rows.shape)
+    logits = probe(model, rows, position_ids=positions, **frugal(model, logits=True)).logits
     if logits is None:
         return False
     one, other = logits[:, lengths:].float()

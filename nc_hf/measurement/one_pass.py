@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate.state import PartialState
@@ -19,10 +17,12 @@ from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
-from nc_hf.model.anatomy import causal_lm, find_decoder
+from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.direction import PROBED, refuse_reading_ahead
 from nc_hf.model.forward_pass import FINAL, TapBatch
 from nc_hf.model.gather import is_sharded
 from nc_hf.model.output_layer import OutputLayer
+from nc_hf.model.probe import evaluating, frugal
 from nc_hf.model.readers import find_reader
 from nc_hf.model.tap import FeatureTap
 from nc_hf.runtime.distributed import failing_together
@@ -74,6 +74,7 @@ def collect(
     Raises:
         FeatureError: NaN or Inf among the features, named by batch and layer.
         CorpusError: there is no block.
+        ModelError: the model reads ahead, so that features have seen their own label.
         HeadError: the head does not reproduce the model's logits.
         LabelError: a token beyond the head.
         InputError: a batch does not fit into the device's memory.
@@ -82,7 +83,7 @@ def collect(
     if batch_size < 1 or save_every < 1:
         raise InputError("batch_size and save_every count from 1: pass positive numbers.")
     process = PartialState()
-    _check_tokens(model, blocks)
+    check_tokens(model, blocks)
     reader = find_reader(model, process)
     rows = torch.arange(reader.index, len(blocks), reader.count)
     collection = Collection(
@@ -125,11 +126,12 @@ def collect(
     )
     meter = Meter(progress if callable(progress) else None, "measuring", total, before)
     stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
-    with _evaluating(model), torch.compiler.set_stance("force_eager"):
+    with failing_together(process):
+        refuse_reading_ahead(model, blocks.input_ids[0, : 2 * PROBED].tolist())
         collection.apart = keeps_apart(model, blocks)
     # Where a checkpoint is saved on the way, all ranks meet in it already.
     meeting = nullcontext() if folder else failing_together(process)
-    with meeting, stance, tap.attach(reset=compiled), bar, _evaluating(model), torch.no_grad():
+    with meeting, stance, tap.attach(reset=compiled), bar, evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (reader.count * batch_size))):
             chosen = mine = rows[number * batch_size : (number + 1) * batch_size]
@@ -182,7 +184,7 @@ def _forward(
 ) -> TapBatch:
     """Run the model over some blocks, and return what the tap heard."""
     device = next(model.parameters()).device
-    options = _frugal(model, logits=logits)
+    options = frugal(model, logits=logits)
     if positions is not None:
         options["position_ids"] = positions.to(device)
     tap.expect(labels)
@@ -211,33 +213,16 @@ def room_for_statistics(device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
-    """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error."""
+def check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
+    """Refuse tokens that the model cannot embed or predict, before it fails on them with an index error.
+
+    Raises:
+        CorpusError: there is no block.
+        LabelError: a token beyond the head.
+    """
     if not len(blocks):
         raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
     classes = OutputLayer(model).rows
     highest = int(blocks.input_ids.max())
     if classes is not None and highest >= classes:
         raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode, and each of its modules back in the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _frugal(model: nn.Module, *, logits: bool) -> dict[str, Any]:
-    """Arguments that spare a model what is of no use here: the key-value cache, and logits that nobody reads."""
-    wanted: dict[str, Any] = {"use_cache": False}
-    # A decoder that takes it too (Gemma 4) leaves out the features that would make those logits.
-    if not logits and "logits_to_keep" not in inspect.signature(find_decoder(causal_lm(model)).forward).parameters:
-        wanted["logits_to_keep"] = 1
-    known = inspect.signature(getattr(model, "_orig_mod", model).forward).parameters  # not every model has them
-    return {name: value for name, value in wanted.items() if name in known}

@@ -67,11 +67,14 @@ class TapPass:
         batch: what was observed, or why nothing could be.
         tokens: (B, L) ``input_ids`` that the model was called with; None where it was called without.
         part: what it is part of, as the tap was told.
+        plain: whether the model was given nothing that may tell it how to read: no tensor but tokens, labels and a mask
+            of padding.
     """
 
     batch: TapBatch | NCError
     tokens: Tensor | None
     part: Any
+    plain: bool = True
 
     def observed(self) -> TapBatch:
         """Return the batch, or raise the reason."""

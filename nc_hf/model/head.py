@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError, HeadError, InputError, LabelError
-from nc_hf.model.anatomy import causal_lm, find_decoder, first_tensor, model_logits
+from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.head_form import candidate_forms, declared_softcaps
 from nc_hf.model.logits import argmax_with_ties
 from nc_hf.model.output_layer import READABLE, OutputLayer
+from nc_hf.model.probe import probe
 from nc_hf.runtime.precision import matmul_dtypes
 
 VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time
@@ -254,21 +255,11 @@ def _probe(model: nn.Module) -> tuple[Tensor, Tensor]:
     """Features (n, D) and logits (n, V) of a forward pass over a few tokens that have no special meaning."""
     inner = causal_lm(model)
     embeddings = inner.get_input_embeddings()
-    device, rows = embeddings.weight.device, getattr(embeddings, "num_embeddings", None)
+    rows = getattr(embeddings, "num_embeddings", None)
     special = [value for key, value in inner.config.to_dict().items() if "token" in key]
     plain = [token for token in range(rows or len(embeddings.weight)) if token not in special][:PROBE_TOKENS]
-    seen: list[Tensor] = []
-    handle = find_decoder(inner).register_forward_hook(lambda _, __, output: seen.append(first_tensor(output)))
-    modes = [(module, module.training) for module in model.modules()]
-    devices = [device] if device.type == "cuda" else []
-    try:
-        model.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices), torch.compiler.set_stance("force_eager"):
-            logits = model_logits(model(input_ids=torch.tensor([plain], device=device)))
-    finally:
-        handle.remove()
-        for module, training in modes:
-            module.training = training
+    probed = probe(model, torch.tensor([plain]))
+    seen, logits = probed.features, probed.logits
     if len(seen) != 1 or logits is None:
         raise HeadError(
             f"A forward pass of {type(inner).__name__} over plain tokens ran its decoder {len(seen)} times and gave "

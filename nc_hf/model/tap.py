@@ -22,6 +22,7 @@ from nc_hf.model.hooks import Hook, Slot
 from nc_hf.model.logits import argmax_with_ties, token_losses
 
 SAMPLE_POSITIONS = 8  # as many as a check of the head needs
+_PLAIN = {"input_ids", "attention_mask", "labels", "shift_labels", "num_items_in_batch"}
 _REPLICAS = (
     "One process drives several GPUs (nn.DataParallel), so features and labels cannot be paired; start it with "
     "accelerate launch or torchrun, or show it one GPU (CUDA_VISIBLE_DEVICES=0)."
@@ -226,7 +227,12 @@ class FeatureTap:
             )
         except Exception as problem:
             batch = _unreadable(problem)
-        self._passes.append(TapPass(batch, self._inputs.get("input_ids"), self._part))
+        self._passes.append(TapPass(batch, self._inputs.get("input_ids"), self._part, self._is_plain()))
+
+    def _is_plain(self) -> bool:
+        mask = self._inputs.get("attention_mask")
+        told = [name for name, value in self._inputs.items() if isinstance(value, Tensor) and name not in _PLAIN]
+        return not told and (mask is None or (isinstance(mask, Tensor) and mask.dim() == 2))
 
     def _clear(self) -> None:
         self._inputs, self._part = {}, None

@@ -39,8 +39,9 @@ class NeuralCollapseCallback(TrainerCallback):
     NC3 (w_c aligns with mu_c - mu) and NC4 (argmax_c w_c.h agrees with argmin_c |h - mu_c|). The class of a feature
     is the next token.
 
-    Without a corpus the callback listens to the Trainer's own evaluation and costs no forward pass. With one it runs
-    a bounded pass of its own over held-out text, at each evaluation or as ``every`` says::
+    Without a corpus the callback listens to the Trainer's own evaluation and costs no forward pass, but one of 16
+    tokens, once, which tells whether the model reads from left to right. With a corpus it runs a bounded pass of its
+    own over held-out text, at each evaluation or as ``every`` says::
 
         trainer = Trainer(..., eval_dataset=held_out, callbacks=[NeuralCollapseCallback()])
         trainer.evaluate()["eval_nc1_trace_ratio"]
@@ -143,7 +144,7 @@ class NeuralCollapseCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Listen to the model that is trained, should it be another one (``model_init``), and read the corpus.
+        """Listen to the model that is trained, should it be another one (``model_init``), or read the corpus and try.
 
         What is wrong with either is then said before hours of training, not after.
         """
@@ -154,7 +155,7 @@ class NeuralCollapseCallback(TrainerCallback):
         if self._detached:
             return
         if self.own is not None:
-            self.own.read(kwargs["model"], kwargs.get("processing_class"))
+            self.own.refuse_what_cannot_be_measured(kwargs["model"], kwargs.get("processing_class"))
         for warning in warnings_before_training(args, state, trainer, self._measuring.keys):
             self._voice.say(warning)
         if trainer is not None:

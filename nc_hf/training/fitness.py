@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainingArguments
 
-from nc_hf.errors import LabelError, StatisticsError, TapError
+from nc_hf.errors import LabelError, NCError, StatisticsError, TapError
 from nc_hf.metrics.table import METRICS
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.model.direction import refuse_reading_ahead
 
 _ROWS = 4
 """Of an evaluation set that are looked at; all of one that is smaller than `_SMALL`."""
@@ -94,6 +95,27 @@ def warnings_before_training(
             "The hyper-parameter search has no compute_objective, so that its objective is the sum of all metrics of "
             "an evaluation, with those of neural collapse; pass compute_objective=lambda found: found['eval_loss']."
         )
+
+
+def refuse_if_it_reads_ahead(model: nn.Module, words: Sequence[int]) -> None:
+    """Try whether a model reads ahead; one that cannot be run so, on tokens alone, is left to its evaluation.
+
+    Args:
+        model: with its wrappers; every rank has to come here where it is sharded.
+        words: token ids of a text.
+
+    Raises:
+        ModelError: it does, so that every feature has seen its own label.
+    """
+    rows = getattr(causal_lm(model).get_input_embeddings(), "num_embeddings", None)
+    if rows is not None and max(words) >= rows:  # labels are not always tokens
+        return
+    try:
+        refuse_reading_ahead(model, words)
+    except NCError:
+        raise
+    except Exception:  # of anybody's model, which may need more than tokens
+        return
 
 
 def best_metric(args: TrainingArguments, keys: Mapping[str, str], prefix: str | None = None) -> str | None:

@@ -53,6 +53,8 @@ class EvaluationListener:
     Attributes:
         batches: batches of the evaluation under way.
         unsure: whether rows may have been counted twice.
+        tried: whether it is known of the model that it does not read ahead.
+        plain: whether the model was given nothing but tokens, by which it can be tried how it reads them.
     """
 
     def __init__(self, *, covariance: bool, agreement_tokens: int, head: bool = True) -> None:
@@ -62,6 +64,7 @@ class EvaluationListener:
         self._tap: FeatureTap | None = None
         self._adapter: Any = None
         self._let_go: weakref.finalize[..., Any] | None = None
+        self.tried = False
         self.forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -84,6 +87,7 @@ class EvaluationListener:
                 predictions=self._options["agreement_tokens"] > 0,
                 part=lambda: None if (alive := listener()) is None else alive._part(),
             )
+            self.tried = False
             self._let_go = weakref.finalize(self, self._tap.detach)
             self._let_go.atexit = False
         self._tap.attach()
@@ -103,7 +107,7 @@ class EvaluationListener:
         self._evaluation: tuple[Any, int] | None = None
         self._trouble: NCError | None = None
         self._ended = False
-        self.unsure = False
+        self.unsure, self.plain = False, True
         self.batches = 0
 
     def hear(self, loader: Any, batch_size: int, trainer: Any) -> None:
@@ -177,6 +181,7 @@ class EvaluationListener:
         batches = passes_of_batch(passes, adapters_at_work(self._tap.model, self._adapter))
         if not batches:
             raise self._tap.silence()
+        self.plain = self.plain and all(each.plain for each in passes)
         if number == 0:
             _refuse_shifted(batches[0], passes[0].part.tokens)
         first = (number * self._reader.count + self._reader.index) * batch_size

@@ -17,9 +17,10 @@ from nc_hf.corpus.classes import choose_classes
 from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
 from nc_hf.metrics.table import needs_of
+from nc_hf.model.direction import PROBED
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.runtime.distributed import failing_together, sum_over_processes
-from nc_hf.training.fitness import best_metric
+from nc_hf.training.fitness import best_metric, refuse_if_it_reads_ahead
 from nc_hf.training.listener import UNSURE, EvaluationListener
 from nc_hf.training.own_pass import OwnPass
 from nc_hf.training.stack import EvaluationStep
@@ -83,7 +84,7 @@ class Measuring:
         """
         try:
             if self._own is None:
-                values, twice = self.heard(tokenizer)
+                values, twice = self.heard(model, tokenizer)
                 if twice:
                     self._voice.say(UNSURE)
                 return values
@@ -114,8 +115,12 @@ class Measuring:
             raise trouble
         self._voice.say(f"{trouble or type(trouble).__name__} {LEFT_OUT}")
 
-    def heard(self, tokenizer: Any) -> tuple[dict[str, float], bool]:
+    def heard(self, model: nn.Module, tokenizer: Any) -> tuple[dict[str, float], bool]:
         """Return the metrics of the evaluation that has just ended, the same on every rank.
+
+        Args:
+            model: that was evaluated, with its wrappers.
+            tokenizer: of the classes, where their names need one.
 
         Returns:
             The values, and whether rows of it may have been counted twice.
@@ -123,15 +128,23 @@ class Measuring:
         Raises:
             NCError: on every rank, if one of them did not hear all of its batches or the values cannot be computed.
         """
-        process, unsure = PartialState(), self.listener.unsure
+        process, unsure, plain = PartialState(), self.listener.unsure, self.listener.plain
         with failing_together(process):
             collection, reader = self.listener.collection()
         with failing_together(process):
             collection.reduce(process, contributes=reader.first)
         if collection.tokens == 0:
             raise self.listener.silence()
-        twice = any(sum_over_processes([float(unsure)], process))
-        return self._values(collection, collection.statistics.census(), tokenizer), twice
+        twice, told = sum_over_processes([float(unsure), float(not plain)], process)
+        if not (told or self.listener.tried):
+            self._refuse_reading_ahead(model, collection.statistics.class_ids, process)
+        return self._values(collection, collection.statistics.census(), tokenizer), bool(twice)
+
+    def _refuse_reading_ahead(self, model: nn.Module, classes: Tensor, process: PartialState) -> None:
+        """Try a model whose batches were tokens alone, once; every rank is here, and the Trainer's passes are over."""
+        with failing_together(process):
+            refuse_if_it_reads_ahead(model, (classes[: 2 * PROBED].tolist() * PROBED)[: 2 * PROBED])
+        self.listener.tried = True
 
     def passed(self, args: TrainingArguments, model: nn.Module, tokenizer: Any) -> dict[str, float]:
         """Return the metrics of a pass of its own, with the loss on its text as ``nc_loss``.

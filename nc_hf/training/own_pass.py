@@ -12,7 +12,8 @@ from transformers import TrainingArguments
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.corpus import open_corpus
 from nc_hf.measurement.collection import Collection
-from nc_hf.measurement.one_pass import collect
+from nc_hf.measurement.one_pass import check_tokens, collect
+from nc_hf.training.fitness import refuse_if_it_reads_ahead
 
 
 @dataclass
@@ -48,6 +49,17 @@ class OwnPass:
                 seed=self.options["seed"],
             )
         return self._blocks
+
+    def refuse_what_cannot_be_measured(self, model: nn.Module, tokenizer: Any) -> None:
+        """Refuse a text or a model for which the pass would fail, before a training is begun; every rank calls this.
+
+        Raises:
+            NCError: a text that cannot be read, or does not suit the model.
+            ModelError: a model that reads ahead.
+        """
+        blocks = self.read(model, tokenizer)
+        check_tokens(model, blocks)
+        refuse_if_it_reads_ahead(model, blocks.input_ids[0].tolist())
 
     def collect(
         self, args: TrainingArguments, model: nn.Module, tokenizer: Any, gathered: Mapping[str, Any]

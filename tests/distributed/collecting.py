@@ -21,13 +21,16 @@ from tests.training import tiny_model, token_blocks
 
 
 def killed_at(model: nn.Module, passes: int) -> None:
-    """End this process, as kill -9 does, when the model is about to run for so many times plus one."""
+    """End this process, as kill -9 does, when the model is about to read a batch more than so many.
+
+    Its first pass is to see how it reads.
+    """
     count = 0
 
     def die(*_: Any) -> None:
         nonlocal count
         count += 1
-        if count > passes:
+        if count > passes + 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
     model.register_forward_pre_hook(die)

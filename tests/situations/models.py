@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from nc_hf import NeuralCollapseCallback
-from tests.architectures import ARCHITECTURES
+from tests.architectures import ARCHITECTURES, READS_AHEAD
 from tests.situations.evaluating import BY_STEP, logged, train, watched
 from tests.situations.registry import situation
 from tests.situations.watching import Compared, of_rows
@@ -25,6 +25,25 @@ def _trained(name: str) -> Any:
     rows = examples(24, seed=4, classes=20)
     rows = [{key: row + 20 for key, row in each.items()} for each in rows]  # beyond the special ids
     return lambda folder: train(folder, model=ARCHITECTURES[name](), train=rows, evaluation=rows)
+
+
+def _logged(name: str) -> Any:
+    def run(folder: Path) -> Any:
+        rows = examples(11, seed=2)
+        trainer = make_trainer(
+            folder, NeuralCollapseCallback(), model=ARCHITECTURES[name](), evaluation=rows, **BY_STEP
+        )
+        trainer.train()
+        return logged(trainer)
+
+    return run
+
+
+def _beside_a_corpus(name: str) -> Any:
+    def run(folder: Path) -> Any:
+        train(folder, NeuralCollapseCallback(token_blocks(24, 4)), model=ARCHITECTURES[name]())
+
+    return run
 
 
 for _name in (*MIXTURES, *HYBRIDS, *SCALED):
@@ -85,6 +104,12 @@ def _replicated_beside_a_corpus(folder: Path) -> Any:
     found = trainer.evaluate()
     expected = of_rows(trainer.model, examples(24, seed=4))
     return Compared({name: found.get(f"eval_{name}") for name in expected}, expected)
+
+
+for _name in READS_AHEAD:
+    _text = f"{_name}, which reads in both directions" + (" without token_type_ids" if _name == "PaliGemma" else "")
+    situation("models", _text, "warned", said="reads ahead")(_logged(_name))
+    situation("models", f"{_text}, a corpus of the callback's own", "refused before training")(_beside_a_corpus(_name))
 
 
 @situation("models", "an encoder-decoder", "refused before training")

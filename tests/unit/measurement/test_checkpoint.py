@@ -22,11 +22,11 @@ from tests.training import Forwards, tiny_model, token_blocks
 
 
 def interrupt(model: torch.nn.Module, after: int) -> None:
-    """Let a model run for so many times, break off the next run, and let it run from then on."""
-    runs = iter(range(after + 1))
+    """Let a model read so many batches, break off the next one, and let it run from then on."""
+    runs = iter(range(after + 2))  # the first is to see how it reads
 
     def stop(*_: Any) -> None:
-        if next(runs, None) == after:
+        if next(runs, None) == after + 1:
             raise KeyboardInterrupt
 
     model.register_forward_pre_hook(stop)
@@ -72,7 +72,7 @@ class TestResume:
             quietly(model, blocks, checkpoint=tmp_path, save_every=1, **settings)
         forwards = Forwards(model)
         resumed = quietly(model, blocks, checkpoint=tmp_path, save_every=1, **settings)
-        assert forwards.passes == 6 - after
+        assert forwards.passes == 1 + 6 - after
         assert json.dumps(everything(resumed)) == json.dumps(everything(whole))
 
     def test_only_the_same_measurement_goes_on(self, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class TestValues:
         whole = quietly(model, batch_size=4, agreement_tokens=0)
         model.get_output_embeddings().register_forward_hook(lambda *seen: lengths.append(seen[2].shape[1]))
         bare = quietly(model, batch_size=4, agreement_tokens=0, outcomes=False)
-        assert lengths == [token_rows(10, 3).shape[1], 1, 1]
+        assert lengths == [1, token_rows(10, 3).shape[1], 1, 1]  # the first to see how the model reads
         assert bare.tokens == whole.tokens
         assert bare.head_error == whole.head_error
         assert bare.loss_sum == 0 < whole.loss_sum

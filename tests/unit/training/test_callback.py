@@ -89,13 +89,15 @@ class TestListening:
         assert evaluated(returned) == close(by_hand(trainer.model, HELD_OUT))
         assert evaluated(returned, "eval_paper_") == close(by_hand(trainer.model, HELD_OUT, "paper"))
 
-    def test_no_extra_forward_pass(self, tmp_path: Path) -> None:
+    def test_no_extra_forward_pass_but_a_trial_once(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback())
         forwards, decoder = Forwards(trainer.model), Forwards(trainer.model.get_decoder())
         trainer.evaluate()
-        assert forwards.passes == decoder.passes == 3  # 11 rows by 4
+        assert forwards.passes == decoder.passes == 3 + 1  # 11 rows by 4, and 16 tokens to see how the model reads
+        trainer.evaluate()
+        assert forwards.passes == decoder.passes == 2 * 3 + 1
         trainer.train()
-        assert forwards.passes == decoder.passes == 3 + 4
+        assert forwards.passes == decoder.passes == 2 * 3 + 1 + 4
 
     def test_training_is_not_disturbed(self, tmp_path: Path) -> None:
         settings: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 1}
@@ -171,7 +173,8 @@ class TestOwnCorpus:
             callback.attach(trainer)
         forwards = Forwards(trainer.model)
         trainer.train()
-        assert forwards.passes == 4 + 2 * 4  # training, and two passes of 10 blocks by 3
+        # Training, two passes of 10 blocks by 3, and before each of the three a trial of how the model reads.
+        assert forwards.passes == 4 + 2 * 4 + 3
         assert list(history(trainer)) == [2, 4]
         assert list(history(trainer, "loss")) == [1, 2, 3, 4]  # no row of the training is lost
         row = [row for row in trainer.state.log_history if "eval_nc1_trace_ratio" in row][-1]
@@ -597,13 +600,13 @@ def test_the_own_pass_of_several_sets_is_made_once(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3)), evaluation=sets)
     forwards = Forwards(trainer.model)
     first = trainer.evaluate()
-    assert forwards.passes == 2 + 2  # a batch a set, and 8 blocks by 4
+    assert forwards.passes == 2 + 2 + 1  # a batch a set, 8 blocks by 4, and a trial of how the model reads
     assert evaluated(first, "eval_near_") == evaluated(first, "eval_far_") == close(blocks_by_hand(trainer.model, 8, 3))
     with torch.no_grad():
         trainer.model.get_decoder().wte.weight += 0.3 * torch.randn_like(trainer.model.get_decoder().wte.weight)
     forwards.passes = 0
     again = trainer.evaluate()
-    assert forwards.passes == 2 + 2
+    assert forwards.passes == 2 + 2 + 1
     assert evaluated(again, "eval_near_") == close(blocks_by_hand(trainer.model, 8, 3))
 
 

@@ -15,8 +15,10 @@ import torch
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
-from nc_hf.errors import LabelError, StatisticsError, TapError
-from nc_hf.training.fitness import refuse_shifted, warnings_before_training
+from nc_hf.errors import LabelError, ModelError, StatisticsError, TapError
+from nc_hf.metrics import PRESETS
+from nc_hf.training.fitness import refuse_if_it_reads_ahead, refuse_shifted, warnings_before_training
+from tests.architectures import ARCHITECTURES
 from tests.training import (
     HELD_OUT,
     OfTwoGpus,
@@ -207,3 +209,46 @@ def test_a_look_at_the_rows_draws_no_random_number(tmp_path: Path) -> None:
         seed(3)  # the Trainer sets its own
     NeuralCollapseCallback().attach(trainer)
     assert (random.random(), np.random.rand(), float(torch.rand(1))) == wanted
+
+
+class TestReadingAhead:
+    def test_it_is_refused(self) -> None:
+        with pytest.raises(ModelError, match="XLNetLMHeadModel reads ahead"):
+            refuse_if_it_reads_ahead(ARCHITECTURES["XLNet"](), range(20, 36))
+        refuse_if_it_reads_ahead(tiny_model(), range(16))
+
+    def test_a_model_that_cannot_run_on_these_tokens_alone_is_left_to_its_evaluation(self) -> None:
+        model = ARCHITECTURES["XLNet"]()
+        refuse_if_it_reads_ahead(model, [101, 102, 103, 104])  # beyond its embeddings
+        model.register_forward_pre_hook(lambda *_: 1 / 0)
+        refuse_if_it_reads_ahead(model, range(20, 36))
+
+    def test_a_callback_with_a_corpus_says_it_before_the_first_step(self, tmp_path: Path) -> None:
+        model = ARCHITECTURES["PaliGemma"]()
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3)), model=model)
+        with pytest.raises(ModelError, match=r"reads ahead: .*token_type_ids"):
+            trainer.train()
+        assert trainer.state.global_step == 0
+
+    def test_a_text_of_other_tokens_is_refused_before_they_are_read(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3, classes=900)))
+        with pytest.raises(LabelError, match="beyond the head"):
+            trainer.train()
+
+    def test_a_training_goes_on_as_it_would_without_the_trial(self, tmp_path: Path) -> None:
+        def weights(*callbacks: Any) -> Any:
+            trainer = make_trainer(tmp_path, *callbacks, model=tiny_model(resid_dropout=0.3), eval_strategy="no")
+            trainer.train()
+            return torch.nn.utils.parameters_to_vector(trainer.model.parameters())
+
+        assert torch.equal(weights(NeuralCollapseCallback(token_blocks(8, 3), every="epoch")), weights())
+
+    def test_an_evaluation_of_tokens_alone_is_found_out(self, tmp_path: Path) -> None:
+        rows = [{name: row + 20 for name, row in each.items()} for each in examples(24, seed=4)]
+        model = ARCHITECTURES["PaliGemma"]()
+        trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), model=model, evaluation=rows)
+        for _ in range(2):
+            with pytest.raises(ModelError, match="reads ahead"):
+                trainer.evaluate()
+        typed = [row | {"token_type_ids": torch.ones_like(row["input_ids"])} for row in rows]
+        assert set(evaluated(trainer.evaluate(typed))) == set(PRESETS["core"])

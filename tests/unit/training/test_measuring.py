@@ -39,7 +39,7 @@ def test_a_pass_of_its_own(preset: Any) -> None:
 
 def test_without_anything_heard_the_reason_is_raised() -> None:
     with pytest.raises(TapError, match="too late to listen"):
-        measuring("core").heard(None)
+        measuring("core").heard(tiny_model(), None)
 
 
 @pytest.mark.parametrize(
