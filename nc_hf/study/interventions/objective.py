@@ -20,9 +20,10 @@ IGNORED = -100
 class StudyTrainer(Trainer):
     """A Trainer whose training loss is ``(1 - e) CE + e CE against the uniform law + lambda added``.
 
-    CE is the model's own loss. What is added is computed on the tokens of a process's own step: with several processes
-    it is the mean over them. An evaluation has the plain loss, so that curves of all cells compare. The log has the
-    mean of the added loss, not weighted, as ``added_loss``.
+    CE is the model's own loss. What is added is computed on each batch of each process by itself: over gradient
+    accumulation and several processes it is the mean of theirs, each with the weight of its tokens, as CE is. An
+    evaluation has the plain loss, so that curves of all cells compare. The log has the mean of the added loss over
+    batches and processes, before its lambda, as ``added_loss``.
 
     Args:
         cell: says how labels are smoothed, and what is added with which weight.
@@ -41,25 +42,37 @@ class StudyTrainer(Trainer):
         labels = inputs["labels"][:, 1:]
         with _head_inputs(model) as heard:
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **given)
-        counted = labels != IGNORED
-        if self._cell.label_smoothing:
+        counted, smoothing = labels != IGNORED, self._cell.label_smoothing
+        share = self._share(counted, given.get("num_items_in_batch"))
+        if smoothing:
             logits = outputs["logits"][:, :-1][counted].float()
-            uniform = -logits.log_softmax(dim=1).mean()
-            loss = (1 - self._cell.label_smoothing) * loss + self._cell.label_smoothing * uniform
+            loss = (1 - smoothing) * loss - share * smoothing * logits.log_softmax(dim=1).mean()
         if self._cell.added_weight:
             (features,) = heard
             weight = causal_lm(model).get_output_embeddings().weight
             added = LOSSES[self._cell.added_loss](features[:, :-1][counted].float(), labels[counted], weight)
             self._added.append(added.detach())
-            loss = loss + self._cell.added_weight * added
+            loss = loss + share * self._cell.added_weight * added
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *rest: Any, **given: Any) -> None:
         """Log the mean of the added loss beside that of the whole."""
         if "loss" in logs and self._added:
-            logs["added_loss"] = torch.stack(self._added).mean().item()
+            logs["added_loss"] = self.accelerator.reduce(torch.stack(self._added).mean(), reduction="mean").item()
             self._added.clear()
         super().log(logs, *rest, **given)
+
+    def _share(self, counted: Tensor, step_tokens: Tensor | None) -> Tensor | float:
+        """Return what the mean over a batch counts for in the loss of a step, to which the Trainer adds up batches.
+
+        Args:
+            counted: which tokens of the batch have a label.
+            step_tokens: all of the step, where the model divides by them; else the Trainer takes the mean itself.
+        """
+        if step_tokens is None:
+            return 1.0
+        processes = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
+        return counted.sum() * processes / step_tokens
 
 
 @contextmanager

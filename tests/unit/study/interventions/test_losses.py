@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
+from nc_hf.study.cell import ADDED_LOSSES
 from nc_hf.study.interventions.losses import LOSSES, Loss, batch_cdnv, duality, uniformity
 
 N, D, CLASSES = 60, 6, 9
@@ -51,11 +52,13 @@ def duality_by_hand(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
 def uniformity_by_hand(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
     means = means_of(x, y)
     centre = np.mean(list(means.values()), axis=0)
-    unit = {c: (m - centre) / np.linalg.norm(m - centre) for c, m in means.items()}
+    typical = np.mean([np.linalg.norm(m - centre) for m in means.values()])
+    unit = {c: (m - centre) / max(np.linalg.norm(m - centre), 0.01 * typical) for c, m in means.items()}
     return float(np.log(np.mean([np.exp(-2 * ((unit[a] - unit[b]) ** 2).sum()) for a, b in combinations(unit, 2)])))
 
 
 BY_HAND = {"cdnv": cdnv_by_hand, "duality": duality_by_hand, "uniformity": uniformity_by_hand}
+NAMES = {loss: name for name, loss in LOSSES.items()}
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -78,6 +81,15 @@ class TestEachLoss:
         for changed in ((x[order], y[order], w), (7 * x, y, w), (x + 3, y, w), (x @ turn, y, w @ turn)):
             assert LOSSES[name](*changed).item() == pytest.approx(value, rel=1e-9)
 
+    @pytest.mark.parametrize("offset", [10.0, 1000.0])
+    def test_an_offset_that_all_features_share_costs_no_digits(
+        self, name: str, offset: float, batch: tuple[Tensor, Tensor, Tensor]
+    ) -> None:
+        x, y, w = batch
+        shifted = (x + offset).float()  # rounded to 2^-24 of the offset, and so is the truth
+        found = LOSSES[name](shifted, y, w.float()).item()
+        assert found == pytest.approx(LOSSES[name](shifted.double(), y, w.float().double()).item(), rel=3e-6)
+
     @pytest.mark.parametrize(
         "labels", [[0] * 8, list(range(8)), [0, 0, *range(1, 7)]], ids=["one", "each once", "one twice"]
     )
@@ -97,6 +109,43 @@ class TestEachLoss:
         assert torch.isfinite(value)
         assert x.grad is not None
         assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (batch_cdnv, [0] * 8),
+        (batch_cdnv, list(range(8))),
+        (batch_cdnv, [0, 0, *range(1, 7)]),
+        (uniformity, [0] * 8),
+    ],
+)
+def test_where_there_is_no_pair_there_is_neither_loss_nor_gradient(loss: Loss, labels: list[int]) -> None:
+    x = torch.randn(8, D, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    value = loss(x, torch.tensor(labels), torch.ones(8, D))
+    value.backward()
+    assert value.item() == 0
+    assert x.grad is not None
+    assert not x.grad.any()
+
+
+@pytest.mark.parametrize("near", [0.0, 1e-12, 1e-5])
+@pytest.mark.parametrize("loss", [batch_cdnv, uniformity])
+def test_a_mean_at_the_centre_or_at_another_has_no_endless_gradient(loss: Loss, near: float) -> None:
+    # Two tokens a class: two means apart, one of `near` from their centre, two of `near` from each other.
+    means = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, near, 0], [0, 1, near], [0, 1, 0], [0, -2, 0]]).double()
+    spread = torch.tensor([[0, 0, 0.1], [0, 0, -0.1]]).double()
+    x = (means[:, None] + spread).flatten(0, 1).requires_grad_()
+    y = torch.arange(6).repeat_interleave(2)
+    value = loss(x, y, x)
+    value.backward()
+    assert value.item() == pytest.approx(BY_HAND[NAMES[loss]](x.detach().numpy(), y.numpy(), x.detach().numpy()))
+    assert x.grad is not None
+    assert x.grad.abs().max() < 100
+
+
+def test_the_settings_name_the_losses_that_there_are() -> None:
+    assert set(ADDED_LOSSES) == set(LOSSES)
 
 
 @pytest.mark.parametrize(
