@@ -44,7 +44,9 @@ Published = Annotated[
     Path | None,
     typer.Option(metavar="PATH", help="Folder with the two published files; without it they are downloaded once."),
 ]
-Metrics = Annotated[str | None, typer.Option(metavar="A,B,...", help="Only these metrics; all in the table otherwise.")]
+Metrics = Annotated[
+    str | None, typer.Option(metavar="A,B,...", help="Only these metrics and presets: core, paper, full.")
+]
 Permutations = Annotated[int, typer.Option(min=1, help="Most pairings to try; all n! are when they are no more.")]
 Seed = Annotated[int, typer.Option(help="Seed of the permutations and the bootstrap.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -57,10 +59,7 @@ def analyze_command(
         list[Path],
         typer.Argument(metavar="RESULTS.csv...", help="Tables of studies, one or several: a row per saved checkpoint."),
     ],
-    metrics: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="These metrics and presets (core, paper, full) instead of core."),
-    ] = None,
+    metrics: Metrics = None,
     cluster: Annotated[
         Literal["architecture", "run", "setting"],
         typer.Option(help="What rows must share to count as one piece of evidence in intervals and tests."),

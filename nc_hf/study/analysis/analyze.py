@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis.clusters import Cluster
+from nc_hf.metrics.table import DIAGNOSTICS
+from nc_hf.study.analysis.clusters import Cluster, cluster_ids
 from nc_hf.study.analysis.columns import HALVES
 from nc_hf.study.analysis.correlation import correlations
 from nc_hf.study.analysis.held_out import held_out
 from nc_hf.study.analysis.matched import matched
 from nc_hf.study.analysis.partial import other_evidence, partial_correlations
 from nc_hf.study.analysis.results import default_metrics, metric_columns
+from nc_hf.study.analysis.robust import FEWEST_CLUSTERS
 from nc_hf.study.analysis.seeds import DRAWS, seed_cell, seed_spread, seed_test
 from nc_hf.study.analysis.sensitivity import sensitivity
 from nc_hf.study.analysis.trends import trends
@@ -44,6 +46,7 @@ class Analysis:
     Attributes:
         frame: The rows that were analysed.
         metrics: The metrics.
+        asked: Those that were asked for, of which figures are drawn; None where figures choose for themselves.
         varying: What varies among the rows, and how it is controlled for.
         correlations: Every metric with validation loss.
         partial: The same beyond the settings; empty where a setting cannot be controlled for.
@@ -59,6 +62,7 @@ class Analysis:
 
     frame: pd.DataFrame
     metrics: tuple[str, ...]
+    asked: tuple[str, ...] | None
     varying: Varying
     correlations: pd.DataFrame
     partial: pd.DataFrame
@@ -101,7 +105,7 @@ def analyze(
         StudyError: If there are fewer than three rows, a metric is missing, or seeds are required and too few.
     """
     names = metric_columns(frame, metrics) if metrics else default_metrics(frame)
-    seeds, notes = None, missing_notes(frame)
+    seeds, notes = None, missing_notes(frame, cluster)
     try:
         cell = seed_cell(frame)
         tests = seed_test(cell, names, permutations=permutations, seed=seed)
@@ -129,12 +133,15 @@ def analyze(
         notes.append(
             "Nothing at equal loss: that takes runs of several states that differ in one setting and share losses."
         )
-    verdicts = axis_verdicts(moves, names) + beyond_verdicts(partial, several["agree"])
+    judged = [name for name in names if name not in DIAGNOSTICS]
+    verdicts = axis_verdicts(moves, judged)
+    verdicts += beyond_verdicts(partial.loc[[name for name in judged if name in partial.index]], several["agree"])
     verdicts += [seed_verdict(seeds.test)] if seeds else []
     verdicts += held_out_verdict(foretold) + matched_verdict(equal)
     return Analysis(
         frame=frame,
         metrics=tuple(names),
+        asked=tuple(names) if metrics else None,
         varying=varying,
         correlations=plain,
         partial=partial,
@@ -149,9 +156,14 @@ def analyze(
     )
 
 
-def missing_notes(frame: pd.DataFrame) -> list[str]:
+def missing_notes(frame: pd.DataFrame, cluster: Cluster) -> list[str]:
     """Say what a table lacks, and what is left out for it."""
     notes = []
+    architectures = len(set(cluster_ids(frame, "architecture")))
+    if cluster == "architecture" and architectures < FEWEST_CLUSTERS:
+        rows = f"The rows are of {architectures} architecture{'s' * (architectures > 1)}"
+        takes = f"an interval over architectures takes {FEWEST_CLUSTERS}"
+        notes.append(f"{rows}, and {takes}: --cluster setting asks about these alone.")
     if not all(f"nc4_agreement{half}" in frame and f"val_loss{half}" in frame for half in HALVES):
         notes.append(
             "The table has no halves of the validation text, so NC4 and the loss share their tokens throughout."

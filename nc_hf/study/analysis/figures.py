@@ -30,7 +30,7 @@ from nc_hf.report.figures.style import (
 from nc_hf.study.analysis.against_loss import loss_figure, panel_metrics
 from nc_hf.study.analysis.analyze import Analysis
 from nc_hf.study.analysis.published import TABLE_1
-from nc_hf.study.analysis.results import metric_columns
+from nc_hf.study.analysis.results import metric_columns, with_presets
 from nc_hf.study.analysis.trends import comparable_groups, rank_sign
 
 
@@ -151,7 +151,7 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
     Args:
         log_history: ``trainer.state.log_history``: one dict per log, with ``step``, and after each evaluation
             ``eval_loss`` and ``eval_`` + the name of a metric.
-        metrics: Names of metrics without ``eval_``; None for all that were logged.
+        metrics: Names of metrics without ``eval_``, and presets; None for all that were logged.
 
     Returns:
         A panel for the loss and one for each metric, against the step.
@@ -162,7 +162,8 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
     log = pd.DataFrame([entry for entry in log_history if any(key.startswith("eval_") for key in entry)])
     if "step" not in log or "eval_loss" not in log:
         raise StudyError("the log holds no evaluation: train with eval_strategy='steps' and the callback attached.")
-    names = list(metrics) if metrics else [name for name in METRICS if f"eval_{name}" in log]
+    logged = [name for name in METRICS if f"eval_{name}" in log]
+    names = with_presets(metrics, logged) if metrics else logged
     missing = [name for name in names if f"eval_{name}" not in log]
     if missing or not names:
         raise StudyError(f"the log holds no {', '.join(missing) or 'metric'}: attach NeuralCollapseCallback.")
@@ -186,9 +187,9 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
 
 def analysis_figures(analysis: Analysis) -> dict[str, Figure]:
     """Draw what an analysis has: metrics against loss, trends if settings differ, seeds if there are enough."""
-    figures = {"loss": loss_figure(analysis.frame)}
+    figures = {"loss": loss_figure(analysis.frame, analysis.asked)}
     if len(analysis.trends):
-        figures["trends"] = trend_figure(analysis.frame)
+        figures["trends"] = trend_figure(analysis.frame, analysis.asked)
     if analysis.seeds:
         figures["seeds"] = seed_figure(analysis.seeds.cell, analysis.seeds.test)
     return figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +105,20 @@ def metric_columns(frame: pd.DataFrame, wanted: Sequence[str] | None = None) -> 
             f"the results have no column {', '.join(missing)}: choose from {', '.join(present)}, or a preset: "
             f"{', '.join(PRESETS)}."
         )
-    chosen = [each for name in wanted for each in (PRESETS[name] if name in PRESETS else (name,)) if each in known]
+    chosen = with_presets(wanted, known)
     if not chosen:
         raise StudyError(f"the results have no metric of {', '.join(wanted)}: choose from {', '.join(present)}.")
-    return list(dict.fromkeys(chosen))
+    return chosen
+
+
+def with_presets(wanted: Sequence[str], present: Collection[str]) -> list[str]:
+    """Put in the place of each preset those of its metrics that are present; every name stands once.
+
+    >>> with_presets(("nc2_norm_cov", "core"), {"nc2_cos_std", "nc4_agreement"})
+    ['nc2_norm_cov', 'nc2_cos_std', 'nc4_agreement']
+    """
+    each = [[one for one in PRESETS[name] if one in present] if name in PRESETS else [name] for name in wanted]
+    return list(dict.fromkeys(one for names in each for one in names))
 
 
 def default_metrics(frame: pd.DataFrame) -> list[str]:

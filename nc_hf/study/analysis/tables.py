@@ -140,7 +140,7 @@ def of_analysis(found: Analysis) -> dict[str, tuple[str, pd.DataFrame, Columns]]
         "matched": ("At equal loss, paired by seed", matched_rows(found.matched), MATCHED),
     }
     if found.seeds:
-        shown["seeds"] = ("Among seeds of one cell", found.seeds.test, SEEDS)
+        shown["seeds"] = ("Among seeds of one cell", found.seeds.test[found.seeds.test["p"].notna()], SEEDS)
         shown["spread"] = ("Spread among these seeds", found.seeds.spread, SPREAD)
     return {key: each for key, each in shown.items() if len(each[1])}
 

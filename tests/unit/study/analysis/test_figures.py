@@ -74,6 +74,7 @@ def test_a_curve_for_the_loss_and_each_metric() -> None:
     assert panels[0].lines[0].get_ydata().tolist() == pytest.approx([4, 3.8, 3.6, 3.4, 3.2])
     assert panels[1].get_yscale() == "log"
     assert len(visible(training_figure(training_log(), ["nc4_agreement"]))) == 2
+    assert len(visible(training_figure(training_log(), ["core", "nc1_cdnv"]))) == 3
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,12 @@ def test_a_curve_for_the_loss_and_each_metric() -> None:
 def test_logs_without_a_curve(history: list[dict[str, Any]], metrics: list[str] | None, message: str) -> None:
     with pytest.raises(StudyError, match=message):
         training_figure(history, metrics)
+
+
+def test_the_metrics_that_were_asked_for_are_drawn(frame: pd.DataFrame) -> None:
+    drawn = analysis_figures(analyze(frame, ["core"], resamples=0))
+    assert [axes.get_ylabel().split("\n")[0] for axes in visible(drawn["loss"])[:-1]] == ["nc4_agreement"]
+    assert len(visible(drawn["trends"])) == 3
 
 
 def test_an_analysis_draws_what_it_has(frame: pd.DataFrame) -> None:

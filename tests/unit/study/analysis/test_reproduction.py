@@ -11,6 +11,7 @@ import pytest
 from nc_hf.study.analysis.published import CENTRED_KERNEL, TABLE_1, load_published
 from nc_hf.study.analysis.reproduction import Reproduction, reproduce
 from nc_hf.study.analysis.seeds import seed_cell
+from nc_hf.study.analysis.verdicts import axis_verdicts
 
 DRAWS = 1_000_000
 
@@ -96,12 +97,31 @@ def test_cdnv_falls_and_nc4_rises_in_every_group(
     assert row[direction] == 1
 
 
-@pytest.mark.parametrize("metric", ["nc3_cos_mean", "unc3_cos_cov_paper"])
-def test_nc3_and_unc3_have_no_stable_sign(again: Reproduction, metric: str) -> None:
-    rows = again.trends[again.trends["metric"] == metric]
-    along_depth = rows[rows["axis"] == "depth"].iloc[0]
-    assert along_depth["rising"] > 0.3
-    assert along_depth["falling"] > 0.3
+@pytest.mark.parametrize(
+    ("metric", "axis", "rise", "fall", "groups"),
+    [
+        ("unc3_cos_cov_paper", "width", 0, 35, 35),
+        ("unc3_cos_cov_paper", "trained_epochs", 0, 60, 60),
+        ("unc3_cos_cov_paper", "depth", 25, 16, 42),
+        ("nc3_cos_mean", "width", 29, 6, 35),
+        ("nc3_cos_mean", "depth", 15, 23, 42),
+        ("nc3_cos_mean", "trained_epochs", 58, 2, 60),
+    ],
+)
+def test_unc3_and_nc3_by_axis(again: Reproduction, metric: str, axis: str, rise: int, fall: int, groups: int) -> None:
+    row = again.trends.set_index(["metric", "axis"]).loc[(metric, axis)]
+    assert row["groups"] == groups
+    assert [round(row["rising"] * groups), round(row["falling"] * groups)] == [rise, fall]
+
+
+def test_the_sentences_say_it_by_axis(again: Reproduction) -> None:
+    width, depth, training, _ = axis_verdicts(again.trends, [*TABLE_1])
+    assert width.startswith(
+        "Along width (35 groups, 5 independent), falling in every group, established: nc1_cdnv_paper"
+    )
+    assert "unc3_cos_cov_paper; " in width.split("rising in every group")[0]
+    assert "no stable sign: nc3_cos_mean (15 rise, 23 fall), unc3_cos_cov_paper (25 rise, 16 fall)" in depth
+    assert "rising in most groups, established: gnc2_log_cov_paper (in 49), nc3_cos_mean (in 58)" in training
 
 
 @pytest.mark.parametrize(("metric", "ratio"), [("nc1_cdnv_paper", 0.736), ("nc1_cdnv_scale_free", 0.992)])

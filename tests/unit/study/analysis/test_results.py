@@ -11,7 +11,7 @@ import pytest
 
 from nc_hf.errors import StudyError
 from nc_hf.study.analysis.analyze import analyze
-from nc_hf.study.analysis.results import read_results, trained
+from nc_hf.study.analysis.results import default_metrics, metric_columns, read_results, trained
 from tests.results import grid, table
 
 
@@ -20,6 +20,20 @@ def test_a_results_table_is_read_back(tmp_path: Path) -> None:
     frame = read_results(tmp_path / "results.csv")
     assert (frame["trained_epochs"] == frame["epochs"]).all()
     assert frame["cell"].eq("a").all()
+
+
+def test_metrics_are_named_one_by_one_and_by_preset() -> None:
+    frame = table(3, nc1_cdnv=1.0, nc4_agreement=0.5, nc2_cos_std=1.0, ood_nc1_cdnv=1.0, learning_rate=0.1)
+    assert metric_columns(frame) == ["nc1_cdnv", "nc4_agreement", "nc2_cos_std"]
+    assert metric_columns(frame, ["nc1_cdnv", "core"]) == ["nc1_cdnv", "nc2_cos_std", "nc4_agreement"]
+    assert metric_columns(frame, ["core", "nc4_agreement"]) == ["nc2_cos_std", "nc4_agreement"]
+    assert metric_columns(frame, ["ood_nc1_cdnv"]) == ["ood_nc1_cdnv"]
+    assert default_metrics(frame) == ["nc2_cos_std", "nc4_agreement"]
+    assert default_metrics(frame[["val_loss", "nc1_cdnv"]]) == ["nc1_cdnv"]
+    with pytest.raises(StudyError, match="no column learning_rate"):
+        metric_columns(frame, ["learning_rate"])
+    with pytest.raises(StudyError, match="no metric of paper"):
+        metric_columns(frame[["nc1_cdnv"]], ["paper"])
 
 
 def test_an_infinite_value_takes_part_in_no_analysis(tmp_path: Path) -> None:
