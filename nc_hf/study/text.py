@@ -16,6 +16,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice, choose_classes
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
+from nc_hf.corpus.tokens import vocabulary_size
 from nc_hf.errors import StudyError
 from nc_hf.hub import open_tokenizer
 from nc_hf.runtime.files import write_text
@@ -82,8 +83,8 @@ def open_text(study: Study, cell: Cell, folder: str | Path | None = None) -> Stu
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if own is not None:
         note_texts(own, study, blocks)
-    vocab_size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))  # ids may have gaps
-    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured, choice, blocks.get("other"))
+    size = vocabulary_size(tokenizer)
+    return StudyText(blocks["train"], blocks["validation"], size, measured, choice, blocks.get("other"))
 
 
 def _corpora(cell: Cell) -> dict[str, Corpus]:
