@@ -76,7 +76,7 @@ def open_text(study: Study, cell: Cell, folder: str | Path | None = None) -> Stu
     }
     measured = _measured(study, blocks["train"])
     choice = choose_classes(study.classes, blocks["train"].token_counts(), tokenizer)
-    for part in (measured, blocks["validation"]):
+    for part in (measured, *(each for role, each in blocks.items() if role != "train")):
         _check_classes(choice, part)
     found = (len(blocks["train"]), len(blocks["validation"]))
     if study.expected_blocks not in (None, found):
@@ -130,8 +130,8 @@ def _check_classes(choice: ClassChoice, blocks: TokenBlocks) -> None:
     usable = len(seen) if choice.ids is None else int(torch.isin(choice.ids, seen).sum())
     if usable < 2:
         raise StudyError(
-            f"{usable} of the next tokens that count come up twice in the {blocks.split} text to measure on, and "
-            "collapse takes two: give more text or other classes."
+            f"{usable} of the next tokens that count come up twice in the {blocks.split} text of {blocks.source} to "
+            "measure on, and collapse takes two: give more text or other classes."
         )
 
 
