@@ -15,6 +15,7 @@ from filelock import FileLock
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice, choose_classes
 from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.stores import OnDisk
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
 from nc_hf.corpus.tokens import vocabulary_size
 from nc_hf.errors import StudyError
@@ -105,9 +106,10 @@ def _pack(
     cell: Cell, role: str, corpus: Corpus, tokenizer: Any, max_tokens: int | None, folder: Path | None
 ) -> TokenBlocks:
     packing = Packing(cell.block_size, cell.packing, max_tokens)
-    blocks = (
-        packing.pack(corpus, tokenizer) if folder is None else keep_packed(folder, role, corpus, tokenizer, packing)
-    )
+    if folder is None:
+        blocks = packing.pack(corpus, tokenizer, OnDisk(None, vocabulary_size(tokenizer)))
+    else:
+        blocks = keep_packed(folder, role, corpus, tokenizer, packing)
     processes = PartialState().num_processes
     if len(blocks) < processes:
         raise StudyError(

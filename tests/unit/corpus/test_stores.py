@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import tracemalloc
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from nc_hf.corpus.packing import pack_texts
 from nc_hf.corpus.stores import InMemory, OnDisk, Owned, Store
 from nc_hf.corpus.tokens import Tokens
 from nc_hf.corpus.writers import BegunBlocks, Sequence, Writer
-from nc_hf.errors import TokenizerError
+from nc_hf.errors import FileError, TokenizerError
 from tests.letters import VOCABULARY, letters
 
 RNG = random.Random(0)
@@ -78,6 +79,22 @@ def test_nothing_is_left_of_the_file(tmp_path: Path) -> None:
     del store
     assert ids.tolist() == [[1, 2]]
     assert not os.listdir(tmp_path)
+
+
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    store = OnDisk(tmp_path, 10)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # of any file
+    try:
+        with pytest.raises(
+            FileError, match=rf"text cannot be written in {tmp_path} \(.*\): check the folder and the r"
+        ):
+            for _ in range(3):
+                store.put(owned(*[1] * 20_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(FileError, match="check the folder"):
+        OnDisk(tmp_path / "nowhere", 10)
 
 
 def writer_of(kind: type[Writer], store: Store) -> Writer:
