@@ -69,8 +69,8 @@ def _trigamma(x: float) -> float:
 
 ZERO = AtRandom("0", lambda dim: 0.0)
 ONE_OVER_ROOT = AtRandom("1/√D", lambda dim: dim**-0.5)
-LOG_MEAN = AtRandom("that of the uniform law", lambda dim: uniform_log_moments(dim)[0])
-LOG_STD = AtRandom("that of the uniform law", lambda dim: uniform_log_moments(dim)[1])
-LOG_COV = AtRandom("that of the uniform law", lambda dim: uniform_log_moments(dim)[1] / uniform_log_moments(dim)[0])
+LOG_MEAN = AtRandom("uniform law", lambda dim: uniform_log_moments(dim)[0])
+LOG_STD = AtRandom("uniform law", lambda dim: uniform_log_moments(dim)[1])
+LOG_COV = AtRandom("uniform law", lambda dim: uniform_log_moments(dim)[1] / uniform_log_moments(dim)[0])
 LOG_STD_RATIO = AtRandom("1", lambda dim: 1.0, "about √(D/PR)", lambda dim, rank: math.sqrt(dim / rank))
 DUAL_ERROR = AtRandom("√2", lambda dim: math.sqrt(2))

@@ -28,6 +28,7 @@ FEWEST_PAIRS = next(n for n in range(1, 20) if smallest_flip_p(n) <= LEVEL)
 FEWEST_STATES = 2
 """States on the falling part of a run that make it a curve."""
 DRAWS = 1_000_000
+ENDS = ("difference_low", "difference_high")
 
 CONSEQUENCES = ("ood_loss", "ood_calibration_error", "val_calibration_error")
 """What a user has of a model beside its loss."""
@@ -59,7 +60,8 @@ def matched(
     Returns:
         One row per setting, level and quantity: ``setting``, ``level``, ``against``, ``metric``; ``pairs``, averaged as
         ``matched_pairs`` says; ``runs``, the pairs of runs in them; ``difference``, the mean of the level less the
-        other, with ``low`` and ``high``, its 95 % interval by Student's t over the pairs; ``base``, the mean of the
+        other, with ``difference_low`` and ``difference_high``, its 95 % interval by
+        Student's t over the pairs; ``base``, the mean of the
         other; ``p`` (exact sign flips) and ``p_holm`` over all rows. Below ``FEWEST_PAIRS`` there is neither interval
         nor p.
     """
@@ -69,7 +71,7 @@ def matched(
         dict(zip(key, names, strict=True)) | _difference(found, permutations, seed)
         for names, found in pairs.groupby(key, sort=False)
     ]
-    result = pd.DataFrame(lines, columns=[*key, "pairs", "runs", "difference", "low", "high", "base", "p"])
+    result = pd.DataFrame(lines, columns=[*key, "pairs", "runs", "difference", *ENDS, "base", "p"])
     return result.assign(p_holm=holm(result["p"].to_numpy(np.float64)))
 
 
@@ -198,8 +200,8 @@ def _difference(units: pd.DataFrame, permutations: int, seed: int) -> dict[str, 
         "pairs": len(units),
         "runs": int(units["runs"].sum()),
         "difference": mean,
-        "low": mean - half,
-        "high": mean + half,
+        ENDS[0]: mean - half,
+        ENDS[1]: mean + half,
         "base": float(units["base"].mean()),
         "p": sign_flip_p(differences, permutations, seed) if enough and bool(differences.any()) else np.nan,
     }

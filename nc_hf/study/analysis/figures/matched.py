@@ -62,8 +62,8 @@ def draw_differences(
         own = _of(pairs, contrast)
         axes.scatter(own["one"] - own["base"], np.full(len(own), place), s=12, c=SHADE, alpha=0.6, lw=0, zorder=1.5)
         for _, row in _of(table, contrast).iterrows():
-            if np.isfinite(row["low"]):
-                axes.hlines(place, row["low"], row["high"], color=ACCENT, lw=2.2, zorder=2)
+            if np.isfinite(row["difference_low"]):
+                axes.hlines(place, row["difference_low"], row["difference_high"], color=ACCENT, lw=2.2, zorder=2)
             fill = ACCENT if row["p_holm"] < 0.05 else "white"
             axes.scatter(row["difference"], place, s=42, marker="D", fc=fill, ec=ACCENT, lw=1.3, zorder=3)
     axes.set_yticks(range(len(contrasts)), [_name(contrast) for contrast in contrasts[::-1]], fontsize=9)
@@ -112,9 +112,9 @@ def _legend(table: pd.DataFrame) -> list[Line2D]:
         Line2D([], [], ls="", marker="o", ms=4, color=SHADE, label=f"one pair of runs ({span} a row)"),
         Line2D([], [], ls="", marker="D", ms=6.5, mfc="white", mec=ACCENT, mew=1.3, label="their mean"),
     ]
-    if np.isfinite(table["low"]).any():
+    if np.isfinite(table["difference_low"]).any():
         handles.append(Line2D([], [], color=ACCENT, lw=2.2, label="its 95 % interval"))
         handles.append(Line2D([], [], ls="", marker="D", ms=6.5, color=ACCENT, label="below .05 after Holm"))
-    if not np.isfinite(table["low"]).all():
+    if not np.isfinite(table["difference_low"]).all():
         handles.append(Line2D([], [], ls="", label=f"no interval of fewer than {FEWEST_PAIRS} pairs"))
     return handles

@@ -37,12 +37,12 @@ def seed_figure(cell: pd.DataFrame, test: pd.DataFrame) -> Figure:
         axes.set_ylabel(label(name), fontsize=9)
         axes.set_xlabel("validation loss (nats/token)", fontsize=9)
         axes.locator_params(nbins=4)
-    draw_tests(strips[-1].figure.add_subplot(strips[-1][taken:]), test.loc[names])
+    draw_tests(strips[-1].figure.add_subplot(strips[-1][taken:]), test.loc[names], len(test))
     return figure
 
 
-def draw_tests(axes: Axes, test: pd.DataFrame) -> None:
-    """Draw the p of every test before and after Holm, with the line at .05."""
+def draw_tests(axes: Axes, test: pd.DataFrame, count: int) -> None:
+    """Draw the p of tests before and after Holm, with the line at .05; ``count`` were made, not all of them shown."""
     places = np.arange(len(test))[::-1]
     axes.hlines(places, test["p"], test["p_holm"], color=SHADE, lw=1)
     axes.scatter(test["p"], places, s=34, c="white", ec=INK, label="p", zorder=2)
@@ -51,5 +51,6 @@ def draw_tests(axes: Axes, test: pd.DataFrame) -> None:
     log_axis(axes, "x")
     axes.set_yticks(places, [str(name) for name in test.index], fontsize=9)
     axes.set_xlabel("permutation p (dashed: .05)", fontsize=9)
-    axes.set_title(f"{int(test['n'].max())} seeds, {len(test)} tests", fontsize=10)
+    made = f"{count} tests" if count == len(test) else f"{len(test)} of {count} tests"
+    axes.set_title(f"{int(test['n'].max())} seeds, {made}", fontsize=10)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2, borderpad=0, handletextpad=0.1)

@@ -40,7 +40,9 @@ def test_every_pair_its_mean_and_interval_are_drawn() -> None:
     assert place.get_offsets()[0][0] == pytest.approx(row["difference"])
     assert tuple(place.get_facecolors()[0][:3]) != (1, 1, 1)  # filled, for it is below .05
     segments = [each.get_segments() for each in agreement.collections if hasattr(each, "get_segments")]
-    assert [[row["low"], 1], [row["high"], 1]] in [np.asarray(ends[0]).tolist() for ends in segments]
+    assert [[row["difference_low"], 1], [row["difference_high"], 1]] in [
+        np.asarray(ends[0]).tolist() for ends in segments
+    ]
     own = pairs[(pairs["metric"] == "nc4_agreement") & (pairs["level"] == "cdnv")]
     dots = [marks for marks in agreement.collections if len(marks.get_offsets()) == 11]
     assert (own["one"] - own["base"]).tolist() in [marks.get_offsets()[:, 0].tolist() for marks in dots]
