@@ -24,9 +24,10 @@ class TokenBlocks:
     """Blocks of tokens that a model reads one by one; also a map-style data set for a ``DataLoader``.
 
     Attributes:
-        input_ids: (B, L) int32; a block by its number, ``blocks[i]``, is int64, as models take it.
+        input_ids: (B, L) int32, or uint16 from a file of a study; a block by its number, ``blocks[i]``, is int64, as
+            models take it. PyTorch can do little with uint16 but convert it.
         document_ids: (B, L) int32, the number of the document of each token, from 0 in the corpus's own order and
-            never falling; an end-of-text token belongs to the document that it ends.
+            never falling; an end-of-text token belongs to the document that it ends. None where it was not kept.
         fingerprint: sha256 of token ids, labels, packing, block size and tokenizer, in hexadecimal. Of the whole: a
             shard keeps it.
         packing: "documents" or "paper".
@@ -44,7 +45,7 @@ class TokenBlocks:
     """
 
     input_ids: Tensor
-    document_ids: Tensor
+    document_ids: Tensor | None
     fingerprint: str
     packing: str
     source: str
@@ -77,8 +78,14 @@ class TokenBlocks:
     @property
     def num_documents(self) -> int:
         """Count the documents of which at least one token is in the blocks."""
+        assert self.document_ids is not None, "blocks of which it was not kept whose they are were asked for it"
         numbers = self.document_ids.flatten()
         return 0 if len(numbers) == 0 else 1 + int((numbers[1:] != numbers[:-1]).sum())
+
+    @property
+    def highest_id(self) -> int:
+        """The highest token id; there is one."""
+        return int(self.input_ids.numpy().max())
 
     @property
     def mark_ids(self) -> tuple[int, ...]:
@@ -134,7 +141,7 @@ class TokenBlocks:
         Returns:
             (T,) int64, T one more than the highest token that was counted.
         """
-        counts = torch.zeros(1 + int(self.input_ids.max()), dtype=torch.int64)
+        counts = torch.zeros(1 + self.highest_id, dtype=torch.int64)
         left = self.input_ids.numel() if most is None else most
         for begin in range(0, len(self), _HASHED_ROWS):  # some at a time: they are copied
             labels = self.labels(slice(begin, begin + _HASHED_ROWS))[:, first:]
@@ -166,8 +173,8 @@ class TokenBlocks:
 
     def rows(self, part: Tensor | slice) -> TokenBlocks:
         """Return some of the blocks."""
-        context = None if self.context is None else self.context[part]
-        return replace(self, input_ids=self.input_ids[part], document_ids=self.document_ids[part], context=context)
+        documents, context = (None if each is None else each[part] for each in (self.document_ids, self.context))
+        return replace(self, input_ids=self.input_ids[part], document_ids=documents, context=context)
 
     def shard(self, index: int, count: int) -> TokenBlocks:
         """Return every ``count``-th block from block ``index`` on, counted from 1; all shards together are the whole.

@@ -31,6 +31,7 @@ from nc_hf.corpus.picking import pick_documents
 from nc_hf.corpus.reading import ReadRecord, Source, Texts
 from nc_hf.corpus.settings import check_inside
 from nc_hf.corpus.spec import CorpusSpec
+from nc_hf.corpus.stores import Store
 from nc_hf.corpus.stories import stories
 from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import CorpusError, InputError, TokenizerError
@@ -93,6 +94,7 @@ class Corpus:
         packing: str = "documents",
         max_tokens: int | None = None,
         progress: Callable[[int], None] | None = None,
+        store: Store | None = None,
     ) -> TokenBlocks:
         """Tokenise the documents and cut them into blocks: as `pack_texts` does, with its errors.
 
@@ -107,6 +109,7 @@ class Corpus:
             source=self.name,
             split=self.split,
             progress=progress,
+            store=store,
         )
         self._tell()
         return blocks

@@ -11,6 +11,7 @@ import numpy as np
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.marks import NO_MARKS, Marks, Spelled, document_marks, own_marks
+from nc_hf.corpus.stores import Store
 from nc_hf.corpus.tokens import checked, tokenise, tokenizer_hash
 from nc_hf.corpus.writers import BegunBlocks, Sequence, Writer
 from nc_hf.errors import CorpusError, InputError, TokenizerError
@@ -35,6 +36,7 @@ def pack_texts(
     source: str = "texts",
     split: str = "all",
     progress: Callable[[int], None] | None = None,
+    store: Store | None = None,
 ) -> TokenBlocks:
     """Tokenise texts and cut them into blocks; nothing is padded and nothing is cut off but the last tokens.
 
@@ -62,6 +64,7 @@ def pack_texts(
         source: recorded in the blocks.
         split: recorded in the blocks.
         progress: called with the tokens of each group of texts; what it raises ends the packing.
+        store: where blocks go as they are made; default: into memory.
 
     Raises:
         InputError: an argument that cannot be meant.
@@ -76,11 +79,13 @@ def pack_texts(
         _LOG.warning(marks.note)
     if packing == "paper":
         documents: Iterable[tuple[int, str]] = ((number, checked(text)) for number, text in enumerate(texts))
-        writer: Writer = Sequence(block_size, marks, None, PAPER_GROUP)
+        writer: Writer = Sequence(block_size, marks, None, PAPER_GROUP, store)
         marks = NO_MARKS  # as the paper had it, they are tokens like others
     else:
         documents = _documents(texts, Spelled(tokenizer, marks, eot_id))
-        writer = BegunBlocks(block_size, marks) if marks.begin else Sequence(block_size, marks, eot_id)
+        writer = (
+            BegunBlocks(block_size, marks, store) if marks.begin else Sequence(block_size, marks, eot_id, store=store)
+        )
     for group in tokenise(documents, tokenizer):
         before = writer.tokens
         writer.add(group)
@@ -96,8 +101,7 @@ def pack_texts(
     if max_tokens is not None:
         totals = np.cumsum(blocks.label_counts())
         blocks = blocks.rows(slice(max(1, int(np.searchsorted(totals, max_tokens, side="right")))))
-    ids, numbers = blocks.input_ids.contiguous(), blocks.document_ids.contiguous()
-    return replace(blocks, input_ids=ids, document_ids=numbers, fingerprint=blocks.content_hash())
+    return replace(blocks, fingerprint=blocks.content_hash())
 
 
 def _check_arguments(block_size: int, packing: str, max_tokens: int | None) -> None:

@@ -119,6 +119,12 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
+def vocabulary_size(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Count the ids up to the highest: there may be gaps among them."""
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    return max(len(tokenizer), 1 + max(vocabulary.values()))
+
+
 def checked(text: object) -> str:
     """Return a text as it is.
 

@@ -7,39 +7,40 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nc_hf.corpus.marks import Marks
+from nc_hf.corpus.stores import InMemory, Owned, Store
 from nc_hf.corpus.tokens import Tokens
 from nc_hf.errors import InputError
-
-_Owned = NDArray[np.int32]
-"""(2, n): token ids above the numbers of their documents."""
 
 
 class Writer(ABC):
     """Fills blocks.
+
+    Args:
+        block_size: L.
+        marks: put around each document.
+        store: where whole blocks go; default: into memory.
 
     Attributes:
         tokens: that came or were put, once each.
         labels: tokens to be predicted in the whole blocks.
     """
 
-    def __init__(self, block_size: int, marks: Marks) -> None:
+    def __init__(self, block_size: int, marks: Marks, store: Store | None = None) -> None:
         """Begin with nothing."""
         self._size, self._marks = block_size, marks
-        self._whole: list[_Owned] = []  # each of some whole blocks
+        self._store = InMemory() if store is None else store
         self.tokens = self.labels = 0
 
     @abstractmethod
     def add(self, group: Iterable[Tokens]) -> None:
         """Take in the next tokens."""
 
-    def blocks(self) -> tuple[Tensor, Tensor, Tensor | None]:
+    def blocks(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return (B, L) token ids, (B, L) document numbers, and how many tokens of each block are only read."""
-        ids, documents = torch.from_numpy(np.concatenate(self._whole, axis=1)).view(2, -1, self._size)
-        return ids, documents, None
+        return (*self._store.tensors(self._size), None)
 
 
 class Sequence(Writer):
@@ -50,11 +51,19 @@ class Sequence(Writer):
         marks: put around each document.
         between: put between two documents, None for nothing.
         cut_every: begin a new sequence with every so many-th document, and drop what is left of the old one.
+        store: where whole blocks go; default: into memory.
     """
 
-    def __init__(self, block_size: int, marks: Marks, between: int | None, cut_every: int | None = None) -> None:
+    def __init__(
+        self,
+        block_size: int,
+        marks: Marks,
+        between: int | None,
+        cut_every: int | None = None,
+        store: Store | None = None,
+    ) -> None:
         """Begin with nothing."""
-        super().__init__(block_size, marks)
+        super().__init__(block_size, marks, store)
         self._between, self._cut_every = [] if between is None else [between], cut_every
         self._last: int | None = None
         self._rest = _owned([], 0)
@@ -73,13 +82,13 @@ class Sequence(Writer):
             self._last = tokens.document
         self._rest = self._keep(pieces)
 
-    def _keep(self, pieces: list[_Owned]) -> _Owned:
+    def _keep(self, pieces: list[Owned]) -> Owned:
         """Keep the whole blocks of a sequence, and return what is left."""
         sequence = np.concatenate(pieces, axis=1)
         self.tokens += sequence.shape[1] - self._rest.shape[1]
         self._rest = _owned([], 0)
         blocks = sequence.shape[1] // self._size
-        self._whole.append(sequence[:, : blocks * self._size])
+        self._store.put(sequence[:, : blocks * self._size])
         self.labels += blocks * (self._size - 1)
         return sequence[:, blocks * self._size :]
 
@@ -90,14 +99,15 @@ class BegunBlocks(Writer):
     Args:
         block_size: L.
         marks: put around each document.
+        store: where whole blocks go; default: into memory.
 
     Raises:
         InputError: a block has no room for more than the mark.
     """
 
-    def __init__(self, block_size: int, marks: Marks) -> None:
+    def __init__(self, block_size: int, marks: Marks, store: Store | None = None) -> None:
         """Begin with nothing."""
-        super().__init__(block_size, marks)
+        super().__init__(block_size, marks, store)
         if block_size <= len(marks.begin):
             raise InputError(f"A block of {block_size} holds no more than the mark of a beginning: pass more.")
         self._again = max(0, block_size // 2 - len(marks.begin))  # tokens to read again
@@ -125,7 +135,7 @@ class BegunBlocks(Writer):
                 self._before = [*self._before, *placed][-self._again :] if self._again else []
                 self._put(placed, tokens.document)
 
-    def blocks(self) -> tuple[Tensor, Tensor, Tensor | None]:
+    def blocks(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return (B, L) token ids, (B, L) document numbers, and how many tokens of each block are only read."""
         ids, documents, _ = super().blocks()
         return ids, documents, torch.tensor(self._contexts, dtype=torch.int32) if any(self._contexts) else None
@@ -135,11 +145,11 @@ class BegunBlocks(Writer):
         self._ids += ids
         self._documents += [document] * len(ids)
         if len(self._ids) == self._size:
-            self._whole.append(np.asarray([self._ids, self._documents], dtype=np.int32))
+            self._store.put(np.asarray([self._ids, self._documents], dtype=np.int32))
             self._contexts.append(self._only_read)
             self.labels += sum(token not in self._marks.begin for token in self._ids[self._only_read :])
             self._ids, self._documents, self._only_read = [], [], 0
 
 
-def _owned(ids: list[int], document: int) -> _Owned:
+def _owned(ids: list[int], document: int) -> Owned:
     return np.stack([np.asarray(ids, dtype=np.int32), np.full(len(ids), document, dtype=np.int32)])

@@ -31,7 +31,8 @@ def keeps_apart(model: nn.Module, blocks: TokenBlocks) -> bool | None:
         return None
     if not takes(model, "position_ids"):
         return False
-    words = blocks.input_ids[~torch.isin(blocks.input_ids, torch.tensor(begin))][:_PROBED].tolist()
+    some = blocks.input_ids[:_PROBED].flatten().tolist()  # each block holds more than its mark
+    words = [token for token in some if token not in begin][:_PROBED]
     others = [next(other for other in range(len(begin) + 2) if other not in (word, *begin)) for word in words]
     rows = torch.tensor([[*begin, *first, *begin, *words] for first in (words, others)])
     lengths = len(begin) + len(words)

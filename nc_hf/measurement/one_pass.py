@@ -189,7 +189,7 @@ def _forward(
         options["position_ids"] = positions.to(device)
     tap.expect(labels)
     try:
-        model(input_ids=blocks.input_ids[chosen].to(device).long(), **options)
+        model(input_ids=blocks.input_ids[chosen].long().to(device), **options)
     except torch.OutOfMemoryError as error:
         raise InputError(
             f"{len(chosen)} blocks of {blocks.block_size} tokens do not fit into the memory of {device}: pass a "
@@ -223,6 +223,6 @@ def check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
     if not len(blocks):
         raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
     classes = OutputLayer(model).rows
-    highest = int(blocks.input_ids.max())
+    highest = blocks.highest_id
     if classes is not None and highest >= classes:
         raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")

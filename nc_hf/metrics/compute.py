@@ -19,7 +19,10 @@ _WAY_OUT: dict[Need, str] = {
     "agreement": "pass agreement=count_agreement(...)",
     "covariance": "collect with ClassStatistics(dim, covariance=True)",
     "categories": "pass categories={token_id: category}",
+    "second": "pass second=, the ClassStatistics of the same model on another text",
 }
+_CALLED: dict[Need, str] = {"second": "second corpus"}
+_BEYOND_A_PASS: frozenset[Need] = frozenset(("categories", "second"))
 
 
 def compute_metrics(
@@ -31,6 +34,7 @@ def compute_metrics(
     *,
     categories: Mapping[int, int] | None = None,
     classes: Tensor | None = None,
+    second: ClassStatistics | None = None,
 ) -> dict[str, float]:
     """Compute metrics from statistics.
 
@@ -44,6 +48,7 @@ def compute_metrics(
         categories: category of each token id, which splits ``nc1_identity_share`` in two.
         classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens; those with fewer than
             two tokens are left out. So different amounts of text are measured on the same classes.
+        second: statistics of the same model and layer on another text, for NC5.
 
     Returns:
         One float a name, in the order of ``METRICS``; NaN where a definition divides nothing by nothing.
@@ -52,8 +57,9 @@ def compute_metrics(
         InputError: an unknown name or preset, or a name whose input is missing.
         StatisticsError: fewer than two classes are left.
         LabelError: a class is beyond the head.
+        MergeError: head, statistics and those of the second corpus differ in width.
     """
-    given = _given(stats, head, agreement, categories)
+    given = _given(stats, head, agreement, categories, second)
     metrics = [METRICS[name] for name in metric_names(preset)]
     if isinstance(preset, str):
         metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
@@ -61,11 +67,11 @@ def compute_metrics(
     for metric in metrics:
         for need in metric.needs:
             if need not in given:
-                raise InputError(f"{metric.name} needs the {need}: {_WAY_OUT[need]}.")
+                raise InputError(f"{metric.name} needs the {_CALLED.get(need, need)}: {_WAY_OUT[need]}.")
     if min_count < 1:
         raise InputError(f"min_count is {min_count}: pass 1 or more.")
     wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
-    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes)
+    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes, second)
     return {metric.name: function_of(metric.function)(inputs) for metric in metrics}
 
 
@@ -106,9 +112,16 @@ def pass_metrics(preset: str | Sequence[str], agreement_tokens: int) -> tuple[st
     names = metric_names(preset)
     if agreement_tokens < 0:
         raise InputError(f"agreement_tokens is {agreement_tokens}: pass 0 or more.")
-    for name in names if not isinstance(preset, str) else ():
+    if isinstance(preset, str):
+        return tuple(name for name in names if _BEYOND_A_PASS.isdisjoint(METRICS[name].needs))
+    for name in names:
         if "categories" in METRICS[name].needs:
             raise InputError(f"{name} is no metric of a pass over text: leave it to compute_metrics(categories=...).")
+        if "second" in METRICS[name].needs:
+            raise InputError(
+                f"{name} needs a second corpus, and one pass has one text: leave it to a study (measure_also) or to "
+                "compute_metrics(second=...)."
+            )
         if "agreement" in METRICS[name].needs and not agreement_tokens:
             raise InputError(f"{name} is decided on a sample of tokens: pass agreement_tokens of 1 or more.")
     return names
@@ -119,11 +132,13 @@ def _given(
     head: Head | None,
     agreement: AgreementCounts | None,
     categories: Mapping[int, int] | None,
+    second: ClassStatistics | None,
 ) -> set[Need]:
     present: dict[Need, bool] = {
         "head": head is not None,
         "agreement": agreement is not None,
         "covariance": stats.has_covariance,
         "categories": categories is not None,
+        "second": second is not None,
     }
     return {need for need, there in present.items() if there}

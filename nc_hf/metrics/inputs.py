@@ -41,6 +41,7 @@ class MetricInputs:
         wanted: the sweeps that will be read, so that those over the same classes run as one; another one that is
             read all the same runs then.
         classes: as of `nc_hf.metrics.compute_metrics`.
+        second: statistics of a second corpus, for NC5.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class MetricInputs:
         categories: Mapping[int, int] | None,
         wanted: Collection[Pairs] = (),
         classes: Tensor | None = None,
+        second: ClassStatistics | None = None,
     ) -> None:
         """Keep the inputs; nothing is computed yet."""
+        self.second = second
         self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
         self._min_count, self._classes = min_count, classes
         self._wanted: set[Pairs] = set(wanted)

@@ -12,12 +12,13 @@ from typing import Literal, get_args
 from nc_hf.metrics import random_directions as chance
 
 Direction = Literal["down", "up", "none"]
-Need = Literal["head", "agreement", "covariance", "categories"]
+Need = Literal["head", "agreement", "covariance", "categories", "second"]
 Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
 Change = Literal["rotation", "order", "scale", "shift", "head_shift", "duplication"]
 CHANGES: tuple[Change, ...] = get_args(Change)
 """What may be done to a model or a text: features and head turned together; tokens in another order; features
-multiplied; one vector added to all features; one vector added to all rows of the head; every token twice."""
+multiplied; one vector added to all features; one vector added to all rows of the head; every token twice. Where there
+is a second corpus, the same is done to it."""
 MIN_COUNT = 10
 """Tokens that a class needs to count, unless another number is asked for: with fewer, its mean is mostly noise."""
 
@@ -53,6 +54,8 @@ FAMILIES: dict[str, Family] = {
         Family("UNC3", "uniform duality", "uniform duality", "how equal that alignment is from token to token"),
         Family("NC4", "nearest centre", "agreement with the nearest centre",
                "how often the classifier decides like the nearest class mean"),
+        Family("NC5", "orthogonality to other text", "angle to other text",
+               "how nearly the mean feature of another text is orthogonal to the class means of this one"),
         Family("NC0", "zero row sum", "rows of the head", "how nearly the rows of the classifier cancel"),
     )
 }  # fmt: skip
@@ -253,6 +256,17 @@ _ALL = (
     Metric("nc4_linear_ties", "NC4", "ties of logits", "none", "share of tokens whose largest logit is attained twice",
            "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens",
            qualifies=("nc4_agreement", "nc4_linear_accuracy", "nc4_agreement_when_correct")),
+    Metric("nc5_ood_orthogonality", "NC5", "class means along other text", "down", "mean_c |cos(mu_c, g_ood)|",
+           "NECO, arXiv 2310.06823", "orthogonality.cosine", needs=("second",), changed_by=("shift",)),
+    Metric("nc5_ood_orthogonality_centred", "NC5", "class means along other text, centred", "down",
+           "mean_c |cos(mu_c - g, g_ood - g)|", "after NECO, arXiv 2310.06823", "orthogonality.cosine_centred",
+           needs=("second",)),
+    Metric("nc5_undirected_classes", "NC5", "means of zero, or other text's", "none",
+           "number of classes with mu_c = 0 or g_ood = 0", "nc_hf", "orthogonality.undirected_classes",
+           needs=("second",), changed_by=("shift",), qualifies=("nc5_ood_orthogonality",)),
+    Metric("nc5_undirected_classes_centred", "NC5", "means at that of the text, or other text's", "none",
+           "number of classes with mu_c = g or g_ood = g", "nc_hf", "orthogonality.undirected_classes_centred",
+           needs=("second",), qualifies=("nc5_ood_orthogonality_centred",)),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

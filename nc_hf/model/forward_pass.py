@@ -1,10 +1,16 @@
-"""What a tap observed of one forward pass."""
+"""What a tap observed of a forward pass: at every position, and then at those that have a label.
+
+Which positions these are, an accelerator has to be waited for. So what is observed keeps every position, and several
+forward passes can be looked through at once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nc_hf.errors import NCError
@@ -34,7 +40,7 @@ class TapBatch:
         nll: (N,) float32 in nats, the loss of each label under the model's own logits; None as above or if not asked.
         confidence: (N,) float32, the probability that the model gives its prediction; None as above or if not asked.
         sample: features (n, D) and logits (n, V) of the first few positions, to check a head with; None as above.
-        rows: rows of the forward pass, or the leading ones that are kept.
+        rows: rows of the forward pass.
         sequence_length: L.
     """
 
@@ -49,10 +55,6 @@ class TapBatch:
     sequence_length: int
     confidence: Tensor | None = None
 
-    def first_rows(self, rows: int) -> TapBatch:
-        """Return what belongs to the leading rows; a distributed sampler fills its last batch up with repeats."""
-        return replace(self.where(self.index < rows * self.sequence_length), rows=min(rows, self.rows))
-
     def where(self, mine: Tensor) -> TapBatch:
         """Return the positions that ``mine`` (N,) marks."""
         kept: dict[str, Any] = {name: tensor[mine] for name in _BY_TOKEN if (tensor := getattr(self, name)) is not None}
@@ -60,24 +62,101 @@ class TapBatch:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """One forward pass at each of its P = B L positions, made without waiting for an accelerator.
+
+    Attributes:
+        targets: (B, L) int64, the next token of each position, negative where there is none.
+        features: as of `TapBatch`, (P, D) each.
+        predictions: as of `TapBatch`, (P,).
+        tied: as of `TapBatch`, (P,).
+        nll: as of `TapBatch`, (P,), 0 where there is no label.
+        sample: as of `TapBatch`; where fewer positions have a label, others follow these.
+        confidence: as of `TapBatch`, (P,), 1 where there is no label.
+    """
+
+    targets: Tensor
+    features: dict[str, Tensor]
+    predictions: Tensor | None
+    tied: Tensor | None
+    nll: Tensor | None
+    sample: tuple[Tensor, Tensor] | None
+    confidence: Tensor | None = None
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return self.targets.shape[0]
+
+    @property
+    def row_length(self) -> int:
+        """L."""
+        return self.targets.shape[1]
+
+    def leading(self, positions: int) -> Observation:
+        """Return the same with no label after so many positions, as where a last batch is filled up with repeats."""
+        targets = self.targets.clone()
+        targets.view(-1)[positions:] = IGNORED
+        return replace(self, targets=targets)
+
+
+def labelled(observations: Sequence[Observation]) -> TapBatch:
+    """Return the positions that have a label, of forward passes of one model as if they had been one.
+
+    Rows of other lengths are counted as long as the longest; a sample is that of one forward pass alone.
+    """
+    length = max(each.row_length for each in observations)
+    targets = _joined([each.targets.flatten() for each in observations])
+    kept = (targets >= 0).nonzero().squeeze(-1)
+    places, rows = [], 0
+    for each in observations:
+        place = torch.arange(each.targets.numel(), device=targets.device)
+        places.append((rows + place // each.row_length) * length + place % each.row_length)
+        rows += each.rows
+
+    def picked(tensors: Sequence[Tensor | None]) -> Tensor | None:
+        there = [tensor for tensor in tensors if tensor is not None]
+        return _joined(there).index_select(0, kept) if len(there) == len(tensors) else None
+
+    features = {name: picked([each.features[name] for each in observations]) for name in observations[0].features}
+    sample = observations[0].sample if len(observations) == 1 else None
+    return TapBatch(
+        features={name: tensor for name, tensor in features.items() if tensor is not None},
+        labels=targets[kept],
+        index=_joined(places)[kept],
+        predictions=picked([each.predictions for each in observations]),
+        tied=picked([each.tied for each in observations]),
+        nll=picked([each.nll for each in observations]),
+        confidence=picked([each.confidence for each in observations]),
+        sample=None if sample is None else (sample[0][: len(kept)], sample[1][: len(kept)]),
+        rows=rows,
+        sequence_length=length,
+    )
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+@dataclass(frozen=True)
 class TapPass:
     """A labelled forward pass.
 
     Attributes:
-        batch: what was observed, or why nothing could be.
+        seen: what was observed, or why nothing could be.
         tokens: (B, L) ``input_ids`` that the model was called with; None where it was called without.
         part: what it is part of, as the tap was told.
         plain: whether the model was given nothing that may tell it how to read: no tensor but tokens, labels and a mask
             of padding.
     """
 
-    batch: TapBatch | NCError
+    seen: Observation | NCError
     tokens: Tensor | None
     part: Any
     plain: bool = True
 
-    def observed(self) -> TapBatch:
-        """Return the batch, or raise the reason."""
-        if isinstance(self.batch, NCError):
-            raise self.batch
-        return self.batch
+    def observed(self) -> Observation:
+        """Return what was observed, or raise the reason."""
+        if isinstance(self.seen, NCError):
+            raise self.seen
+        return self.seen

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nc_hf.errors import InputError, NCError, TapError
 from nc_hf.model.anatomy import causal_lm, find_blocks, find_decoder, model_logits
-from nc_hf.model.forward_pass import FINAL, IGNORED, TapBatch, TapPass
+from nc_hf.model.forward_pass import FINAL, IGNORED, Observation, TapBatch, TapPass, labelled
 from nc_hf.model.hooks import Hook, Slot
 from nc_hf.model.logits import argmax_with_ties, token_losses
 
@@ -152,7 +152,7 @@ class FeatureTap:
         passes = self.take_all()
         if not passes:
             return None
-        batch = passes[-1].observed()
+        batch = labelled([passes[-1].observed()])
         self.heard(batch)
         return batch
 
@@ -210,7 +210,7 @@ class FeatureTap:
 
     def _listen(self, module: nn.Module, output: object) -> None:
         """Keep the pass, or why it could not be observed: a forward pass that is not ours must not fail."""
-        batch: TapBatch | NCError
+        seen: Observation | NCError
         if not any(self._inputs.get(name) is not None for name in ("shift_labels", self._labels)):
             if self._expected is None:
                 self.unlabelled += 1
@@ -218,16 +218,16 @@ class FeatureTap:
         try:
             if getattr(module, "_is_replica", False):  # its siblings run through the same hooks at the same time
                 raise TapError(_REPLICAS)
-            batch = self._batch(self._targets(), model_logits(output))
+            seen = self._observation(self._targets(), model_logits(output))
         except NCError as problem:
-            batch = problem
+            seen = problem
         except torch.OutOfMemoryError:
-            batch = TapError(
+            seen = TapError(
                 "The features of a batch do not fit into memory beside the model; pass a smaller batch size."
             )
         except Exception as problem:
-            batch = _unreadable(problem)
-        self._passes.append(TapPass(batch, self._inputs.get("input_ids"), self._part, self._is_plain()))
+            seen = _unreadable(problem)
+        self._passes.append(TapPass(seen, self._inputs.get("input_ids"), self._part, self._is_plain()))
 
     def _is_plain(self) -> bool:
         mask = self._inputs.get("attention_mask")
@@ -257,29 +257,41 @@ class FeatureTap:
         mask = self._inputs.get("attention_mask")
         if isinstance(mask, Tensor) and mask.shape == targets.shape:
             padding = mask == 0
-            targets[padding if shifted is not None else padding | padding.roll(-1, dims=1)] = IGNORED
+            targets.masked_fill_(padding if shifted is not None else padding | padding.roll(-1, dims=1), IGNORED)
         return targets
 
-    def _batch(self, targets: Tensor, logits: Tensor | None) -> TapBatch:
+    def _observation(self, targets: Tensor, logits: Tensor | None) -> Observation:
+        """Copy what later passes may write over. Nothing here has a GPU be waited for, but the losses of tokens."""
         hidden = {name: slot.seen(name, targets.shape) for name, slot in self._slots.items()}
         targets = targets.to(hidden[FINAL].device)
-        rows, length = targets.shape
-        index = (targets.flatten() >= 0).nonzero().squeeze(-1)
-        labels = targets.flatten()[index]
-        features = {name: tensor.flatten(0, 1).index_select(0, index) for name, tensor in hidden.items()}
+        features = {name: tensor.flatten(0, 1).clone() for name, tensor in hidden.items()}
         predictions = tied = nll = sample = confidence = None
         if logits is not None and logits.shape[:2] == targets.shape:
-            logits = logits.detach().flatten(0, 1).to(index.device)
+            logits = logits.detach().flatten(0, 1).to(targets.device)
             if self._predictions:
-                predictions, tied = (decided[index] for decided in argmax_with_ties(logits))
+                predictions, tied = argmax_with_ties(logits)
             if self._token_losses:
-                nll = token_losses(logits, index, labels)
+                nll = _losses(logits, targets.flatten())
             if self._confidence and predictions is not None:
-                confidence = torch.exp(-token_losses(logits, index, predictions))
-            sample = (features[FINAL][:SAMPLE_POSITIONS].clone(), logits[index[:SAMPLE_POSITIONS]])
-        batch = TapBatch(features, labels, index, predictions, tied, nll, sample, rows, length, confidence)
+                confidence = torch.exp(-_losses(logits, predictions.where(targets.flatten() >= 0, IGNORED)))
+            first = _first_labelled(targets.flatten())
+            sample = (features[FINAL][first], logits[first])
+        seen = Observation(targets, features, predictions, tied, nll, sample, confidence)
         # Apple's GPUs have no float64, in which all that follows is computed.
-        return TapBatch(**send_to_device(vars(batch), "cpu")) if index.device.type == "mps" else batch
+        return Observation(**send_to_device(vars(seen), "cpu")) if targets.device.type == "mps" else seen
+
+
+def _losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """(P,) float32: the loss of each target that is one, 0 elsewhere."""
+    index = (targets >= 0).nonzero().squeeze(-1)
+    losses = torch.zeros(len(targets), device=targets.device)
+    return losses.index_copy_(0, index, token_losses(logits, index, targets[index]))
+
+
+def _first_labelled(targets: Tensor) -> Tensor:
+    """Indices of the first targets (P,) that are some, ``SAMPLE_POSITIONS`` of them; the last place fills up."""
+    sought = torch.arange(1, min(SAMPLE_POSITIONS, len(targets)) + 1, device=targets.device)
+    return torch.searchsorted((targets >= 0).cumsum(0), sought).clamp_(max=max(0, len(targets) - 1))
 
 
 def _unreadable(problem: Exception) -> TapError:

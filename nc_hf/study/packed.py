@@ -1,8 +1,8 @@
 """The packed text of a study, kept in its folder: tokenized by one process, once, and read by all from one file.
 
-TinyStories with the GPT-2 vocabulary is 470 million tokens: long to tokenize, and 3.8 GB. The file is mapped into
-memory, so that the processes of a machine share it and none holds it. A later start tokenizes nothing, but reads the
-text through: by its hash it is known to be the same.
+TinyStories with the GPT-2 vocabulary is 470 million tokens: long to tokenize, and .9 GB. Blocks are written as they
+are made, so that a text need not fit into memory, and the file is mapped, so that the processes of a machine share it
+and none holds it. A later start tokenizes nothing, but reads the text through: by its hash it is known to be the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,8 @@ from torch import Tensor
 from nc_hf.corpus.blocks import TokenBlocks, fingerprint
 from nc_hf.corpus.corpus import Corpus
 from nc_hf.corpus.marks import NO_MARKS, Marks
-from nc_hf.corpus.tokens import tokenizer_hash
+from nc_hf.corpus.stores import OnDisk, Store
+from nc_hf.corpus.tokens import tokenizer_hash, vocabulary_size
 from nc_hf.errors import FileError, StudyError
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.tensors import load_tensors, save_tensors
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _FORMAT = "nc_hf.blocks"
+_PARTS = ("input_ids", "document_ids", "context")
+"""What a file may hold of blocks; ``document_ids``, of which a study makes no use, older versions kept too."""
 
 NOTED = "text.json"
 """Name of the file that says what a text is known by."""
@@ -55,9 +58,9 @@ class Packing:
     packing: str
     max_tokens: int | None
 
-    def pack(self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> TokenBlocks:
-        """Tokenize a text and cut it."""
-        return corpus.pack(tokenizer, **asdict(self))
+    def pack(self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, store: Store | None = None) -> TokenBlocks:
+        """Tokenize a text and cut it, into memory unless there is a store."""
+        return corpus.pack(tokenizer, **asdict(self), store=store)
 
 
 def keep_packed(
@@ -143,46 +146,47 @@ def _write(
     for half in path.parent.glob(f".{path.name}.*"):  # of a process that was killed as it wrote
         half.unlink()
     texts = _Hashed(corpus.texts)
-    blocks = packing.pack(replace(corpus, texts=texts), tokenizer)
+    store = OnDisk(path.parent, vocabulary_size(tokenizer))
+    blocks = packing.pack(replace(corpus, texts=texts), tokenizer, store)
     if begun_with not in (None, blocks.fingerprint):
         raise _other_text(path.parent)
-    made = {
+    made: dict[str, Any] = {
         "blocks": {
             name: asdict(value) if isinstance(value, Marks) else value
             for name, value in vars(blocks).items()
-            if not isinstance(value, Tensor) and name != "context"  # which is a tensor or not there
+            if not isinstance(value, Tensor) and name not in _PARTS
         },
         "origin": _origin(texts, tokenizer, packing),
-        "hashes": _hashes(blocks),
     }
     tensors = {name: value for name, value in vars(blocks).items() if isinstance(value, Tensor)}
+    made["hashes"] = _hashes(tensors, blocks)
     save_tensors(path, tensors, {"format": _FORMAT, "made": json.dumps(made)})
-    return _map(path)[0]
-
-
-def _map(path: Path) -> tuple[TokenBlocks, dict[str, Any]]:
-    """Return the blocks of a file, and how they were made."""
-    tensors, metadata = load_tensors(path, _FORMAT)
-    made: dict[str, Any] = json.loads(metadata["made"])
-    rest: dict[str, Any] = made["blocks"]
-    marks = rest.pop("marks", None)  # not there in a file of an older version, which put none around documents
-    known = NO_MARKS if marks is None else Marks(tuple(marks["begin"]), tuple(marks["end"]), marks["note"])
-    ids, documents, context = tensors["input_ids"], tensors["document_ids"], tensors.get("context")
-    return TokenBlocks(ids, documents, **rest, marks=known, context=context), made
+    return _blocks(*load_tensors(path, _FORMAT))[0]
 
 
 def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
     """Return the blocks of a file and what they were made from; None if it was edited or cut short."""
     try:
-        blocks, made = _map(path)
-        return (blocks, made["origin"]) if made["hashes"] == _hashes(blocks) else None
+        tensors, metadata = load_tensors(path, _FORMAT)
+        blocks, made = _blocks(tensors, metadata)
+        return (blocks, made["origin"]) if made["hashes"] == _hashes(tensors, blocks) else None
     except (FileError, KeyError, TypeError, ValueError):
         return None
 
 
-def _hashes(blocks: TokenBlocks) -> list[str]:
-    parts = [blocks.input_ids, blocks.document_ids, *([] if blocks.context is None else [blocks.context[:, None]])]
-    return [fingerprint(part, blocks.packing, blocks.tokenizer_hash) for part in parts]
+def _blocks(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[TokenBlocks, dict[str, Any]]:
+    """Make blocks of what a file holds, and tell how they were made."""
+    made: dict[str, Any] = json.loads(metadata["made"])
+    rest: dict[str, Any] = made["blocks"]
+    marks = rest.pop("marks", None)  # not there in a file of an older version, which put none around documents
+    known = NO_MARKS if marks is None else Marks(tuple(marks["begin"]), tuple(marks["end"]), marks["note"])
+    return TokenBlocks(tensors["input_ids"], None, **rest, marks=known, context=tensors.get("context")), made
+
+
+def _hashes(tensors: Mapping[str, Tensor], blocks: TokenBlocks) -> list[str]:
+    parts = [tensors[name] for name in _PARTS if name in tensors]
+    rows = [part[:, None] if part.ndim == 1 else part for part in parts]
+    return [fingerprint(part, blocks.packing, blocks.tokenizer_hash) for part in rows]
 
 
 def _origin(texts: _Hashed, tokenizer: PreTrainedTokenizerBase, packing: Packing) -> dict[str, Any]:

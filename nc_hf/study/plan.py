@@ -51,12 +51,14 @@ class TextSize:
         train, validation: blocks; None where the corpus cannot be read.
         vocab_size: entries of the tokenizer.
         note: where the numbers come from.
+        other: blocks of the second corpus; 0 where there is none, or it was not read.
     """
 
     train: int | None
     validation: int | None
     vocab_size: int
     note: str
+    other: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def text_size(study: Study, cell: Cell) -> TextSize:
         text = open_text(study, cell)
     except (CorpusError, HubError, TokenizerError) as error:
         return TextSize(None, None, cell.vocab_size, f"unknown: {error}")
-    return TextSize(len(text.train), len(text.validation), text.vocab_size, "counted on the corpus")
+    other = 0 if text.other is None else len(text.other)
+    return TextSize(len(text.train), len(text.validation), text.vocab_size, "counted on the corpus", other)
 
 
 def plan_cells(study: Study, cells: list[Cell], sizes: Mapping[str, TextSize]) -> list[CellPlan]:
@@ -220,7 +223,7 @@ def flops_a_second(cell: Cell, vocab_size: int) -> float:
 
 def _measured_tokens(study: Study, cell: Cell, size: TextSize) -> int:
     """Tokens of a forward pass over what one state is measured on."""
-    train, validation = size.train or 0, size.validation or 0
+    train, validation = size.train or 0, (size.validation or 0) + size.other
     if study.measure_train_tokens is not None:
         train = min(train, max(1, study.measure_train_tokens // cell.block_size))
     return (train + validation) * cell.block_size

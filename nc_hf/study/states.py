@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, GROUPS, jackknife_error
+from nc_hf.metrics.orthogonality import token_mean
 from nc_hf.metrics.uncertainty import debiased, replicates, without_each
 from nc_hf.statistics.class_statistics import ClassStatistics
 from nc_hf.study.held_out import DECIDED_TOKENS, HeldOut, add_part, read_held_out
@@ -43,8 +46,8 @@ def measure_state(
 
     Returns:
         Outcomes, metrics by name, and under ``NAME_stderr`` their errors where there are enough groups; where there is
-        a second corpus, the same of it under ``ood_NAME``, with the metrics of the preset ``core``: NC1-NC3 by its own
-        class means, NC4 by those of the training text.
+        a second corpus, NC5 too, and the same of that text under ``ood_NAME``, with the metrics of the preset ``core``:
+        NC1-NC3 by its own class means, NC4 by those of the training text.
     """
     groups = min(GROUPS, len(text.measured), len(text.validation))
     groups = groups if groups >= FEWEST_GROUPS else 1
@@ -61,6 +64,7 @@ def measure_state(
     every = [train.statistics, *(without_each(train.final.groups) if groups > 1 else ())]
     ids = text.classes.ids
     held = read_held_out(model, text.validation, batch_size, agreement_tokens, every, ids)
+    other = None if text.other is None else _read_other(model, text.other, batch_size, agreement_tokens, every, ids)
     values = held.values()
     found = {
         "val_loss": values["loss"],
@@ -73,13 +77,17 @@ def measure_state(
         "classes_seen": train.statistics.num_classes,
     }
     found |= held.of_halves() if groups > 1 else {}
-    found |= _metrics(train, "full", ids, held.decided)
+    found |= _metrics(train, "full", ids, held.decided, () if other is None else _token_means(other[0]))
     found |= {f"val_{name}{STDERR}": error for name, error in held.errors().items()} if groups > 1 else {}
-    return found | _on_the_other(model, text, batch_size, agreement_tokens, every)
+    return found | ({} if other is None else _on_the_other(*other, ids))
 
 
 def _metrics(
-    collection: Collection, preset: str, classes: Tensor | None, decided: Sequence[AgreementCounts]
+    collection: Collection,
+    preset: str,
+    classes: Tensor | None,
+    decided: Sequence[AgreementCounts],
+    seconds: Sequence[ClassStatistics] = (),
 ) -> dict[str, float]:
     """Compute metrics, without the bias of few tokens, and their errors.
 
@@ -88,44 +96,63 @@ def _metrics(
         preset: which.
         classes: that count.
         decided: for NC4: of the whole, then without each group.
+        seconds: for NC5: of a second corpus, the whole, then without each group if it has them.
     """
     groups = collection.final.groups
-    values = compute_metrics(collection.statistics, collection.head, preset, 1, decided[0], classes=classes)
+
+    def measure(part: ClassStatistics, number: int) -> dict[str, float]:
+        second = seconds[number] if number < len(seconds) else None
+        return compute_metrics(part, collection.head, preset, 1, decided[number], classes=classes, second=second)
 
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        return compute_metrics(part, collection.head, preset, 1, decided[1 + group], classes=classes)
+        return measure(part, 1 + group)
 
     def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
         return compute_metrics(part, collection.head, names, 1, classes=classes)
 
     found = replicates(groups, measure_without) if len(decided) > 1 else {}
-    values = debiased(values, found, groups, measure_part)
+    values = debiased(measure(collection.statistics, 0), found, groups, measure_part)
     return values | {f"{name}{STDERR}": jackknife_error(each) for name, each in found.items()}
 
 
-def _on_the_other(
+def _read_other(
     model: PreTrainedModel,
-    text: StudyText,
+    blocks: TokenBlocks,
     batch_size: int,
     agreement_tokens: int | None,
     every: Sequence[ClassStatistics],
-) -> dict[str, float]:
-    """Measure the second corpus, in one pass; empty where there is none."""
-    if text.other is None:
-        return {}
-    groups = len(every) - 1 if len(text.other) >= len(every) - 1 else 0
+    classes: Tensor | None,
+) -> tuple[Collection, HeldOut]:
+    """Run the second corpus through the model, once; NC4 is decided on ``DECIDED_TOKENS`` of it at the most."""
+    groups = len(every) - 1 if len(blocks) >= len(every) - 1 else 0
     every = every[: 1 + groups]
     collection = collect(
         model,
-        text.other,
+        blocks,
         batch_size=batch_size,
-        agreement_tokens=min(agreement_tokens or DECIDED_TOKENS, text.other.num_labels),
+        agreement_tokens=min(agreement_tokens or DECIDED_TOKENS, blocks.num_labels),
         groups=max(1, groups),
         calibration=True,
         progress=False,
     )
     held = HeldOut.empty(len(every))
-    add_part(held, collection, every, text.classes.ids)
-    found = held.values() | _metrics(collection, "core", text.classes.ids, held.decided)
-    found |= {f"{name}{STDERR}": error for name, error in held.errors().items()} if groups else {}
+    add_part(held, collection, every, classes)
+    return collection, held
+
+
+def _token_means(collection: Collection) -> list[ClassStatistics]:
+    """Return what NC5 takes of a text, its mean feature: of the whole, then without each group."""
+    groups = collection.final.groups
+    found = []
+    for part in (collection.statistics, *(without_each(groups) if len(groups) > 1 else ())):
+        mean = ClassStatistics(part.dim, part.device)
+        mean.update(token_mean(part).unsqueeze(0), torch.zeros(1, dtype=torch.int64, device=part.device))
+        found.append(mean)
+    return found
+
+
+def _on_the_other(collection: Collection, held: HeldOut, classes: Tensor | None) -> dict[str, float]:
+    """Give the columns of the second corpus."""
+    found = held.values() | _metrics(collection, "core", classes, held.decided)
+    found |= {f"{name}{STDERR}": error for name, error in held.errors().items()} if held.groups > 1 else {}
     return {f"{OTHER}{name}": value for name, value in found.items()}

@@ -16,6 +16,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice, choose_classes
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, train_tokenizer
+from nc_hf.corpus.tokens import vocabulary_size
 from nc_hf.errors import StudyError
 from nc_hf.hub import open_tokenizer
 from nc_hf.runtime.files import write_text
@@ -75,15 +76,15 @@ def open_text(study: Study, cell: Cell, folder: str | Path | None = None) -> Stu
     }
     measured = _measured(study, blocks["train"])
     choice = choose_classes(study.classes, blocks["train"].token_counts(), tokenizer)
-    for part in (measured, blocks["validation"]):
+    for part in (measured, *(each for role, each in blocks.items() if role != "train")):
         _check_classes(choice, part)
     found = (len(blocks["train"]), len(blocks["validation"]))
     if study.expected_blocks not in (None, found):
         warnings.warn(f"the corpus gives {found} blocks, not {study.expected_blocks} as expected.", stacklevel=2)
     if own is not None:
         note_texts(own, study, blocks)
-    vocab_size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))  # ids may have gaps
-    return StudyText(blocks["train"], blocks["validation"], vocab_size, measured, choice, blocks.get("other"))
+    size = vocabulary_size(tokenizer)
+    return StudyText(blocks["train"], blocks["validation"], size, measured, choice, blocks.get("other"))
 
 
 def _corpora(cell: Cell) -> dict[str, Corpus]:
@@ -129,8 +130,8 @@ def _check_classes(choice: ClassChoice, blocks: TokenBlocks) -> None:
     usable = len(seen) if choice.ids is None else int(torch.isin(choice.ids, seen).sum())
     if usable < 2:
         raise StudyError(
-            f"{usable} of the next tokens that count come up twice in the {blocks.split} text to measure on, and "
-            "collapse takes two: give more text or other classes."
+            f"{usable} of the next tokens that count come up twice in the {blocks.split} text of {blocks.source} to "
+            "measure on, and collapse takes two: give more text or other classes."
         )
 
 

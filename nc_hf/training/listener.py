@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 from nc_hf.errors import NCError, TapError
 from nc_hf.measurement.collection import Collection
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.model.forward_pass import IGNORED, TapBatch, TapPass
+from nc_hf.model.forward_pass import IGNORED, Observation, TapPass
 from nc_hf.model.readers import Reader, find_reader
 from nc_hf.model.tap import FeatureTap
+from nc_hf.training.backlog import Backlog
 from nc_hf.training.fitness import refuse_shifted
 from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
 from nc_hf.training.rows import last_items, real_part
@@ -102,7 +104,7 @@ class EvaluationListener:
 
     def forget(self) -> None:
         """Begin anew: what was heard belongs to no evaluation that will end."""
-        self._heard: Collection | None = None
+        self._heard: Backlog | None = None
         self._reader = ALONE
         self._evaluation: tuple[Any, int] | None = None
         self._trouble: NCError | None = None
@@ -130,17 +132,13 @@ class EvaluationListener:
             if self._trouble is None and not passes and causal_lm(trainer.model) is not self._tap.model:
                 raise TapError(_ANOTHER_MODEL)
             if self._heard is None:
-                self._heard = Collection(trainer.model_wrapped, **self._options)
+                self._heard = Backlog(Collection(trainer.model_wrapped, **self._options), self._tap)
                 self._reader = find_reader(trainer.model_wrapped, PartialState())
             if self._trouble is None:
-                self._take_in(number, of_last_step(passes), loader, batch_size)
+                with _room_for_statistics():
+                    self._take_in(number, of_last_step(passes), loader, batch_size)
         except NCError as trouble:
             self._trouble = self._trouble or trouble
-        except torch.OutOfMemoryError:
-            self._trouble = TapError(
-                "The statistics do not fit into memory beside the model; pass fewer agreement_tokens, or classes of a "
-                "larger share."
-            )
 
     def collection(self) -> tuple[Collection, Reader]:
         """Return what this rank heard of the evaluation that has ended, and as which reader; begin anew.
@@ -150,13 +148,16 @@ class EvaluationListener:
         """
         heard, reader, tap, trouble = self._heard, self._reader, self._tap, self._trouble
         self.forget()
+        if heard is not None:
+            with _room_for_statistics():
+                heard.flush()  # batches that came before any trouble
         if trouble is not None:
             raise trouble
         if tap is None:
             raise TapError("The callback came to the Trainer too late to listen; use attach(trainer) to add it.")
         if heard is None:
             raise tap.silence()
-        return heard, reader
+        return heard.collection, reader
 
     def silence(self) -> TapError:
         """Why there was nothing to hear, on no rank."""
@@ -181,6 +182,7 @@ class EvaluationListener:
         batches = passes_of_batch(passes, adapters_at_work(self._tap.model, self._adapter))
         if not batches:
             raise self._tap.silence()
+        self._tap.unlabelled = 0
         self.plain = self.plain and all(each.plain for each in passes)
         if number == 0:
             _refuse_shifted(batches[0], passes[0].part.tokens)
@@ -189,12 +191,11 @@ class EvaluationListener:
             batches = self._real(batches, passes[0].part.tokens, loader)
         row = 0
         for batch in batches:
-            rows = torch.arange(row, row + batch.rows)
+            rows = torch.arange(row, row + batch.rows, device=batch.targets.device)
             row += batch.rows
-            self._tap.heard(batch)
             self._heard.add(batch, first + rows % batch_size + rows // batch_size * _FURTHER_ROWS, number)
 
-    def _real(self, batches: list[TapBatch], tokens: Tensor | None, loader: Any) -> list[TapBatch]:
+    def _real(self, batches: list[Observation], tokens: Tensor | None, loader: Any) -> list[Observation]:
         """Leave out of the last batch what only fills it up."""
         last = last_items(loader, self._reader.count, self._reader.index)
         if last is not None and last.real >= last.items:
@@ -208,17 +209,28 @@ class EvaluationListener:
         return batches
 
 
+@contextmanager
+def _room_for_statistics() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TapError(
+            "The statistics do not fit into memory beside the model; pass fewer agreement_tokens, or classes of a "
+            "larger share."
+        ) from None
+
+
 def at_the_end(loader: Any) -> bool:
     """Whether the batch under way is the last one of a loader that accelerate prepared."""
     state = GradientState()
     return loader is not None and loader is state.active_dataloader and bool(state.end_of_dataloader)
 
 
-def _refuse_shifted(batch: TapBatch, tokens: Tensor | None) -> None:
-    if tokens is not None and tokens.shape == (batch.rows, batch.sequence_length):
-        labels = torch.full_like(tokens, IGNORED, dtype=torch.int64).flatten()
-        labels[batch.index.to(labels.device) + 1] = batch.labels.to(labels.device)  # the last position has no label
-        refuse_shifted(tokens, labels.view_as(tokens))
+def _refuse_shifted(batch: Observation, tokens: Tensor | None) -> None:
+    if tokens is not None and tokens.shape == batch.targets.shape:
+        labels = torch.full_like(tokens, IGNORED, dtype=torch.int64)
+        labels[:, 1:] = batch.targets[:, :-1]
+        refuse_shifted(tokens, labels)
 
 
 def _iterations(loader: Any) -> int:
@@ -230,11 +242,11 @@ def _same(evaluation: tuple[Any, int], other: tuple[Any, int]) -> bool:
     return evaluation[0] is other[0] and evaluation[1] == other[1]
 
 
-def _leading(batches: list[TapBatch], rows: int) -> list[TapBatch]:
+def _leading(batches: list[Observation], rows: int) -> list[Observation]:
     """Return the leading rows of several batches."""
     kept = []
     for batch in batches:
         mine = min(batch.rows, rows)
         rows -= mine
-        kept.append(batch.first_rows(mine))
+        kept.append(batch.leading(mine * batch.row_length))
     return kept

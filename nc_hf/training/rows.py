@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 
-from nc_hf.model.forward_pass import TapBatch
+from nc_hf.model.forward_pass import Observation
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def last_items(loader: Any, num_processes: int, process_index: int) -> LastItems
     return NOTHING_REPEATED if hasattr(dataset, "n_shards") else None
 
 
-def real_part(batch: TapBatch, tokens: Tensor | None, last: LastItems) -> TapBatch | None:
+def real_part(batch: Observation, tokens: Tensor | None, last: LastItems) -> Observation | None:
     """Return what belongs to the real items of a rank's last batch, whose rows are not the items.
 
     Args:
@@ -70,9 +70,9 @@ def real_part(batch: TapBatch, tokens: Tensor | None, last: LastItems) -> TapBat
         None where what of a forward pass is real cannot be told.
     """
     if last.real == 0:
-        return batch.first_rows(0)
+        return batch.leading(0)
     if batch.rows == 1 and tokens is not None and (length := _length(tokens.flatten(), last)) is not None:
-        return batch.where(batch.index < length)
+        return batch.leading(length)
     return None
 
 

@@ -151,7 +151,7 @@ def listened(model: nn.Module, *, fused: bool = False, **settings: Any) -> Colle
                 model(input_ids=ids[shown], labels=ids[shown])
                 batch = tap.take()
             assert batch is not None
-            gathered.add(batch.first_rows(len(rows)), rows, number)
+            gathered.add(batch.where(batch.index < len(rows) * batch.sequence_length), rows, number)
             assert gathered.head is None or process.num_processes == 1
     gathered.reduce(process, contributes=reader.first)
     return gathered

@@ -50,6 +50,20 @@ class Case:
         return stats
 
     @property
+    def second(self) -> np.ndarray:
+        """(M, D) features of another text: as these are in part, and otherwise elsewhere."""
+        half = len(self.features) // 2
+        apart = np.linspace(-0.75, 0.5, self.features.shape[1]).astype(self.features.dtype)
+        return np.concatenate([self.features[half:], self.features[: max(1, half)] + apart])
+
+    @property
+    def statistics_of_second(self) -> ClassStatistics:
+        """The same text as statistics; of which class a token is plays no part."""
+        stats = ClassStatistics(self.features.shape[1])
+        stats.update(torch.from_numpy(self.second), torch.arange(len(self.second)) % 3)
+        return stats
+
+    @property
     def head(self) -> ClassifierHead:
         return ClassifierHead(weight=torch.from_numpy(self.weight), bias=None)
 

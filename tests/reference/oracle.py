@@ -1,4 +1,4 @@
-"""Every metric but nc5 as its definition reads: exact integers, all pairs written out, nothing of nc_hf.
+"""Every metric as its definition reads: exact integers, all pairs written out, nothing of nc_hf.
 
 Slow on purpose. A float is an integer over a power of two, so sums, means, differences and products of the given
 numbers are taken exactly (``exact.py``), and rounding begins where a definition divides, takes a root or a logarithm:
@@ -72,10 +72,11 @@ def classes_with(features, labels, min_count):
     return Classes(np.array(list(tokens)), n, mu, np.array(M2, dtype=object), len(n), features.shape[1])
 
 
-def oracle_metrics(features, labels, weight=None, *, min_count=None, classes=None, categories=None):
-    """Every metric of NC1, NC2, GNC2, and with ``weight`` of NC3, UNC3 and NC0, by name.
+def oracle_metrics(features, labels, weight=None, *, min_count=None, classes=None, categories=None, second=None):
+    """Every metric of NC1, NC2, GNC2, with ``weight`` of NC3, UNC3 and NC0, and with ``second`` of NC5, by name.
 
-    The classes are those with ``min_count`` tokens, or of the ids ``classes`` those with two.
+    The classes are those with ``min_count`` tokens, or of the ids ``classes`` those with two. ``second`` (M, D) are the
+    features of another text.
     """
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if classes is None:
@@ -108,6 +109,8 @@ def oracle_metrics(features, labels, weight=None, *, min_count=None, classes=Non
             cosines_of_every = row_cosines(exactly(weight[every.ids]), every.m)
             values["unc3_cos_cov_paper"] = cov(defined(cosines_of_every))
             values["nc3_undirected_classes_paper"] = np.isnan(cosines_of_every).sum()
+        if second is not None:
+            values |= orthogonality(used, features[labels >= 0], np.asarray(second, dtype=np.float64))
     return {name: float(value) for name, value in values.items()}
 
 
@@ -333,6 +336,22 @@ def duality(used, W):
         "unc3_cos_std": std(defined(raw)),
         "unc3_cos_std_centred": std(defined(centred)),
         "nc0_row_sum": floats(W.rows.sum(axis=0) ** 2).sum() / (used.K * floats(W.rows**2).sum()),
+    }
+
+
+# -- NC5
+
+
+def orthogonality(used, features, second):
+    """|cos| of every class mean and the mean of all tokens of another text; about that of this text, too."""
+    g, g_ood = (exactly(text).weighted_mean(np.ones(len(text), dtype=object)) for text in (features, second))
+    of_second = Exact.of_fractions([g_ood] * used.K)
+    raw, centred = row_cosines(of_second, used.mu), row_cosines(of_second.about(g), used.mu.about(g))
+    return {
+        "nc5_ood_orthogonality": mean(np.abs(defined(raw))),
+        "nc5_ood_orthogonality_centred": mean(np.abs(defined(centred))),
+        "nc5_undirected_classes": np.isnan(raw).sum(),
+        "nc5_undirected_classes_centred": np.isnan(centred).sum(),
     }
 
 

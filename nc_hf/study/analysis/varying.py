@@ -142,5 +142,19 @@ def _determinant(frame: pd.DataFrame, name: str, controlled: Sequence[str]) -> s
 
 def _levels(frame: pd.DataFrame, name: str) -> str:
     found = level_names(frame[name])
+    short = [_short(level) for level in found]
+    found = short if len(set(short)) == len(found) else found
     shown = found if len(found) <= _SHOWN else [*found[: _SHOWN - 1], f"… {found[-1]}, {len(found)} in all"]
     return f"{name} {', '.join(shown)}"
+
+
+def _short(level: str) -> str:
+    """Write a number with four digits at most.
+
+    >>> _short("0.166666666667"), _short("gpt_neo"), _short("499712")
+    ('0.1667', 'gpt_neo', '499712')
+    """
+    try:
+        return level if level.isdigit() else f"{float(level):.4g}"
+    except ValueError:
+        return level

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -31,6 +32,8 @@ def test_attention_keeps_documents_apart_and_a_recurrent_state_does_not() -> Non
     assert keeps_apart(mamba, blocks) is False
     monotonous = pack_texts(["a a a a a a a"] * 3, letters(bos_first=True), 8)
     assert keeps_apart(mamba, monotonous) is False
+    narrow = replace(blocks, input_ids=blocks.input_ids.to(torch.uint16))  # as a study keeps them
+    assert (keeps_apart(llama(), narrow), keeps_apart(mamba, narrow)) == (True, False)
 
 
 def test_where_nothing_begins_a_document_there_is_nothing_to_keep_apart() -> None:

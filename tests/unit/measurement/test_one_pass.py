@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -25,6 +27,15 @@ class TestValues:
         assert bare.loss_sum == 0 < whole.loss_sum
         states = bare.statistics.state_dict(), whole.statistics.state_dict()
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+    def test_blocks_of_two_bytes_a_token_give_the_same(self) -> None:
+        model, blocks = tiny_model(), token_blocks(10, 3)
+        narrow = replace(blocks, input_ids=blocks.input_ids.to(torch.uint16), document_ids=None)
+        for settings in ({}, {"layers": "all", "batch_size": 4}):
+            whole, found = (quietly(model, each, **settings) for each in (blocks, narrow))
+            states = found.state_dict(), whole.state_dict()
+            assert states[0].keys() == states[1].keys()
+            assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
 
     def test_without_outcomes_no_feature_is_left_out_with_the_logits(self) -> None:
         model = ARCHITECTURES["Gemma 4"]()  # its decoder leaves out positions whose logits nobody wants

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc_hf import ClassifierHead, compute_metrics
+from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError
 from nc_hf.metrics import inputs
 from nc_hf.metrics.compute import function_of
@@ -27,12 +27,13 @@ DIM = 9
 
 @dataclass(frozen=True)
 class Text:
-    """Tokens, a head (V, D), and what it decides on each token."""
+    """Tokens, a head (V, D), what it decides on each token, and another text."""
 
     features: np.ndarray  # (N, D)
     labels: np.ndarray  # (N,)
     weight: np.ndarray
     linear: np.ndarray  # (N,)
+    other: np.ndarray  # (M, D)
 
     def values(self) -> dict[str, float]:
         """Every metric that these classes can have, as a report takes them: tokens left out of their own centre."""
@@ -46,7 +47,12 @@ class Text:
             names = [name for name in names if not name.startswith("nc1_trace_ratio")]
         head = ClassifierHead(torch.from_numpy(self.weight), None)
         categories = {int(c): int(c) % 3 for c in self.labels}
-        return compute_metrics(stats, head, names, 1, counts, categories=categories)
+        return compute_metrics(stats, head, names, 1, counts, categories=categories, second=unlabelled(self.other))
+
+
+def unlabelled(features: np.ndarray) -> ClassStatistics:
+    """A text of which no more than its features counts."""
+    return statistics(features, np.zeros(len(features), dtype=int))
 
 
 def drawn(seed: int, counts: Sequence[int], dim: int, grid: float = 0.0) -> Text:
@@ -56,14 +62,15 @@ def drawn(seed: int, counts: Sequence[int], dim: int, grid: float = 0.0) -> Text
     means = 0.4 + rng.normal(size=(len(counts), dim))
     features = means[labels] + 0.6 * rng.normal(size=(len(labels), dim))
     weight = 0.5 * means + rng.normal(size=(len(counts), dim))
+    other = 0.2 + rng.normal(size=(5, dim))
     if grid:
-        features, weight = (np.round(array / grid) * grid for array in (features, weight))
-    return Text(features, labels, weight, (features @ weight.T).argmax(axis=1))
+        features, weight, other = (np.round(array / grid) * grid for array in (features, weight, other))
+    return Text(features, labels, weight, (features @ weight.T).argmax(axis=1), other)
 
 
 def rotated(text: Text) -> Text:
     turn = rotation(3, text.features.shape[1])
-    return replace(text, features=text.features @ turn, weight=text.weight @ turn)
+    return replace(text, features=text.features @ turn, weight=text.weight @ turn, other=text.other @ turn)
 
 
 def in_another_order(text: Text) -> Text:
@@ -72,16 +79,20 @@ def in_another_order(text: Text) -> Text:
 
 
 def doubled(text: Text) -> Text:
-    twice = {"features": np.tile(text.features, (2, 1))}
+    twice = {"features": np.tile(text.features, (2, 1)), "other": np.tile(text.other, (2, 1))}
     return replace(text, labels=np.tile(text.labels, 2), linear=np.tile(text.linear, 2), **twice)
 
 
 def scaled(by: float) -> Callable[[Text], Text]:
-    return lambda text: replace(text, features=by * text.features)
+    return lambda text: replace(text, features=by * text.features, other=by * text.other)
 
 
 def shifted(by: float) -> Callable[[Text], Text]:
-    return lambda text: replace(text, features=text.features + by * np.linspace(-2, 1, text.features.shape[1]))
+    def done(text: Text) -> Text:
+        offset = by * np.linspace(-2, 1, text.features.shape[1])
+        return replace(text, features=text.features + offset, other=text.other + offset)
+
+    return done
 
 
 def head_shifted(by: float) -> Callable[[Text], Text]:
@@ -198,7 +209,9 @@ def test_what_a_metric_needs_is_what_it_reads(name: str) -> None:
         "agreement": AgreementCounts(tokens=8, agree=3, ncc_correct=2, linear_correct=4, agree_when_correct=1),
         "categories": {token: token % 3 for token in range(12)},
         "covariance": True,
+        "second": unlabelled(features[:7] + 1),
     }
+    called = {"second": "second corpus"}
 
     def value(*given: str) -> float:
         stats = statistics(features, labels, covariance="covariance" in given)
@@ -208,7 +221,7 @@ def test_what_a_metric_needs_is_what_it_reads(name: str) -> None:
     needs = METRICS[name].needs
     assert math.isfinite(value(*needs))
     for need in needs:
-        with pytest.raises(InputError, match=f"{name} needs the {need}: "):
+        with pytest.raises(InputError, match=f"{name} needs the {called.get(need, need)}: "):
             value(*(other for other in needs if other != need))
 
 
@@ -217,7 +230,9 @@ def test_the_pairs_of_a_row_are_those_that_its_function_reads(name: str, monkeyp
     features, labels, weight = tokens(8, 12, DIM)
     counts = AgreementCounts(tokens=8, agree=3, ncc_correct=2, linear_correct=4, agree_when_correct=1)
     head = ClassifierHead(torch.from_numpy(weight), None)
-    given = MetricInputs(statistics(features, labels, covariance=True), head, 2, counts, {0: 1, 1: 1})
+    given = MetricInputs(
+        statistics(features, labels, covariance=True), head, 2, counts, {0: 1, 1: 1}, second=unlabelled(features[:7])
+    )
     swept: list[str] = []
     make = MetricInputs._make
     monkeypatch.setattr(
@@ -270,11 +285,12 @@ def test_what_qualifies_a_value_stands_beside_it() -> None:
 def test_whatever_can_be_infinite_or_undefined_is_explained_by_a_number() -> None:
     """Coincident means, a class at the centre, no scatter: beside each value that shows it stands their number."""
     features = np.repeat([[0.0, 0], [4, 0], [4, 0], [-8, 0], [0, 3], [0, -3]], 4, axis=0)
-    text = Text(features, np.repeat(np.arange(6), 4), np.zeros((6, 2)), np.zeros(24, dtype=int))
+    text = Text(features, np.repeat(np.arange(6), 4), np.zeros((6, 2)), np.zeros(24, dtype=int), np.zeros((3, 2)))
     values = text.values()
     assert values["nc2_undirected_classes"] == values["nc2_undirected_classes_paper"] == 1
     assert values["gnc2_coincident_pairs"] == values["nc1_coincident_pairs_paper"] == 1
     assert values["gnc2_undirected_classes_paper"] == 1
+    assert (values["nc5_undirected_classes"], values["nc5_undirected_classes_centred"]) == (6, 6)
     assert values["nc3_undirected_classes"] == values["nc3_undirected_classes_centred"] == 6
     strange = {name for name, value in values.items() if not math.isfinite(value)}
     qualified = {name for diagnostic in DIAGNOSTICS for name in METRICS[diagnostic].qualifies}

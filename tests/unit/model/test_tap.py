@@ -17,6 +17,7 @@ from torch._dynamo.utils import counters
 from transformers import PreTrainedModel
 
 from nc_hf.errors import InputError, LabelError, TapError
+from nc_hf.model.forward_pass import labelled
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.tap import FeatureTap
 from tests.architectures import LLAMA, TINY, VOCAB_SIZE, build
@@ -92,14 +93,38 @@ class TestPairing:
     def test_the_leading_rows_alone(self, model: PreTrainedModel) -> None:
         ids = tokens(rows=4)
         with FeatureTap(model, token_losses=True) as tap:
-            _, whole = run(tap, model, input_ids=ids, labels=ids)
+            with torch.no_grad():
+                model(input_ids=ids, labels=ids)
+            (whole,) = tap.take_all()
             _, wanted = run(tap, model, input_ids=ids[:2], labels=ids[:2])
-        kept = whole.first_rows(2)
-        assert (whole.rows, kept.rows, whole.first_rows(9).rows) == (4, 2, 4)
-        assert len(whole.first_rows(0).labels) == 0
+        kept = labelled([whole.observed().leading(2 * LENGTH)])
+        assert len(labelled([whole.observed().leading(0)]).labels) == 0
         for name in ("labels", "index", "predictions", "tied", "nll"):
             assert torch.equal(getattr(kept, name), getattr(wanted, name)), name
         torch.testing.assert_close(kept.features, wanted.features)
+
+    @pytest.mark.parametrize("left", [0, 1, 3, 40])
+    def test_the_sample_is_of_the_first_labels(self, model: PreTrainedModel, left: int) -> None:
+        ids = tokens(rows=8)
+        labels = torch.full_like(ids, -100)
+        places = torch.randperm(8 * (LENGTH - 1), generator=torch.Generator().manual_seed(left))[:left]
+        rows, columns = places // (LENGTH - 1), places % (LENGTH - 1) + 1
+        labels[rows, columns] = ids[rows, columns]
+        with FeatureTap(model) as tap:
+            output, batch = run(tap, model, input_ids=ids, labels=labels)
+        first = sorted((rows * LENGTH + columns - 1).tolist())[:8]
+        assert batch.sample is not None
+        assert torch.equal(batch.sample[1], output.logits.flatten(0, 1)[first])
+        assert torch.equal(batch.sample[0], batch.features["final"][:8])
+
+    def test_what_is_heard_stays_when_the_model_writes_over_it(self, model: PreTrainedModel) -> None:
+        ids, outputs = tokens(), []
+        model.model.register_forward_hook(lambda _, __, output: outputs.append(output.last_hidden_state))
+        with FeatureTap(model) as tap, torch.no_grad():
+            model(input_ids=ids, labels=ids)
+            before = outputs[0][:, :-1].flatten(0, 1).clone()
+            outputs[0].zero_()  # as CUDA graphs do when they run again
+            assert torch.equal(heard(tap).features["final"], before)
 
     def test_positional_arguments(self, model: PreTrainedModel) -> None:
         ids, mask = tokens(), torch.ones(3, LENGTH, dtype=torch.int64)

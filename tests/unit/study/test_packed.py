@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -74,8 +75,9 @@ def packed_file(folder: Path) -> Path:
 
 
 def equal(one: TokenBlocks, other: TokenBlocks) -> bool:
-    tensors = all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("input_ids", "document_ids"))
-    return tensors and all(getattr(one, name) == getattr(other, name) for name in WRITTEN_BEFORE)
+    """Whether the ids are the same, in whatever integers, and all else that is kept."""
+    ids = torch.equal(one.input_ids.long(), other.input_ids.long())
+    return ids and all(getattr(one, name) == getattr(other, name) for name in WRITTEN_BEFORE)
 
 
 @pytest.mark.parametrize("packing", [PACKING, BOUNDED, Packing(32, "paper", None)])
@@ -101,11 +103,27 @@ def test_processes_that_come_at_once_tokenize_once(keep: Keep, tokenized: list[i
 def test_the_blocks_are_mapped_from_the_file(keep: Keep, folder: Path) -> None:
     blocks = keep()
     assert str(packed_file(folder)) in Path("/proc/self/maps").read_text()
-    assert blocks.input_ids.dtype == torch.int32
+    assert blocks.input_ids.dtype == torch.uint16
+
+
+def test_a_token_takes_two_bytes(keep: Keep, folder: Path) -> None:
+    blocks = keep()
+    assert packed_file(folder).stat().st_size == pytest.approx(2 * blocks.input_ids.numel(), abs=2000)
+    assert len(list(folder.iterdir())) == 2, "nothing else is left there than the file and the lock"
+
+
+def test_a_vocabulary_beyond_that_takes_four(folder: Path) -> None:
+    words = builtin_tokenizer(400)
+    words.add_tokens([f"<{number}>" for number in range(1 << 16)])
+    corpus = Corpus("some", "all", [f"{STORIES[0]} <{(1 << 16) - 1}> <0>", *STORIES[:9]])
+    kept = keep_packed(folder, "train", corpus, words, PACKING)
+    assert kept.input_ids.dtype == torch.int32
+    assert kept.highest_id == len(words) - 1 > 1 << 16
+    assert equal(kept, PACKING.pack(corpus, words))
 
 
 @pytest.mark.parametrize("begun", [False, True])
-@pytest.mark.parametrize("harm", ["cut", "token", "document", "header", "foreign"])
+@pytest.mark.parametrize("harm", ["cut", "token", "header", "foreign"])
 def test_a_damaged_file_is_made_anew(keep: Keep, folder: Path, harm: str, begun: bool) -> None:
     first, path = keep(), packed_file(folder)
     wanted = first.input_ids.clone()
@@ -113,9 +131,8 @@ def test_a_damaged_file_is_made_anew(keep: Keep, folder: Path, harm: str, begun:
     if begun:
         note_texts(folder, STUDY, {"train": first})
     header = 8 + int.from_bytes(data[:8], "little")
-    places = {"token": first.input_ids, "document": first.document_ids}
-    if harm in places:
-        data[data.index(places[harm].numpy().tobytes(), header)] ^= 1
+    if harm == "token":
+        data[data.index(first.input_ids.numpy().tobytes(), header)] ^= 1
     spoilt = {"cut": data[: len(data) // 2], "foreign": b"no tensors", "header": data.replace(b"origin", b"0rigin")}
     spoilt = bytes(spoilt.get(harm, data))
     path.unlink()  # what is mapped stays as it is
@@ -218,8 +235,14 @@ def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(folder: Path)
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(folder: Path, begun: bool) -> None:
-    """Marks were not known then: a text that begins with one was cut like any other, and each token was a label."""
+@pytest.mark.parametrize("harm", [None, "token", "document"])
+def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(
+    folder: Path, begun: bool, harm: str | None
+) -> None:
+    """Marks were not known then: a text that begins with one was cut like any other, and each token was a label.
+
+    Ids and documents had four bytes each, and both are held to their hashes.
+    """
     corpus, words = Corpus("some", "all", STORIES), marked()
     texts = _Hashed(corpus.texts).read_through()
     ids = torch.tensor([token for row in words(STORIES)["input_ids"] for token in row], dtype=torch.int32)
@@ -228,11 +251,16 @@ def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(folder
     old = TokenBlocks(ids, ids * 0, fingerprint(ids, "documents", belongs), "documents", "some", "all", belongs, None)
     rest = {name: getattr(old, name) for name in WRITTEN_BEFORE}
     hashes = [fingerprint(part, "documents", belongs) for part in (ids, ids * 0)]
+    spoilt = [ids ^ (harm == "token"), ids * 0 ^ (harm == "document")]
     made = {"blocks": rest, "origin": _origin(texts, words, PACKING), "hashes": hashes}
-    tensors = {"input_ids": ids, "document_ids": ids * 0}
+    tensors = dict(zip(("input_ids", "document_ids"), spoilt, strict=True))
     save_tensors(packed_file(folder), tensors, {"format": "nc_hf.blocks", "made": json.dumps(made)})
     if begun:
         note_texts(folder, STUDY, {"train": old})
+    if harm:  # this version would cut the text otherwise
+        with pytest.raises(StudyError, match="not the one") if begun else nullcontext():
+            assert keep_packed(folder, "train", corpus, words, PACKING).marks.begin
+        return
     kept = keep_packed(folder, "train", corpus, words, PACKING)
     assert equal(kept, old)
     assert kept.num_labels == 31 * len(ids)

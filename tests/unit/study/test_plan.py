@@ -48,6 +48,8 @@ def test_a_plan_counts_tokens_and_scales_time(study: Study, monkeypatch: pytest.
     assert found.states == 2
     passed = 3 * found.tokens + 2 * 15 * 16  # two states, each over training and validation text
     assert found.seconds == pytest.approx(passed * forward_flops(CELL, 300) / 1e6)
+    also = plan.plan_cells(study.changed(states="last"), [CELL], {CELL.text_key: replace(size, other=7)})[0].seconds
+    assert also == pytest.approx((passed + 2 * 7 * 16) * forward_flops(CELL, 300) / 1e6)
     assert plan.plan_cells(study, [CELL], {CELL.text_key: plan.TextSize(None, None, 300, "")})[0].seconds is None
 
 

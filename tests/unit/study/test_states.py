@@ -18,7 +18,7 @@ from transformers import GPTNeoForCausalLM
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice
-from nc_hf.metrics import PRESETS
+from nc_hf.metrics import METRICS, PRESETS
 from nc_hf.study.checkpoints import CellFolder
 from nc_hf.study.ledger import LOG, Ledger
 from nc_hf.study.preset import load_study
@@ -34,8 +34,9 @@ LENGTH = 16
 OUTCOMES = {"perplexity", "train_tokens", "measured_tokens", "validation_tokens", "classes_seen"}
 WITH_ERRORS = {"val_loss", "val_accuracy", "val_calibration_error"}
 HALVES = {f"{name}_half_{half}" for name in ("val_loss", "val_accuracy", "nc4_agreement") for half in (1, 2)}
-NOT_GATHERED = {"nc1_pinv", "nc1_category_share"}
-"""They need the covariance of the features, and categories of tokens."""
+NC5 = {name for name, metric in METRICS.items() if metric.family == "NC5"}
+NOT_GATHERED = {"nc1_pinv", "nc1_category_share"} | NC5
+"""They need the covariance of the features, categories of tokens, and a second corpus."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,25 @@ def as_defined(model: Any, train: Tokens, held: Tokens, ids: Sequence[int] | Non
         "val_calibration_error": calibration_error(held),
     }
     return {name: float(value) for name, value in (values | outcomes).items() if name not in NOT_GATHERED}
+
+
+def across(train: Tokens, second: Tokens, ids: Sequence[int] | None) -> dict[str, float]:
+    """NC5: the class means of the training text against the mean of all tokens of another."""
+    among = sorted(set(train.labels.tolist()) if ids is None else ids)
+    means = [
+        train.features[train.labels == c].mean(axis=0) for c in among if (train.labels == c).sum() > (ids is not None)
+    ]
+    here, there = train.features.mean(axis=0), second.features.mean(axis=0)
+
+    def mean_cosine(rows: list[np.ndarray], to: np.ndarray) -> float:
+        return float(np.mean([abs(row @ to) / np.linalg.norm(row) / np.linalg.norm(to) for row in rows]))
+
+    return {
+        "nc5_ood_orthogonality": mean_cosine(means, there),
+        "nc5_ood_orthogonality_centred": mean_cosine([mean - here for mean in means], there - here),
+        "nc5_undirected_classes": 0.0,
+        "nc5_undirected_classes_centred": 0.0,
+    }
 
 
 def calibration_error(held: Tokens) -> float:
@@ -284,10 +304,29 @@ def test_the_second_corpus_is_measured_by_the_same_definitions(tmp_path: Path, m
     assert {name: found[f"ood_{name}"] for name in values} == pytest.approx(values, rel=1e-4, abs=1e-7, nan_ok=True)
     errors = {f"ood_{name}": error for name, error in jackknifed(replicated).items()}
     assert {name: found[name] for name in errors} == pytest.approx(errors, rel=1e-3, abs=1e-9, nan_ok=True)
+    crossed = across(train, second, ids)
+    assert {name: found[name] for name in crossed} == pytest.approx(crossed, rel=1e-5)
+    again = [across(parts(train, group), parts(second, group), ids) for group in range(10)]
+    errors = jackknifed({name: np.array([each[name] for each in again]) for name in crossed})
+    assert {name: found[name] for name in errors} == pytest.approx(errors, rel=1e-3, abs=1e-9)
+    assert errors["nc5_ood_orthogonality_stderr"] > 0
+    assert not NC5 & without.keys()
     assert found["ood_tokens"] == len(second.labels)
     told = {f"ood_{name}" for name in values} | {"ood_tokens", "ood_perplexity"}
     assert {name for name in values_of(found) if name.startswith("ood_")} == told
     assert found["ood_loss"] != found["val_loss"]
+
+
+def test_a_second_corpus_too_short_for_groups_has_values_without_errors(tmp_path: Path, model: Any) -> None:
+    """Errors of NC5 would leave out what that text does to it."""
+    text = replace(text_of(ids=some_classes()), other=drawn(4, seed=9))
+    found = measured_by(model, text, tmp_path)
+    train, second = (tokens_of(model, part) for part in (text.measured, text.other))
+    crossed = across(train, second, some_classes())
+    assert {name: found[name] for name in crossed} == pytest.approx(crossed, rel=1e-5)
+    assert found["ood_loss"] > 0
+    assert not {name for name in found if name.startswith(("ood_", "nc5_")) and name.endswith(STDERR)}
+    assert found[f"nc1_trace_ratio{STDERR}"] > 0
 
 
 def test_a_list_says_something_else_than_all(model: Any) -> None:

@@ -124,8 +124,8 @@ def test_text_without_two_classes_to_measure_is_refused_before_training(
         with pytest.raises(StudyError) as caught:
             opened(study.changed(classes=classes))
         assert str(caught.value) == (
-            f"{usable} of the next tokens that count come up twice in the {split} text to measure on, and collapse "
-            "takes two: give more text or other classes."
+            f"{usable} of the next tokens that count come up twice in the {split} text of {study.cells[0].corpus} to "
+            "measure on, and collapse takes two: give more text or other classes."
         )
 
 
@@ -168,6 +168,37 @@ def test_a_share_is_one_of_the_training_text(study: Study) -> None:
     assert text.classes.ids is not None
     assert text.classes.ids.tolist() == [token for token in sorted(times) if times[token] >= 0.01 * times.total()]
     assert text.classes.census == times.total()
+
+
+def test_a_second_corpus_is_cut_as_the_others_and_has_to_have_the_classes(tmp_path: Path, study: Study) -> None:
+    write(tmp_path / "elsewhere", seed=7)
+    second = study.changed(measure_also=str(tmp_path / "elsewhere"))
+    text = opened(second, tmp_path / "out")
+    assert opened(study).other is None
+    assert text.other is not None
+    assert (text.other.source, text.other.split) == (str(tmp_path / "elsewhere"), "validation")
+    assert text.other.tokenizer_hash == text.train.tokenizer_hash
+    assert text.other.num_labels == 992  # 1,000 at the most, as of the validation text
+    assert text.train.fingerprint == opened(study).train.fingerprint
+    assert opened(second, tmp_path / "out").other.fingerprint == text.other.fingerprint
+    write(tmp_path / "elsewhere", seed=9)
+    with pytest.raises(StudyError, match="text is not the one"):
+        opened(second, tmp_path / "out")
+    (tmp_path / "elsewhere" / "validation.jsonl").write_text(json.dumps({"text": "0123456789" * 40}) + "\n")
+    with pytest.raises(StudyError, match=rf"0 of the next tokens .* validation text of {tmp_path}/elsewhere to"):
+        opened(second)
+
+
+def test_a_corpus_that_is_not_divided_is_validated_on_another(tmp_path: Path, study: Study) -> None:
+    write(tmp_path / "elsewhere", seed=7)
+    study = study.changed(tokenizer="builtin")
+    mixed = opened(
+        study.changed(corpus=str(tmp_path / "corpus" / "train.jsonl"), validation_corpus=str(tmp_path / "elsewhere"))
+    )
+    own, elsewhere = opened(study), opened(study.changed(corpus=str(tmp_path / "elsewhere")))
+    assert mixed.train.fingerprint == own.train.fingerprint
+    assert mixed.validation.fingerprint == elsewhere.validation.fingerprint != own.validation.fingerprint
+    assert mixed.classes.hash == own.classes.hash
 
 
 def test_other_blocks_than_expected_are_told(study: Study) -> None:

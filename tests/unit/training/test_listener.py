@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.errors import FeatureError, StatisticsError, TapError
+from nc_hf.training.backlog import MOST_POSITIONS
 from tests.architectures import ARCHITECTURES
 from tests.training import (
     CLASSES,
     HELD_OUT,
+    LENGTH,
     blocks_by_hand,
     by_hand,
     close,
@@ -31,6 +32,7 @@ from tests.training import (
     tiny_model,
     token_blocks,
 )
+from tests.waits import Waits
 
 
 def own_loss(logits: Tensor, labels: Tensor, return_outputs: bool) -> Any:
@@ -285,26 +287,9 @@ def test_an_evaluation_that_was_heard_in_part_is_refused_with_the_reason(tmp_pat
         trainer.evaluate()
 
 
-class Waits(TorchDispatchMode):
-    """Counts what would have a GPU be waited for: reading a number off it, and shapes that depend on values."""
-
-    READS = ("_local_scalar_dense", "nonzero", "_unique2", "equal", "masked_select", "bincount")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = function._schema.name.removeprefix("aten::")
-        chosen = args[1] if name in ("index", "index_put_") else ()
-        by_mask = any(isinstance(index, Tensor) and index.dtype == torch.bool for index in chosen if index is not None)
-        self.count += name in self.READS or by_mask
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize(("preset", "most"), [("core", 3), (("nc1_trace_ratio",), 2)])
-def test_a_batch_more_is_waited_for_no_more_than_so_often(tmp_path: Path, preset: Any, most: int) -> None:
-    """For its positions and its classes, and once the sample is full for what it takes.
+def test_how_often_a_gpu_would_be_waited_for(tmp_path: Path, preset: Any, most: int) -> None:
+    """Not for a batch, and for 8,192 tokens as often as ever for one: see what of them count, and which are new.
 
     And once for all checks together, whose read of a whole tensor is none of the operations that are counted.
     """
@@ -316,11 +301,50 @@ def test_a_batch_more_is_waited_for_no_more_than_so_often(tmp_path: Path, preset
             trainer.evaluate()
         return counted.count
 
-    def callback() -> NeuralCollapseCallback:
-        return NeuralCollapseCallback(preset=preset, agreement_tokens=64)
+    def more(few: int, many: int) -> int:
+        """By the difference between a short and a long evaluation, what is done once in each falls out."""
+        listening = [waits(rows, NeuralCollapseCallback(preset=preset, agreement_tokens=64)) for rows in (few, many)]
+        return listening[1] - listening[0] - (waits(many) - waits(few))
 
-    # By the difference between a short and a long evaluation, what is done once in each falls out. The sample finds its
-    # threshold anew whenever it has twice what it keeps.
-    anew = 3
-    more, plain = waits(80, callback()) - waits(40, callback()), waits(80) - waits(40)
-    assert 0 < more - plain <= most * 10 + anew
+    first = 4  # rows, the first batch, which is looked at when it comes
+    chunk = MOST_POSITIONS // LENGTH
+    assert more(first + 40, first + 80) == 0
+    # The sample finds its threshold anew whenever it has twice what it keeps.
+    anew = 2
+    assert 0 < more(first + chunk, first + 3 * chunk) <= 2 * most + anew
+
+
+def test_batches_that_wait_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), evaluation=examples(83, seed=3))
+    together = evaluated(trainer.evaluate())
+    monkeypatch.setattr("nc_hf.training.backlog.MOST_POSITIONS", 1)
+    assert evaluated(trainer.evaluate()) == together
+
+
+def test_a_batch_that_waited_is_named(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), evaluation=examples(40, seed=3))
+    passes = iter(range(100))
+
+    def spoil(module: Any, args: Any, output: Any) -> Any:
+        if next(passes) in (5, 7):
+            output[0][1, 2, 3] = torch.inf
+        return output
+
+    trainer.model.get_decoder().register_forward_hook(spoil)
+    with pytest.raises(FeatureError, match="batch 5 has NaN or Inf in the final features"):
+        trainer.evaluate()
+
+
+def test_nothing_that_waits_outlasts_an_evaluation_that_broke_off(tmp_path: Path) -> None:
+    class Stop(TrainerCallback):
+        steps = 0
+
+        def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.steps += 1
+            if self.steps == 2:
+                raise KeyboardInterrupt
+
+    trainer = make_trainer(tmp_path, NeuralCollapseCallback(), Stop())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.evaluate(examples(11, seed=9))
+    assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))

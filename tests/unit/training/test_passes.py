@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import LabelError, NCError, TapError
-from nc_hf.model.forward_pass import TapBatch, TapPass
+from nc_hf.model.forward_pass import Observation, TapPass
 from nc_hf.training.passes import StepPart, adapter_layer, adapters_at_work, of_last_step, passes_of_batch
+from tests.waits import Waits
 
 BATCH = torch.arange(24).view(4, 6)
 
@@ -19,7 +20,7 @@ def heard(
     tokens: Tensor | None, adapters: Hashable = None, batch: Tensor | None = BATCH, why: NCError | None = None
 ) -> TapPass:
     rows = 0 if tokens is None else len(tokens)
-    observed = TapBatch({}, torch.empty(0), torch.empty(0), None, None, None, None, rows, 6)
+    observed = Observation(torch.zeros(rows, 6, dtype=torch.int64), {}, None, None, None, None)
     return TapPass(why or observed, tokens, StepPart(batch, adapters))
 
 
@@ -97,3 +98,14 @@ def test_a_step_that_broke_off_has_left_nothing() -> None:
     passes = [heard(earlier, batch=earlier), heard(step[:2], batch=step), heard(step[2:], batch=step)]
     assert of_last_step(passes) == passes[1:]
     assert of_last_step([]) == []
+
+
+def test_tokens_that_are_the_batch_s_own_are_not_read() -> None:
+    """A GPU would have to be waited for, in every step of a loss that runs several passes."""
+    with Waits() as waits:
+        assert rows_of([heard(BATCH), heard(BATCH)]) == [4]
+        assert rows_of([heard(BATCH[:1]), heard(BATCH[1:, :5])]) == [1, 3]
+    assert waits.count == 0
+    with Waits() as waits:
+        assert rows_of([heard(BATCH + 1), heard(BATCH.clone())]) == [4]
+    assert waits.count == 2

@@ -10,7 +10,7 @@ from accelerate.data_loader import BatchSamplerShard, IterableDatasetShard
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from nc_hf.model.forward_pass import TapBatch
+from nc_hf.model.forward_pass import Observation, labelled
 from nc_hf.training.rows import NOTHING_REPEATED, LastItems, last_items, real_part
 
 
@@ -95,23 +95,23 @@ def test_what_nobody_knows() -> None:
     assert last_items(Loader(batch_sampler=BatchSamplerShard([[0, 1], [2]], 2, 0)), 2, 0) is None  # type: ignore[arg-type]
 
 
-def joined(*lengths: int) -> tuple[TapBatch, Tensor, list[dict[str, Tensor]]]:
+def joined(*lengths: int) -> tuple[Observation, Tensor, list[dict[str, Tensor]]]:
     """Items of these lengths in one row."""
     items = [{"input_ids": torch.arange(10 * place, 10 * place + length)} for place, length in enumerate(lengths)]
     tokens = torch.cat([item["input_ids"] for item in items]).unsqueeze(0)
-    index = torch.arange(tokens.numel() - 1)
-    batch = TapBatch({"final": index.float().unsqueeze(1)}, index, index, None, None, None, None, 1, tokens.numel())
-    return batch, tokens, items
+    targets = torch.arange(tokens.numel()).unsqueeze(0)
+    targets[0, -1] = -100
+    return Observation(targets, {"final": targets.T.float()}, None, None, None, None), tokens, items
 
 
 def test_items_joined_to_a_row_end_where_the_real_ones_do() -> None:
     batch, tokens, items = joined(3, 5, 2, 4)
     part = real_part(batch, tokens, LastItems(4, 2, range(2), items))
     assert part is not None
-    assert part.index.tolist() == list(range(8))
+    assert labelled([part]).index.tolist() == list(range(8))
     empty = real_part(batch, tokens, LastItems(4, 0, range(0), items))
     assert empty is not None
-    assert len(empty.index) == 0
+    assert len(labelled([empty]).index) == 0
 
 
 @pytest.mark.parametrize("wrong", ["other tokens", "no places", "no such column", "several rows", "shuffled"])
@@ -125,7 +125,7 @@ def test_a_row_that_is_not_the_items_is_left_to_be_said(wrong: str) -> None:
     elif wrong == "no such column":
         items = [{"tokens": item["input_ids"]} for item in items]
     elif wrong == "several rows":
-        batch = TapBatch({}, batch.labels, batch.index, None, None, None, None, 2, 5)
+        batch = Observation(batch.targets.view(2, 5), {}, None, None, None, None)
     else:
         inner = BatchSampler(RandomSampler(range(5)), 2, False)
         last = last_items(Loader(batch_sampler=BatchSamplerShard(inner, 2, 0), dataset=None), 2, 0)

@@ -8,7 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nc_hf.study.analysis.tables import GROUP, cell_names, show, to_records, to_table, to_text
+from nc_hf.study.analysis.analyze import analyze
+from nc_hf.study.analysis.tables import (
+    GROUP,
+    cell_names,
+    matched_rows,
+    of_analysis,
+    sensitivity_rows,
+    show,
+    to_records,
+    to_table,
+    to_text,
+)
+from tests.results import small_study
 
 
 @pytest.mark.parametrize(
@@ -52,3 +64,25 @@ def test_cells_are_named_like_the_published_ids() -> None:
     row = {"width": 768.0, "depth": 2.0, "epochs": 10.0, "saved_epoch": 5.0, "weight_decay": 5e-4}
     frame = pd.DataFrame([row | {"seed": 7.0}, row | {"seed": np.nan}])
     assert cell_names(frame) == ["2 x 768, 10@5, decay 0.0005, seed 7", "2 x 768, 10@5, decay 0.0005"]
+
+
+def test_an_answer_below_05_after_holm_is_starred() -> None:
+    models = ("factors", "numbers", "architectures", "logs", "ranks", "errors")
+    frame = pd.DataFrame({name: [0.5] for name in models} | {f"{name}_holm": [0.2] for name in models})
+    rows = sensitivity_rows(frame.assign(factors_holm=0.01, errors=np.nan))
+    assert rows.loc[0, ["factors_shown", "numbers_shown", "errors_shown"]].tolist() == ["+0.50*", "+0.50", "-"]
+
+
+def test_a_contrast_is_named() -> None:
+    frame = pd.DataFrame({"setting": ["head"], "level": ["simplex"], "against": ["free"]})
+    assert matched_rows(frame)["contrast"].tolist() == ["head: simplex less free"]
+
+
+def test_every_column_of_every_table_is_there_and_empty_tables_are_not() -> None:
+    shown = of_analysis(analyze(small_study(), ["full"], resamples=10))
+    assert {"correlations", "partial", "sensitivity", "held_out", "trends", "seeds", "spread"} <= set(shown)
+    assert "matched" not in shown
+    for title, frame, columns in shown.values():
+        text = to_text(to_table(title, frame, columns)).splitlines()
+        assert text[0] == title
+        assert len(text) >= 2 + len(frame)
