@@ -1,7 +1,7 @@
 """What metrics are of random directions, against which a value says something.
 
-Class means, and rows of the head, are drawn independently and evenly on the sphere of R^D, with many classes: what a
-model reaches that has learnt nothing but to point its tokens somewhere.
+Class means, rows of the head and the mean of another text are drawn independently and evenly on the sphere of R^D, with
+many classes: what a model reaches that has learnt nothing but to point its tokens somewhere.
 """
 
 from __future__ import annotations
@@ -74,3 +74,6 @@ LOG_STD = AtRandom("uniform law", lambda dim: uniform_log_moments(dim)[1])
 LOG_COV = AtRandom("uniform law", lambda dim: uniform_log_moments(dim)[1] / uniform_log_moments(dim)[0])
 LOG_STD_RATIO = AtRandom("1", lambda dim: 1.0, "about √(D/PR)", lambda dim, rank: math.sqrt(dim / rank))
 DUAL_ERROR = AtRandom("√2", lambda dim: math.sqrt(2))
+MEAN_ABS_COSINE = AtRandom(
+    "√(2/πD)", lambda dim: math.exp(math.lgamma(dim / 2) - math.lgamma((dim + 1) / 2)) / math.sqrt(math.pi)
+)

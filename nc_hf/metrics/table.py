@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from nc_hf.metrics import random_directions as chance
+from nc_hf.metrics.families import FAMILIES as FAMILIES
+from nc_hf.metrics.families import Family as Family
 
 Direction = Literal["down", "up", "none"]
 Need = Literal["head", "agreement", "covariance", "categories", "second"]
@@ -21,45 +23,6 @@ multiplied; one vector added to all features; one vector added to all rows of th
 is a second corpus, the same is done to it."""
 MIN_COUNT = 10
 """Tokens that a class needs to count, unless another number is asked for: with fewer, its mean is mostly noise."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """A property that several metrics measure.
-
-    Attributes:
-        name: as the field calls it.
-        title: what it is, in two or three words.
-        axis: the same for the panel of a figure.
-        meaning: what it asks, as a clause.
-    """
-
-    name: str
-    title: str
-    axis: str
-    meaning: str
-
-
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Family("NC1", "variability", "variability within classes",
-               "how tightly the contexts that continue with one token gather around their mean"),
-        Family("NC2", "simplex geometry", "geometry of class means",
-               "how equal the class means are in length, and in the angles between them"),
-        Family("GNC2", "uniformity", "uniformity on the sphere",
-               "how evenly the class means spread over the sphere, as more classes than dimensions must"),
-        Family("NC3", "self-duality", "self-duality",
-               "how well each token's row of the classifier points along the token's mean"),
-        Family("UNC3", "uniform duality", "uniform duality", "how equal that alignment is from token to token"),
-        Family("NC4", "nearest centre", "agreement with the nearest centre",
-               "how often the classifier decides like the nearest class mean"),
-        Family("NC5", "orthogonality to other text", "angle to other text",
-               "how nearly the mean feature of another text is orthogonal to the class means of this one"),
-        Family("NC0", "zero row sum", "rows of the head", "how nearly the rows of the classifier cancel"),
-    )
-}  # fmt: skip
-"""In the order in which reports show them."""
 
 
 @dataclass(frozen=True)
@@ -257,10 +220,11 @@ _ALL = (
            "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens",
            qualifies=("nc4_agreement", "nc4_linear_accuracy", "nc4_agreement_when_correct")),
     Metric("nc5_ood_orthogonality", "NC5", "class means along other text", "down", "mean_c |cos(mu_c, g_ood)|",
-           "NECO, arXiv 2310.06823", "orthogonality.cosine", needs=("second",), changed_by=("shift",)),
+           "NECO, arXiv 2310.06823", "orthogonality.cosine", needs=("second",), changed_by=("shift",),
+           at_random=chance.MEAN_ABS_COSINE),
     Metric("nc5_ood_orthogonality_centred", "NC5", "class means along other text, centred", "down",
            "mean_c |cos(mu_c - g, g_ood - g)|", "after NECO, arXiv 2310.06823", "orthogonality.cosine_centred",
-           needs=("second",)),
+           needs=("second",), at_random=chance.MEAN_ABS_COSINE),
     Metric("nc5_undirected_classes", "NC5", "means of zero, or other text's", "none",
            "number of classes with mu_c = 0 or g_ood = 0", "nc_hf", "orthogonality.undirected_classes",
            needs=("second",), changed_by=("shift",), qualifies=("nc5_ood_orthogonality",)),

@@ -47,6 +47,8 @@ def drawn(request: pytest.FixtureRequest) -> dict[str, float]:
         "nc3_dual_error": np.linalg.norm(gram / np.linalg.norm(gram) - etf / np.linalg.norm(etf)),
         "unc3_cos_std": aligned.std(),
         "unc3_cos_std_centred": aligned.std(),
+        "nc5_ood_orthogonality": np.abs(unit(means)[:, 0]).mean(),  # any direction is as good as the first axis
+        "nc5_ood_orthogonality_centred": np.abs(unit(means)[:, 0]).mean(),
     }
 
 
