@@ -54,10 +54,10 @@ def everything(collection: Collection) -> dict[str, Any]:
         "layers": layers,
         "groups": [group.means.tolist() for group in collection.final.groups],
         "agreement": [
-            vars(agreement_of(collection, name, classes, group))
+            vars(agreement_of(collection, name, classes, groups))
             for name in layers
             for classes in (None, listed)
-            for group in (None, *range(len(collection.final.groups)))
+            for groups in ((), *((group,) for group in range(len(collection.final.groups))))
         ],
         "totals": [collection.tokens, collection.loss_sum, collection.correct],
         "head": [collection.head.describe(), collection.head_error],
