@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nc_hf.report import MetricValue, Report
@@ -39,3 +40,37 @@ def levels(axes: Axes) -> list[tuple[float, float]]:
 
 def words(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+def panels(figure: Figure) -> list[Axes]:
+    """The panels that are shown, a bar of colours among them."""
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def titles(figure: Figure) -> list[str]:
+    """The titles of the panels."""
+    return [axes.get_title(loc="left") for axes in panels(figure)]
+
+
+def misplaced(figure: Figure) -> list[str]:
+    """What a reader would trip over: words cut off at the edge, and panels or legends that cover one another."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    page = figure.bbox.padded(1.5)
+    boxes = {f"panel {place}": axes.get_tightbbox(renderer) for place, axes in enumerate(panels(figure))}
+    boxes |= {f"legend {place}": each.get_window_extent(renderer) for place, each in enumerate(figure.legends)}
+    boxes |= {text.get_text(): text.get_window_extent(renderer) for text in figure.texts}
+    found = [
+        f"{name} is cut off"
+        for name, box in boxes.items()
+        if box.x0 < page.x0 or box.x1 > page.x1 or box.y0 < page.y0 or box.y1 > page.y1
+    ]
+    names = list(boxes)
+    found += [
+        f"{one} covers {other}"
+        for place, one in enumerate(names)
+        for other in names[:place]
+        if boxes[one].padded(-1).overlaps(boxes[other].padded(-1))
+    ]
+    return found

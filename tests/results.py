@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -56,6 +57,33 @@ def small_study() -> pd.DataFrame:
         gnc2_log_std=loss / 10,
         unc3_cos_std=0.2 + noise / 100,
         nc4_agreement=1 / loss,
+    )
+
+
+def crossed(seeds: int = 1, states: int = 1, **settings: Sequence[object]) -> pd.DataFrame:
+    """Every combination of some settings, from several seeds and with several states a run, whose loss each lowers."""
+    levels = {"width": [64], "depth": [2], "epochs": [1], "weight_decay": [0.1]} | settings
+    names = [*levels, "seed", "saved_epoch"]
+    rows = pd.DataFrame(product(*levels.values(), range(seeds), range(states)), columns=names)
+    place = sum(
+        rows[name].map(list(values).index) / (2 + 3 * order) for order, (name, values) in enumerate(levels.items())
+    )
+    rng = np.random.default_rng(0)
+    loss = 2 + 2 * np.exp(-0.3 * place - 0.2 * rows["saved_epoch"]) + 0.02 * rng.normal(size=len(rows))
+    last = (rows["saved_epoch"] + 1) / states
+    return rows.assign(
+        saved_epoch=last * rows["epochs"] - 1,
+        trained_epochs=last * rows["epochs"],
+        val_loss=loss,
+        val_accuracy=0.3,
+        perplexity=np.exp(loss),
+        nc1_trace_ratio=np.exp(3 * loss) / 1000,
+        nc2_cos_std=0.05 * loss,
+        gnc2_log_std_ratio=loss - 0.8,
+        nc2_participation_ratio=rows["width"] / loss,
+        nc3_cos_mean_centred=0.9 - 0.2 * loss + 0.02 * rng.normal(size=len(rows)),
+        unc3_cos_std_centred=0.02 + 0.03 * loss,
+        nc4_agreement=1 - loss / 5,
     )
 
 

@@ -87,7 +87,7 @@ def analyze_command(
     study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.analyze import analyze
-    from nc_hf.study.analysis.figures import analysis_figures
+    from nc_hf.study.analysis.figures.of_analysis import analysis_figures
     from nc_hf.study.analysis.join import read_tables
     from nc_hf.study.analysis.results import trained
 
@@ -104,7 +104,7 @@ def analyze_command(
     said = {"varies": found.varying.lines(found.frame), "verdicts": found.verdicts, "notes": found.notes}
     show(tables.of_analysis(found), as_json, said)
     if figures:
-        save(analysis_figures(found), figures)
+        save(analysis_figures(found, frame), figures)
 
 
 @app.command("compare")
@@ -139,8 +139,9 @@ def published_command(
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
     study_run.require_extra()
     from nc_hf.study.analysis import tables
-    from nc_hf.study.analysis.against_loss import loss_figure
-    from nc_hf.study.analysis.figures import seed_figure, trend_figure
+    from nc_hf.study.analysis.figures.against_loss import loss_figure
+    from nc_hf.study.analysis.figures.seeds import seed_figure
+    from nc_hf.study.analysis.figures.trends import trend_figure
     from nc_hf.study.analysis.published import load_published
     from nc_hf.study.analysis.reproduction import reproduce
     from nc_hf.study.analysis.seeds import seed_cell
@@ -159,7 +160,8 @@ def published_command(
     show(shown, as_json)
     if figures:
         seeds = seed_figure(seed_cell(frame), again.table_1)
-        save({"loss": loss_figure(frame), "trends": trend_figure(frame), "seeds": seeds}, figures)
+        loss = loss_figure(frame, ["paper"], columns=False)  # the metrics of Table 1, over all models at once
+        save({"loss": loss, "trends": trend_figure(frame), "seeds": seeds}, figures)
 
 
 @app.command("curve")
@@ -170,7 +172,7 @@ def curve_command(
 ) -> None:
     """Draw a run's evaluation loss and metrics against the step, from the log of a Trainer with the callback."""
     study_run.require_extra()
-    from nc_hf.study.analysis.figures import training_figure
+    from nc_hf.study.analysis.figures.training_log import training_figure
 
     try:
         state = json.loads(log.read_text(encoding="utf-8"))

@@ -9,6 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from nc_hf.metrics import random_directions as chance
+from nc_hf.metrics.families import FAMILIES as FAMILIES
+from nc_hf.metrics.families import Family as Family
+
 Direction = Literal["down", "up", "none"]
 Need = Literal["head", "agreement", "covariance", "categories", "second"]
 Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
@@ -19,45 +23,6 @@ multiplied; one vector added to all features; one vector added to all rows of th
 is a second corpus, the same is done to it."""
 MIN_COUNT = 10
 """Tokens that a class needs to count, unless another number is asked for: with fewer, its mean is mostly noise."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """A property that several metrics measure.
-
-    Attributes:
-        name: as the field calls it.
-        title: what it is, in two or three words.
-        axis: the same for the panel of a figure.
-        meaning: what it asks, as a clause.
-    """
-
-    name: str
-    title: str
-    axis: str
-    meaning: str
-
-
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Family("NC1", "variability", "variability within classes",
-               "how tightly the contexts that continue with one token gather around their mean"),
-        Family("NC2", "simplex geometry", "geometry of class means",
-               "how equal the class means are in length, and in the angles between them"),
-        Family("GNC2", "uniformity", "uniformity on the sphere",
-               "how evenly the class means spread over the sphere, as more classes than dimensions must"),
-        Family("NC3", "self-duality", "self-duality",
-               "how well each token's row of the classifier points along the token's mean"),
-        Family("UNC3", "uniform duality", "uniform duality", "how equal that alignment is from token to token"),
-        Family("NC4", "nearest centre", "agreement with the nearest centre",
-               "how often the classifier decides like the nearest class mean"),
-        Family("NC5", "orthogonality to other text", "angle to other text",
-               "how nearly the mean feature of another text is orthogonal to the class means of this one"),
-        Family("NC0", "zero row sum", "rows of the head", "how nearly the rows of the classifier cancel"),
-    )
-}  # fmt: skip
-"""In the order in which reports show them."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +47,7 @@ class Metric:
         smooth: whether it moves smoothly with the text, so that leaving out a group shows its bias and small
             differences of it; medians and maxima do not, and a median's bias is seen in halves.
         signed: whether it can be negative: a logarithm, a cosine, or a quotient by a mean of either.
+        at_random: what it is of random directions, where that follows from their dimension alone.
     """
 
     name: str
@@ -99,6 +65,7 @@ class Metric:
     signed: bool = False
     debiased: bool = False
     smooth: bool = True
+    at_random: chance.AtRandom | None = None
 
     @property
     def diagnostic(self) -> bool:
@@ -171,11 +138,11 @@ _ALL = (
            "number of classes with m_c = 0", "nc_hf", "geometry.undirected_classes_paper",
            qualifies=("nc2_log_norm_cov_paper", "nc2_cos_cov_paper")),
     Metric("nc2_cos_std", "NC2", "cosine spread", "down", "std over pairs of cos(m_c, m_c')", "Papyan 2020",
-           "geometry.cos_std", debiased=True),
+           "geometry.cos_std", debiased=True, at_random=chance.ONE_OVER_ROOT),
     Metric("nc2_cos_cov_paper", "NC2", "equiangularity as published", "none", "std / mean over pairs of cos(m_c, m_c')",
            _LC1, "geometry.cos_cov_paper", signed=True),
     Metric("nc2_cos_mean", "NC2", "mean cosine", "none", "mean over pairs of cos(m_c, m_c')", "Papyan 2020",
-           "geometry.cos_mean", signed=True),
+           "geometry.cos_mean", signed=True, at_random=chance.ZERO),
     Metric("nc2_etf_error", "NC2", "distance to an ETF", "down", "|| G/||G|| - E/||E|| ||_F",
            "Kothapalli, arXiv 2206.04041", "geometry.etf_error"),
     Metric("nc2_participation_ratio", "NC2", "effective rank of means", "up",
@@ -189,15 +156,15 @@ _ALL = (
            "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", "geometry.max_cos_gap",
            pairs="directions", signed=True, smooth=False),
     Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True),
+           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True, at_random=chance.LOG_MEAN),
     Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions", debiased=True),
+           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions", debiased=True, at_random=chance.LOG_STD),
     Metric("gnc2_log_std_ratio", "GNC2", "log kernel spread / uniform", "down",
            "gnc2_log_std / that of the uniform law on the sphere", "nc_hf", "uniformity.log_std_ratio",
-           pairs="directions", debiased=True),
+           pairs="directions", debiased=True, at_random=chance.LOG_STD_RATIO),
     Metric("gnc2_log_cov_paper", "GNC2", "hyperspherical uniformity as published", "none",
            "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, "uniformity.log_cov_paper",
-           pairs="directions_paper", changed_by=("shift",), signed=True),
+           pairs="directions_paper", changed_by=("shift",), signed=True, at_random=chance.LOG_COV),
     Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
            "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
            pairs="directions", signed=True),
@@ -211,12 +178,12 @@ _ALL = (
            "number of classes with mu_c = 0", "nc_hf", "uniformity.undirected_classes_paper", pairs="directions_paper",
            changed_by=("shift",), qualifies=("gnc2_log_cov_paper",)),
     Metric("nc3_cos_mean", "NC3", "self-duality", "up", "mean_c cos(w_c, m_c)", _LC1, "duality.cosine_mean",
-           needs=("head",), changed_by=("head_shift",), signed=True),
+           needs=("head",), changed_by=("head_shift",), signed=True, at_random=chance.ZERO),
     Metric("nc3_cos_mean_centred", "NC3", "self-duality, centred", "up", "mean_c cos(w~_c, m_c), w~_c = w_c - mean row",
-           "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True, debiased=True),
+           "nc_hf", "duality.cosine_mean_centred", needs=("head",), signed=True, debiased=True, at_random=chance.ZERO),
     Metric("nc3_cos_mean_centred_token_weighted", "NC3", "self-duality of tokens, centred", "up",
            "sum_c n_c cos(w~_c, m_c) / sum_c n_c", "nc_hf", "duality.cosine_mean_token_weighted", needs=("head",),
-           signed=True),
+           signed=True, at_random=chance.ZERO),
     Metric("nc3_undirected_classes", "NC3", "rows or means of zero", "none",
            "number of classes with w_c = 0 or m_c = 0", "nc_hf", "duality.undirected_classes", needs=("head",),
            changed_by=("head_shift",), qualifies=("nc3_cos_mean", "unc3_cos_std")),
@@ -227,13 +194,14 @@ _ALL = (
            "number of classes with w_c = 0 or m_c = 0", "nc_hf", "duality.undirected_classes_paper", needs=("head",),
            changed_by=("head_shift",), qualifies=("unc3_cos_cov_paper",)),
     Metric("nc3_dual_error", "NC3", "distance to a self-dual ETF", "down", "|| WM^T/||WM^T|| - E/||E|| ||_F",
-           "Kothapalli, arXiv 2206.04041", "duality.dual_error", needs=("head",), changed_by=("head_shift",)),
+           "Kothapalli, arXiv 2206.04041", "duality.dual_error", needs=("head",), changed_by=("head_shift",),
+           at_random=chance.DUAL_ERROR),
     Metric("unc3_cos_cov_paper", "UNC3", "uniform duality as published", "down", "CoV over c of cos(w_c, m_c)", _LC1,
            "duality.cosine_cov_paper", needs=("head",), changed_by=("head_shift",), signed=True),
     Metric("unc3_cos_std", "UNC3", "uniform duality", "down", "std over c of cos(w_c, m_c)", _LC, "duality.cosine_std",
-           needs=("head",), changed_by=("head_shift",)),
+           needs=("head",), changed_by=("head_shift",), at_random=chance.ONE_OVER_ROOT),
     Metric("unc3_cos_std_centred", "UNC3", "uniform duality, centred", "down", "std over c of cos(w~_c, m_c)", "nc_hf",
-           "duality.cosine_std_centred", needs=("head",), debiased=True),
+           "duality.cosine_std_centred", needs=("head",), debiased=True, at_random=chance.ONE_OVER_ROOT),
     Metric("nc4_agreement", "NC4", "agreement with nearest centre", "up",
            "share of tokens with argmax_c logit_c = argmin_c |h - mu_c|", _LC1, "agreement.agreement",
            needs=("agreement",), changed_by=("duplication",), share_of="tokens"),
@@ -252,10 +220,11 @@ _ALL = (
            "nc_hf", "agreement.linear_ties", needs=("agreement",), share_of="tokens",
            qualifies=("nc4_agreement", "nc4_linear_accuracy", "nc4_agreement_when_correct")),
     Metric("nc5_ood_orthogonality", "NC5", "class means along other text", "down", "mean_c |cos(mu_c, g_ood)|",
-           "NECO, arXiv 2310.06823", "orthogonality.cosine", needs=("second",), changed_by=("shift",)),
+           "NECO, arXiv 2310.06823", "orthogonality.cosine", needs=("second",), changed_by=("shift",),
+           at_random=chance.MEAN_ABS_COSINE),
     Metric("nc5_ood_orthogonality_centred", "NC5", "class means along other text, centred", "down",
            "mean_c |cos(mu_c - g, g_ood - g)|", "after NECO, arXiv 2310.06823", "orthogonality.cosine_centred",
-           needs=("second",)),
+           needs=("second",), at_random=chance.MEAN_ABS_COSINE),
     Metric("nc5_undirected_classes", "NC5", "means of zero, or other text's", "none",
            "number of classes with mu_c = 0 or g_ood = 0", "nc_hf", "orthogonality.undirected_classes",
            needs=("second",), changed_by=("shift",), qualifies=("nc5_ood_orthogonality",)),

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from nc_hf.metrics.classes import coefficient_of_variation
 from nc_hf.metrics.inputs import MetricInputs
+from nc_hf.metrics.random_directions import uniform_log_moments
 
 
 def log_mean(inputs: MetricInputs) -> float:
@@ -53,19 +52,3 @@ def coincident_pairs_paper(inputs: MetricInputs) -> float:
 def undirected_classes_paper(inputs: MetricInputs) -> float:
     """Number of classes seen whose mean is zero, and has no direction."""
     return float(inputs.directions_paper.undirected)
-
-
-def uniform_log_moments(dim: int) -> tuple[float, float]:
-    """Mean and std of log(1/|u - u'|) for two directions drawn uniformly on the sphere of R^dim.
-
-    Closed form from the beta law of |u - u'|^2 / 4; undefined (NaN) on the two points that are the sphere of R^1.
-
-    >>> round(uniform_log_moments(64)[1], 4)
-    0.0637
-    """
-    if dim < 2:
-        return math.nan, math.nan
-    half, whole = torch.tensor([(dim - 1) / 2, dim - 1], dtype=torch.float64)
-    mean = -0.5 * (math.log(4) + float(torch.digamma(half) - torch.digamma(whole)))
-    variance = float(torch.special.polygamma(1, half) - torch.special.polygamma(1, whole))
-    return mean, 0.5 * math.sqrt(variance)

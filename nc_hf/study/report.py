@@ -13,7 +13,7 @@ from rich.table import Table
 from nc_hf.metrics.table import METRICS
 from nc_hf.report.figures.style import save_figure
 from nc_hf.runtime.files import write_text
-from nc_hf.study.analysis.against_loss import loss_figure
+from nc_hf.study.analysis.figures.against_loss import loss_figure
 from nc_hf.study.analysis.results import read_results
 from nc_hf.study.cell import settings
 from nc_hf.study.ledger import Ledger
@@ -27,8 +27,6 @@ CAPTION = """state: epochs done less one, -1 is initialisation; loss: nats a tok
 validation text; NC1: median CDNV; NC2: std of cosines; GNC2: log-kernel spread
 over that of uniform directions; NC3: centred self-duality; NC4: agreement.
 NC1-NC3 on training text, NC4 on validation text."""
-
-FIGURE = ("nc1_cdnv_median", "nc4_agreement")
 
 
 def report(ledger: Ledger, output: Path, console: Console) -> None:
@@ -52,7 +50,7 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
 
 
 def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> list[Path]:
-    """Write ``results.csv``, ``timings.csv`` and the figure of NC1 and NC4 against validation loss.
+    """Write ``results.csv``, ``timings.csv`` and the figure of a metric a property against validation loss.
 
     Returns:
         What was written.
@@ -60,7 +58,7 @@ def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> l
     results, seconds = output / "results.csv", output / "timings.csv"
     write_text(results, frame.to_csv(index=False))
     write_text(seconds, timings.to_csv(index=False))
-    figure = loss_figure(read_results(results), FIGURE)
+    figure = loss_figure(read_results(results))
     return [results, seconds, *save_figure(figure, output, "collapse_vs_loss")]
 
 

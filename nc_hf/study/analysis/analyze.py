@@ -13,7 +13,7 @@ from nc_hf.study.analysis.clusters import Cluster, cluster_ids
 from nc_hf.study.analysis.columns import HALVES
 from nc_hf.study.analysis.correlation import correlations
 from nc_hf.study.analysis.held_out import held_out
-from nc_hf.study.analysis.matched import matched
+from nc_hf.study.analysis.matched import matched, matched_pairs
 from nc_hf.study.analysis.partial import other_evidence, partial_correlations
 from nc_hf.study.analysis.results import default_metrics, metric_columns
 from nc_hf.study.analysis.robust import FEWEST_CLUSTERS
@@ -47,6 +47,7 @@ class Analysis:
         frame: The rows that were analysed.
         metrics: The metrics.
         asked: Those that were asked for, of which figures are drawn; None where figures choose for themselves.
+        cluster: By what rows went together in intervals and tests.
         varying: What varies among the rows, and how it is controlled for.
         correlations: Every metric with validation loss.
         partial: The same beyond the settings; empty where a setting cannot be controlled for.
@@ -55,6 +56,7 @@ class Analysis:
         held_out: The loss of architectures left out, from settings, accuracy and metrics; empty below the floors.
         trends: Every metric along every setting, the others fixed.
         matched: Levels of each setting at equal loss; empty without runs of several states that meet.
+        pairs: What each pair of runs gave to that.
         seeds: The cell with the most seeds; None if no cell has three.
         verdicts: What of it may be said, in sentences.
         notes: What was left out, and why.
@@ -63,6 +65,7 @@ class Analysis:
     frame: pd.DataFrame
     metrics: tuple[str, ...]
     asked: tuple[str, ...] | None
+    cluster: Cluster
     varying: Varying
     correlations: pd.DataFrame
     partial: pd.DataFrame
@@ -71,6 +74,7 @@ class Analysis:
     held_out: pd.DataFrame
     trends: pd.DataFrame
     matched: pd.DataFrame
+    pairs: pd.DataFrame
     seeds: SeedAnalysis | None
     verdicts: tuple[str, ...]
     notes: tuple[str, ...]
@@ -128,7 +132,8 @@ def analyze(
     elif foretold.empty:
         notes.append("No architecture is left out: that takes five architectures and eight rows.")
     moves = trends(frame, names, cluster=cluster, seed=seed)
-    equal = matched(frame, names, permutations=permutations, seed=seed)
+    pairs = matched_pairs(frame, names)
+    equal = matched(frame, names, pairs=pairs, permutations=permutations, seed=seed)
     if equal.empty:
         notes.append(
             "Nothing at equal loss: that takes runs of several states that differ in one setting and share losses."
@@ -142,6 +147,7 @@ def analyze(
         frame=frame,
         metrics=tuple(names),
         asked=tuple(names) if metrics else None,
+        cluster=cluster,
         varying=varying,
         correlations=plain,
         partial=partial,
@@ -150,6 +156,7 @@ def analyze(
         held_out=foretold,
         trends=moves,
         matched=equal,
+        pairs=pairs,
         seeds=seeds,
         verdicts=tuple(verdicts),
         notes=tuple(notes),

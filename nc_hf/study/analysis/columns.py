@@ -95,6 +95,11 @@ def codes(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.int64]:
     return np.asarray(levels.groupby(list(names), sort=False).ngroup(), dtype=np.int64)
 
 
+def decides(frame: pd.DataFrame, some: Sequence[str], others: Sequence[str]) -> bool:
+    """Tell whether the levels of some columns determine those of others in every row."""
+    return int(pd.Series(codes(frame, others)).groupby(codes(frame, some)).nunique().max()) == 1
+
+
 def level_names(values: pd.Series[float]) -> list[str]:
     """List the levels of a setting, numbers in their order before words, ``-`` for a missing value."""
     found = sorted(set(labels(values)), key=lambda label: (_number(label) is None, _number(label) or 0.0, label))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from nc_hf.study.analysis.columns import ARCHITECTURE, REPEATS, codes, labels, level_names, settings_of
 from nc_hf.study.analysis.families import LEVEL, holm
@@ -27,6 +28,7 @@ FEWEST_PAIRS = next(n for n in range(1, 20) if smallest_flip_p(n) <= LEVEL)
 FEWEST_STATES = 2
 """States on the falling part of a run that make it a curve."""
 DRAWS = 1_000_000
+ENDS = ("difference_low", "difference_high")
 
 CONSEQUENCES = ("ood_loss", "ood_calibration_error", "val_calibration_error")
 """What a user has of a model beside its loss."""
@@ -39,9 +41,42 @@ TOGETHER = ("added_loss", "added_weight")
 
 
 def matched(
-    frame: pd.DataFrame, metrics: Sequence[str] | None = None, *, permutations: int = DRAWS, seed: int = 0
+    frame: pd.DataFrame,
+    metrics: Sequence[str] | None = None,
+    *,
+    pairs: pd.DataFrame | None = None,
+    permutations: int = DRAWS,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare the levels of every setting at equal validation loss, paired by seed.
+
+    Args:
+        frame: A results table with several states a run.
+        metrics: Names of metrics; None for all of the table's. ``CONSEQUENCES`` are added where the table has them.
+        pairs: What ``matched_pairs`` found for these; None to find it.
+        permutations: The most arrangements of signs to try; all are where they are no more.
+        seed: Seed of the draws.
+
+    Returns:
+        One row per setting, level and quantity: ``setting``, ``level``, ``against``, ``metric``; ``pairs``, averaged as
+        ``matched_pairs`` says; ``runs``, the pairs of runs in them; ``difference``, the mean of the level less the
+        other, with ``difference_low`` and ``difference_high``, its 95 % interval by
+        Student's t over the pairs; ``base``, the mean of the
+        other; ``p`` (exact sign flips) and ``p_holm`` over all rows. Below ``FEWEST_PAIRS`` there is neither interval
+        nor p.
+    """
+    pairs = matched_pairs(frame, metrics) if pairs is None else pairs
+    key = ["setting", "level", "against", "metric"]
+    lines = [
+        dict(zip(key, names, strict=True)) | _difference(found, permutations, seed)
+        for names, found in pairs.groupby(key, sort=False)
+    ]
+    result = pd.DataFrame(lines, columns=[*key, "pairs", "runs", "difference", *ENDS, "base", "p"])
+    return result.assign(p_holm=holm(result["p"].to_numpy(np.float64)))
+
+
+def matched_pairs(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """Pair the runs that differ in one setting alone, at the losses that both passed through.
 
     A pair is two runs equal in all settings and seeds but the one. Pairs of one architecture and seed share their
     initialisation, so they are averaged and count once. The level of a setting with the most runs is what the others
@@ -49,21 +84,18 @@ def matched(
 
     Args:
         frame: A results table with several states a run.
-        metrics: Names of metrics; None for all of the table's. ``CONSEQUENCES`` are added where the table has them.
-        permutations: The most arrangements of signs to try; all are where they are no more.
-        seed: Seed of the draws.
+        metrics: Names of metrics, as ``matched`` takes them.
 
     Returns:
-        One row per setting, level and quantity: ``setting``, ``level``, ``against``, ``metric``; ``pairs``, averaged as
-        said; ``runs``, the pairs of runs in them; ``difference``, the mean of the level less the other; ``base``, the
-        mean of the other; ``p`` (exact sign flips, NaN below ``FEWEST_PAIRS``) and ``p_holm`` over all rows.
+        One row per setting, level, quantity and such unit: ``setting``, ``level``, ``against``, ``metric``, ``unit``,
+        ``runs`` in it, and the means ``one`` and ``base``.
     """
     names = [*metric_columns(frame, metrics), *(name for name in CONSEQUENCES if name in frame)]
     settings = settings_of(frame)
     numbered = frame.assign(run=codes(frame, settings))
     curves = {name: run_curves(numbered, name) for name in dict.fromkeys(names)}
     runs = numbered.drop_duplicates("run")
-    lines = []
+    tables = []
     for setting, parts in compared_settings(frame).items():
         others = [name for name in settings if name not in parts]
         table = pd.DataFrame(
@@ -79,12 +111,10 @@ def matched(
                 continue
             for name, of in curves.items():
                 found = _compare(pairs, of)
-                if len(found):
-                    line = {"setting": setting, "level": level, "against": base, "metric": name}
-                    lines.append(line | _difference(found, permutations, seed))
-    columns = ["setting", "level", "against", "metric", "pairs", "runs", "difference", "base", "p"]
-    result = pd.DataFrame(lines, columns=columns)
-    return result.assign(p_holm=holm(result["p"].to_numpy(np.float64)))
+                tables.append(found.assign(setting=setting, level=level, against=base, metric=name))
+    columns = ["setting", "level", "against", "metric", "unit", "runs", "one", "base"]
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)
 
 
 def run_curves(numbered: pd.DataFrame, name: str) -> dict[int, tuple[Floats, Floats]]:
@@ -150,24 +180,28 @@ def _base(level: pd.Series[str]) -> str:
 
 
 def _compare(pairs: pd.DataFrame, curves: dict[int, tuple[Floats, Floats]]) -> pd.DataFrame:
-    """Compare every pair of runs that has curves which meet."""
+    """Compare every pair of runs that has curves which meet, and average what shares a seed."""
     found = []
     for run, base, unit in pairs[["run", "run_base", "unit"]].itertuples(index=False, name=None):
         both = at_equal_loss(curves[run], curves[base]) if run in curves and base in curves else None
         if both:
             found.append((unit, *both))
-    return pd.DataFrame(found, columns=["unit", "one", "base"])
+    units = pd.DataFrame(found, columns=["unit", "one", "base"]).groupby("unit")
+    return units.mean().assign(runs=units.size()).reset_index()
 
 
-def _difference(found: pd.DataFrame, permutations: int, seed: int) -> dict[str, float]:
-    """Average what shares a seed, and test whether the differences have a sign."""
-    units = found.groupby("unit").mean()
+def _difference(units: pd.DataFrame, permutations: int, seed: int) -> dict[str, float]:
+    """Average the differences of units, with an interval, and test whether they have a sign."""
     differences = (units["one"] - units["base"]).to_numpy(np.float64)
-    tested = len(units) >= FEWEST_PAIRS and bool(differences.any())
+    enough = len(units) >= FEWEST_PAIRS
+    mean = float(differences.mean())
+    half = stats.t.ppf(0.975, len(units) - 1) * differences.std(ddof=1) / np.sqrt(len(units)) if enough else np.nan
     return {
         "pairs": len(units),
-        "runs": len(found),
-        "difference": float(differences.mean()),
+        "runs": int(units["runs"].sum()),
+        "difference": mean,
+        ENDS[0]: mean - half,
+        ENDS[1]: mean + half,
         "base": float(units["base"].mean()),
-        "p": sign_flip_p(differences, permutations, seed) if tested else np.nan,
+        "p": sign_flip_p(differences, permutations, seed) if enough and bool(differences.any()) else np.nan,
     }

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from nc_hf.study.analysis.clusters import Cluster, cluster_columns
-from nc_hf.study.analysis.columns import ARCHITECTURE, REPEATS, STATE, codes, errors_of, labels, numbers_of, settings_of
+from nc_hf.study.analysis.columns import (
+    ARCHITECTURE,
+    REPEATS,
+    STATE,
+    codes,
+    decides,
+    errors_of,
+    labels,
+    numbers_of,
+    settings_of,
+)
 from nc_hf.study.analysis.correlation import spearman
 from nc_hf.study.analysis.families import LEVEL, holm
 from nc_hf.study.analysis.permutation import contributions_p, orders, sign_flip_p, smallest_flip_p
@@ -36,7 +46,7 @@ def axes_of(frame: pd.DataFrame) -> list[str]:
     return [
         name
         for place, name in enumerate(numeric)
-        if not any(_decide(frame, [other], name) and _decide(frame, [name], other) for other in numeric[:place])
+        if not any(decides(frame, [other], [name]) and decides(frame, [name], [other]) for other in numeric[:place])
     ]
 
 
@@ -45,12 +55,8 @@ def moves_with(frame: pd.DataFrame, *axes: str) -> list[str]:
     others = [name for name in settings_of(frame) if name not in (*REPEATS, *axes)]
     # Along the training axis the schedule (epochs) moves too, as in the published study: 1, 3, 6 of 10 and 10 epochs.
     schedule = ["epochs"] if TRAINING in axes and frame["epochs"].nunique() > 1 else []
-    carried = [name for name in others if len(set(labels(frame[name]))) > 1 and _decide(frame, axes, name)]
+    carried = [name for name in others if len(set(labels(frame[name]))) > 1 and decides(frame, axes, [name])]
     return list(dict.fromkeys([*schedule, *carried]))
-
-
-def _decide(frame: pd.DataFrame, some: Sequence[str], other: str) -> bool:
-    return int(pd.Series(codes(frame, [other])).groupby(codes(frame, some)).nunique().max()) == 1
 
 
 @dataclass(frozen=True)

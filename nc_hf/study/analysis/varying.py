@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nc_hf.study.analysis.columns import REPEATS, codes, labels, level_names, numbers_of, settings_of
+from nc_hf.study.analysis.columns import REPEATS, decides, labels, level_names, numbers_of, settings_of
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def examine(frame: pd.DataFrame) -> Varying:
     named = [*(name for name in _FIRST if name in frame), *(name for name in settings if name not in _FIRST)]
     several = {name: len(set(labels(frame[name]))) for name in named}
     varying = [name for name in named if several[name] > 1]
-    varying += [name for name in HIDDEN if name in frame and not _follows(frame, [name], varying)]
+    varying += [name for name in HIDDEN if name in frame and not decides(frame, varying, [name])]
     controlled: list[str] = []
     redundant, refused = {}, {}
     for name in varying:
@@ -134,19 +134,27 @@ def rank(design: Floats) -> int:
     return int(np.linalg.matrix_rank(design))
 
 
-def _follows(frame: pd.DataFrame, names: Sequence[str], others: Sequence[str]) -> bool:
-    """Tell whether the levels of some columns are a function of those of others."""
-    key = codes(frame, others)
-    return int(pd.Series(codes(frame, names)).groupby(key).nunique().max()) == 1
-
-
 def _determinant(frame: pd.DataFrame, name: str, controlled: Sequence[str]) -> str:
     """Name the one setting that decides another, or all where it takes several."""
-    alone = next((other for other in controlled if _follows(frame, [name], [other])), None)
+    alone = next((other for other in controlled if decides(frame, [other], [name])), None)
     return alone or " and ".join(controlled)
 
 
 def _levels(frame: pd.DataFrame, name: str) -> str:
     found = level_names(frame[name])
+    short = [_short(level) for level in found]
+    found = short if len(set(short)) == len(found) else found
     shown = found if len(found) <= _SHOWN else [*found[: _SHOWN - 1], f"… {found[-1]}, {len(found)} in all"]
     return f"{name} {', '.join(shown)}"
+
+
+def _short(level: str) -> str:
+    """Write a number with four digits at most.
+
+    >>> _short("0.166666666667"), _short("gpt_neo"), _short("499712")
+    ('0.1667', 'gpt_neo', '499712')
+    """
+    try:
+        return level if level.isdigit() else f"{float(level):.4g}"
+    except ValueError:
+        return level

@@ -7,8 +7,16 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from nc_hf.study.analysis.matched import FEWEST_PAIRS, at_equal_loss, compared_settings, matched, run_curves
+from nc_hf.study.analysis.matched import (
+    FEWEST_PAIRS,
+    at_equal_loss,
+    compared_settings,
+    matched,
+    matched_pairs,
+    run_curves,
+)
 
 SHIFT = 0.07
 
@@ -46,8 +54,18 @@ def test_a_shift_at_equal_loss_is_found_and_faster_training_is_not_taken_for_one
 def test_few_pairs_have_a_difference_and_no_test() -> None:
     found = matched(study(seeds=FEWEST_PAIRS - 1))
     assert found["difference"].notna().all()
-    assert found["p"].isna().all()
-    assert matched(study(seeds=FEWEST_PAIRS))["p"].notna().all()
+    assert found[["p", "difference_low", "difference_high"]].isna().all(axis=None)
+    assert matched(study(seeds=FEWEST_PAIRS))[["p", "difference_low", "difference_high"]].notna().all(axis=None)
+
+
+def test_the_interval_is_students_over_the_pairs() -> None:
+    frame = study()
+    pairs = matched_pairs(frame)
+    for _, row in matched(frame).iterrows():
+        own = pairs[(pairs["level"] == row["level"]) & (pairs["metric"] == row["metric"])]
+        expected = stats.ttest_1samp(own["one"] - own["base"], 0).confidence_interval(0.95)
+        assert (row["difference_low"], row["difference_high"]) == pytest.approx(tuple(expected))
+        assert row["difference"] == pytest.approx((own["one"] - own["base"]).sum() / 7)
 
 
 def test_pairs_of_one_seed_count_once() -> None:
