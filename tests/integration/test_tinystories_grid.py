@@ -38,7 +38,9 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     told["agreement_tokens"] = study["agreement_tokens"] or "all"
     assert (frame[list(told)] == pd.Series(told)).all(axis=None)
     assert frame["classes_hash"].nunique() == 1
-    errors = {f"{name}_stderr" for name in ("val_loss", "val_accuracy", *metric_columns(frame))}
+    errors = {
+        f"{name}_stderr" for name in ("val_loss", "val_accuracy", "val_calibration_error", *metric_columns(frame))
+    }
     assert {name for name in frame if name.endswith("_stderr")} == errors
     assert (frame[["val_loss_stderr", "nc1_trace_ratio_stderr", "nc2_cos_std_stderr"]] > 0).all(axis=None)
     assert (tmp_path / "collapse_vs_loss.png").stat().st_size > 10_000
@@ -61,7 +63,7 @@ def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["huge"], "there is no preset huge: choose mini, paper, "),
+        (["huge"], "there is no preset huge: choose causes, families, mini, paper, "),
         (["--widths", "8"], "No such option: --widths"),
         (["--shard", "3/2"], "'3/2' is no shard: write i/n with i from 1 to n"),
         (["--shard", "half"], "'half' is no shard: write i/n with i from 1 to n"),
