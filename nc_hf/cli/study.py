@@ -31,8 +31,14 @@ class StudyCommands(TyperGroup):
         return ["run", *super().list_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Find a sub-command."""
-        return study_run.command() if cmd_name == "run" else super().get_command(ctx, cmd_name)
+        """Find a sub-command; of ``run`` what a list of commands shows."""
+        return study_run.LISTED if cmd_name == "run" else super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the sub-command to run."""
+        if args and args[0] == "run":
+            return "run", study_run.command(), args[1:]
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

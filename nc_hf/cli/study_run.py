@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from nc_hf.errors import NCError, StudyError
 
@@ -79,6 +80,14 @@ def run_study_command(
                 address=ray_address, cpus_per_cell=cpus_per_cell, gpus_per_cell=gpus_per_cell, retries=retries
             )
         run_study(study, cells, folder, run, console)
+
+
+LISTED = TyperCommand(
+    "run",
+    help=(run_study_command.__doc__ or "").splitlines()[0],
+    rich_markup_mode="rich",
+)
+"""What a list of commands shows, without the options, for which the settings have to be read."""
 
 
 @functools.cache

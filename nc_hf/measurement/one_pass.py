@@ -125,13 +125,12 @@ def collect(
         disable=progress is not True or not process.is_main_process,
     )
     meter = Meter(progress if callable(progress) else None, "measuring", total, before)
-    stance = nullcontext() if compiled else torch.compiler.set_stance("force_eager")
     with failing_together(process):
         refuse_reading_ahead(model, blocks.input_ids[0, : 2 * PROBED].tolist())
         collection.apart = keeps_apart(model, blocks)
     # Where a checkpoint is saved on the way, all ranks meet in it already.
     meeting = nullcontext() if folder else failing_together(process)
-    with meeting, stance, tap.attach(reset=compiled), bar, evaluating(model), torch.no_grad():
+    with meeting, _as_compiled(compiled), tap.attach(reset=compiled), bar, evaluating(model), torch.no_grad():
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (reader.count * batch_size))):
             chosen = mine = rows[number * batch_size : (number + 1) * batch_size]
@@ -163,6 +162,13 @@ def collect(
     if folder:
         folder.clear()
     return collection
+
+
+@contextmanager
+def _as_compiled(compiled: bool) -> Iterator[None]:
+    """Run a compiled model as it is, or eagerly; a stance holds from where it is made, so it is made on entering."""
+    with nullcontext() if compiled else torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def _labelled(batch: TapBatch, labels: Tensor) -> Tensor:

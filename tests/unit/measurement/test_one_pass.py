@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
-from nc_hf.errors import CorpusError, HeadError, InputError, LabelError
+from nc_hf.errors import CorpusError, HeadError, InputError, LabelError, ModelError
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from tests.architectures import ARCHITECTURES, TRANSFORM_IN_HEAD
@@ -102,3 +103,14 @@ def test_statistics_beyond_the_memory_are_said_with_the_ways_out(monkeypatch: py
     monkeypatch.setattr(Collection, place, full)
     with pytest.raises(InputError, match=r"statistics do not fit into the memory of cpu.*final layer.*device cpu"):
         collect(tiny_model(), token_blocks(4, 3), progress=False)
+
+
+def test_a_model_that_is_refused_leaves_others_compiled() -> None:
+    """A stance of torch.compile holds from where it is made: refused before the pass, it must not have been made."""
+    model = ARCHITECTURES["XLNet"]()  # it reads ahead
+    with pytest.raises(ModelError, match="ahead"):
+        quietly(model, compiled=False)
+    torch.compiler.reset()
+    counted = CompileCounter()
+    torch.compile(lambda x: x + 1, backend=counted)(torch.ones(3))
+    assert counted.frame_count == 1

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
+from nc_hf.cli.study_run import command, main
 from tests.paths import RECIPES
 from tests.scripts import load_script
 
@@ -30,10 +30,8 @@ def options(command: str) -> set[str]:
 
 
 def recipe_options() -> set[str]:
-    recipe = load_script(RECIPES / "tinystories_grid.py")
-    app = typer.Typer()
-    app.command()(recipe.main)
-    return {name for parameter in typer.main.get_command(app).params for name in parameter.opts}
+    assert load_script(RECIPES / "tinystories_grid.py").main is main
+    return {name for parameter in command().params for name in parameter.opts}
 
 
 def test_the_recipe_knows_every_option() -> None:
