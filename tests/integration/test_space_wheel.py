@@ -92,6 +92,18 @@ def test_the_published_models_are_in_the_wheel(program: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "part"), [("collapse_meter", "nc_hf/space/style.css"), ("neural_collapse", "neural_collapse.py")]
 )
+def test_the_presets_of_studies_are_in_the_wheel(program: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [program, "study", "run", "paper", "--width", "64", "--depth", "1", "--dry-run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "01x0064_10_wd0.1_s42" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_space_is_deployed(program: Path, hub: StandIn, page: str, part: str) -> None:
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_writer"}
     command = [program, "space", "--deploy", "writer/page", "--page", page]
