@@ -89,9 +89,6 @@ def test_the_published_models_are_in_the_wheel(program: Path) -> None:
     assert done.stdout.split() == ["230"]
 
 
-@pytest.mark.parametrize(
-    ("page", "part"), [("collapse_meter", "nc_hf/space/style.css"), ("neural_collapse", "neural_collapse.py")]
-)
 def test_the_presets_of_studies_are_in_the_wheel(program: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [program, "study", "run", "paper", "--width", "64", "--depth", "1", "--dry-run"],
@@ -104,6 +101,9 @@ def test_the_presets_of_studies_are_in_the_wheel(program: Path, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("page", "part"), [("collapse_meter", "nc_hf/space/style.css"), ("neural_collapse", "neural_collapse.py")]
+)
 def test_a_space_is_deployed(program: Path, hub: StandIn, page: str, part: str) -> None:
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_writer"}
     command = [program, "space", "--deploy", "writer/page", "--page", page]
