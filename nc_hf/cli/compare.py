@@ -69,7 +69,8 @@ def compare_command(
 
 def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:
     """Measure each model once, whatever it is called, on a text that is read once."""
-    from nc_hf.corpus.corpus import PackedOnce, open_corpus
+    from nc_hf.corpus.corpus import open_corpus
+    from nc_hf.corpus.packed_once import PackedOnce
     from nc_hf.hub import parse_reference, resolve
     from nc_hf.hub.content import same_content
     from nc_hf.hub.listing import look_up

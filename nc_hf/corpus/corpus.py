@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.files import open_texts
 from nc_hf.corpus.folders import choose_split
 from nc_hf.corpus.hub import open_hub
-from nc_hf.corpus.marks import document_marks
 from nc_hf.corpus.packing import pack_texts
 from nc_hf.corpus.picking import pick_documents
 from nc_hf.corpus.reading import ReadRecord, Source, Texts
@@ -33,7 +32,6 @@ from nc_hf.corpus.settings import check_inside
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.corpus.stores import Store
 from nc_hf.corpus.stories import stories
-from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import CorpusError, InputError, TokenizerError
 from nc_hf.model.anatomy import causal_lm
 
@@ -196,42 +194,6 @@ class Corpus:
             raise InputError(f"block_size is {block_size}: pass 2 to {context}, the model's context.")
         size = block_size or min(context, DEFAULT_BLOCK)
         return self.sample(tokenizer, size, packing=packing, max_tokens=max_tokens, seed=seed, progress=progress)
-
-
-@dataclass(frozen=True)
-class PackedOnce(Corpus):
-    """A corpus that remembers how it was packed, for several models with one tokenizer."""
-
-    packed: dict[tuple[object, ...], TokenBlocks] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> PackedOnce:
-        """Make any corpus remember."""
-        return cls(corpus.name, corpus.split, corpus.texts)
-
-    def check(self) -> None:
-        """Check as `Corpus.check` does, if nothing was packed before."""
-        if not self.packed:
-            super().check()
-
-    def sample(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        block_size: int,
-        *,
-        packing: str = "documents",
-        max_tokens: int | None = None,
-        seed: int = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> TokenBlocks:
-        """Sample as `Corpus.sample` does, or return the blocks that the same call gave before."""
-        belongs = (tokenizer_hash(tokenizer), tokenizer.eos_token_id, document_marks(tokenizer))
-        key = (*belongs, block_size, packing, max_tokens, seed)
-        if key not in self.packed:
-            self.packed[key] = super().sample(
-                tokenizer, block_size, packing=packing, max_tokens=max_tokens, seed=seed, progress=progress
-            )
-        return self.packed[key]
 
 
 @dataclass

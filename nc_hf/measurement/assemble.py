@@ -14,8 +14,9 @@ from torch import Tensor
 
 from nc_hf.corpus.classes import EVERY, ClassChoice
 from nc_hf.corpus.spelling import byte_count, fragment_share
-from nc_hf.measurement.collection import Collection, perplexity
+from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.detail import stratify, token_table
+from nc_hf.measurement.outcomes import perplexity
 from nc_hf.measurement.sample import DecidedSample
 from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics
@@ -25,15 +26,8 @@ from nc_hf.metrics.table import METRICS, diagnostics_of
 from nc_hf.metrics.uncertainty import debiased, replicates
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.report import Report
-from nc_hf.report.record import (
-    AgreementRecord,
-    ClassRecord,
-    CorpusRecord,
-    ErrorRecord,
-    MetricValue,
-    ModelRecord,
-    OutlierRecord,
-)
+from nc_hf.report.record import ErrorRecord, MetricValue, ModelRecord, OutlierRecord
+from nc_hf.report.text_record import AgreementRecord, ClassRecord, CorpusRecord
 from nc_hf.runtime.version import VERSION
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -170,7 +164,7 @@ def valued(
 
 def _error_record(collection: Collection, found: Mapping[str, list[float]], classes: str) -> ErrorRecord | None:
     """Return the replicates of the metrics with those of loss and accuracy; None where there are too few groups."""
-    tokens, losses, correct = collection.outcomes
+    tokens, losses, correct = collection.outcomes.sums
     if len(tokens) < FEWEST_GROUPS:
         return None
     rest = tokens.sum() - tokens

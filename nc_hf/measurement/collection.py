@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from nc_hf.errors import FeatureError
-from nc_hf.measurement.calibration import Calibration
+from nc_hf.measurement.checks import checked
 from nc_hf.measurement.head import HeadReading
-from nc_hf.measurement.layer import Layer, TokenBatch
+from nc_hf.measurement.layer import Layer, TokenBatch, positions_of
 from nc_hf.measurement.mark_losses import MarkLosses
 from nc_hf.measurement.options import OPTIONS
+from nc_hf.measurement.outcomes import Outcomes
 from nc_hf.measurement.outliers import norms_by_position, outlying_positions
 from nc_hf.measurement.sample import UNDECIDED, DecidedSample, TokenSample
 from nc_hf.metrics.decisions import Decisions
 from nc_hf.model.forward_pass import FINAL, TapBatch
 from nc_hf.model.head import ClassifierHead
-from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
-from nc_hf.runtime.precision import float64_device
-from nc_hf.statistics.class_statistics import ClassStatistics, all_finite
+from nc_hf.runtime.distributed import Process, exchange_tensors
+from nc_hf.statistics.class_statistics import ClassStatistics
 
 # Room in a token's place for its position in the row; rows stay apart up to sequences of a million tokens.
 _POSITIONS = 1 << 20
@@ -48,9 +46,7 @@ class Collection:
         layers: what was gathered of each layer; whole after ``reduce``.
         sample: tokens on which NC4 is decided, with their features in all layers; of this process alone.
         outliers: positions that a layer keeps out, as `find_outliers` found them.
-        outcomes: (3, groups) float64, of each group of rows the labelled positions, their summed loss in nats, and how
-            many the argmax of the logits gets right; what a pass gave no logits for counts as nothing.
-        calibration: predictions by their confidence, of each group of rows; None if it was not asked for.
+        outcomes: loss, accuracy and calibration, of each group of rows.
         marks: what was found about the marks.
         apart: whether the model read each document of a block as if it stood alone; None where no mark parts them.
     """
@@ -84,8 +80,7 @@ class Collection:
         self.sample = TokenSample(agreement_tokens if head else 0)
         self._process: Process | None = None
         self.outliers: dict[str, Tensor] = {}
-        self.outcomes = torch.zeros(3, groups, dtype=torch.float64)
-        self.calibration = Calibration(groups) if calibration else None
+        self.outcomes = Outcomes(groups, calibration=calibration)
         self.marks = MarkLosses(marks)
         self.apart: bool | None = None
 
@@ -101,7 +96,7 @@ class Collection:
         sums = {}
         for name, features in ({} if batch is None else batch.features).items():
             if batch is not None and name != FINAL:
-                sums[name] = norms_by_position(features, _positions_of(batch, positions), length)
+                sums[name] = norms_by_position(features, positions_of(batch, positions), length)
         every: dict[str, Tensor] = {}
         for part in exchange_tensors(sums, process) if process.num_processes > 1 else [sums]:
             for name, mine in part.items():
@@ -124,13 +119,13 @@ class Collection:
         """
         if len(batch.labels) == 0:
             return
-        highest = self._checked(batch, batch_number)
+        highest = checked(batch, batch_number)
         self._reading.meet(batch.sample)
         self._reading.refuse_beyond(highest)
         row = rows.to(batch.index.device)[batch.index // batch.sequence_length]
         # Groups differ in size by one row at the most.
         group = row * self._num_groups // self._rows if self._num_groups > 1 else torch.zeros_like(row)
-        tokens = TokenBatch(batch.labels, group, _positions_of(batch, positions))
+        tokens = TokenBatch(batch.labels, group, positions_of(batch, positions))
         self._add_decisions(batch, row * _POSITIONS + batch.index % batch.sequence_length, tokens)
         self.marks.add(batch)
         for name, features in batch.features.items():
@@ -150,9 +145,7 @@ class Collection:
         self._process = process
         if not contributes:
             self._empty()
-        self.outcomes = _summed(self.outcomes, process)
-        if self.calibration is not None:
-            self.calibration.sums = _summed(self.calibration.sums, process)
+        self.outcomes.reduce(process, contributes=contributes)
         self.marks.reduce(process)
         if self.tokens == 0:
             return
@@ -184,17 +177,17 @@ class Collection:
     @property
     def tokens(self) -> int:
         """Labelled positions."""
-        return int(self.outcomes[0].sum())
+        return int(self.outcomes.sums[0].sum())
 
     @property
     def loss_sum(self) -> float:
         """Their summed loss, in nats."""
-        return float(self.outcomes[1].sum())
+        return float(self.outcomes.sums[1].sum())
 
     @property
     def correct(self) -> int:
         """How many of them the model's argmax gets right."""
-        return int(self.outcomes[2].sum())
+        return int(self.outcomes.sums[2].sum())
 
     @property
     def final(self) -> Layer:
@@ -242,8 +235,7 @@ class Collection:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact state of this process as tensors."""
-        state = {"outcomes": self.outcomes, "marks": self.marks.sums}
-        state |= {} if self.calibration is None else {"calibration": self.calibration.sums}
+        state = {**self.outcomes.state_dict(), "marks": self.marks.sums}
         state |= {f"sample/{part}": tensor for part, tensor in self.sample.state_dict().items()}
         state |= self._reading.state_dict()
         for name, layer in self.layers.items():
@@ -252,9 +244,8 @@ class Collection:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the state by one that ``state_dict`` returned; the head is read off the model again."""
-        self.outcomes, self.marks.sums = state["outcomes"], state["marks"]
-        if self.calibration is not None:
-            self.calibration.sums = state["calibration"]
+        self.outcomes.load_state_dict(dict(state))
+        self.marks.sums = state["marks"]
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in state.items():
             kind, _, rest = key.partition("/")
@@ -284,9 +275,7 @@ class Collection:
     def _empty(self) -> None:
         """Let go of what was gathered; what checks the head may stay."""
         self.layers, self.sample = {}, TokenSample(self.sample.capacity)
-        self.outcomes, self.marks = torch.zeros_like(self.outcomes), MarkLosses(self.marks.marks)
-        if self.calibration is not None:
-            self.calibration = Calibration(self._num_groups)
+        self.marks = MarkLosses(self.marks.marks)
 
     def _complete_parts(self, process: Process) -> None:
         """Give this rank, empty, what only others have: all its rows may have been repeats, or without labels."""
@@ -301,54 +290,10 @@ class Collection:
     def _add_decisions(self, batch: TapBatch, places: Tensor, tokens: TokenBatch) -> None:
         """Add up loss and accuracy by group, and offer the tokens to the NC4 sample."""
         predictions, tied = batch.predictions, batch.tied
-        self.outcomes = self.outcomes.to(float64_device(batch.labels.device))  # until they are reduced
-        group = tokens.group.to(self.outcomes.device)
-        rows = [torch.ones_like(batch.labels), batch.nll, None if predictions is None else predictions == batch.labels]
-        for sums, values in zip(self.outcomes, rows, strict=True):
-            if values is not None:
-                sums.index_add_(0, group, values.to(sums.device, torch.float64))
-        if self.calibration is not None and predictions is not None and batch.confidence is not None:
-            self.calibration.add(tokens.group, batch.confidence, predictions == batch.labels)
+        self.outcomes.add(batch, tokens.group)
         if predictions is None or tied is None:  # the head is left to decide the few that the sample keeps
             predictions, tied = (
                 torch.full_like(batch.labels, UNDECIDED),
                 torch.zeros_like(batch.labels, dtype=torch.bool),
             )
         self.sample.add(places, batch.features, **vars(tokens), predictions=predictions, tied=tied)
-
-    @staticmethod
-    def _checked(batch: TapBatch, batch_number: int) -> int:
-        """Refuse features that are not finite, and return the highest label: all is read off the device at once."""
-        device = batch.labels.device
-        # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
-        sums = [features.sum().isfinite().to(device, torch.int64) for features in batch.features.values()]
-        *finite, highest = torch.stack([*sums, batch.labels.max()]).tolist()
-        for (name, features), passed in zip(batch.features.items(), finite, strict=True):
-            if not passed and not all_finite(features):
-                raise FeatureError(
-                    f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
-                    "it in float32."
-                )
-        return int(highest)
-
-
-def _summed(sums: Tensor, process: Process) -> Tensor:
-    """Add up the sums of all processes."""
-    whole = sum_over_processes(sums.flatten().tolist(), process)
-    return torch.tensor(whole, dtype=torch.float64).view_as(sums)
-
-
-def _positions_of(batch: TapBatch, positions: Tensor | None) -> Tensor:
-    """(N,): the position of each token of a batch."""
-    if positions is None:
-        return batch.index % batch.sequence_length
-    return positions.to(batch.index.device).flatten()[batch.index]
-
-
-def perplexity(loss: float) -> float:
-    """exp(loss), infinite where that overflows.
-
-    >>> perplexity(0.0)
-    1.0
-    """
-    return math.exp(loss) if loss < 700 else math.inf

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nc_hf.model.forward_pass import TapBatch
 from nc_hf.runtime.distributed import Process
 from nc_hf.runtime.precision import float64_device
 from nc_hf.statistics.class_statistics import ClassStatistics
@@ -130,3 +131,10 @@ class Layer:
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def positions_of(batch: TapBatch, positions: Tensor | None) -> Tensor:
+    """(N,): the position of each token of a batch."""
+    if positions is None:
+        return batch.index % batch.sequence_length
+    return positions.to(batch.index.device).flatten()[batch.index]

@@ -10,7 +10,7 @@ import torch
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.vocabulary import shown_text
 from nc_hf.model.forward_pass import TapBatch
-from nc_hf.report.record import MarkRecord
+from nc_hf.report.text_record import MarkRecord
 from nc_hf.runtime.distributed import Process, sum_over_processes
 
 

@@ -29,7 +29,8 @@ from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import weight_hash
 from nc_hf.report import Report
-from nc_hf.report.record import BaseRecord, CorpusRecord, ModelRecord
+from nc_hf.report.record import BaseRecord, ModelRecord
+from nc_hf.report.text_record import CorpusRecord
 from nc_hf.runtime.progress import Listener, Meter
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Unpack
 
 from nc_hf.corpus.blocks import TokenBlocks
-from nc_hf.corpus.corpus import Corpus, PackedOnce, open_corpus
+from nc_hf.corpus.corpus import Corpus, open_corpus
+from nc_hf.corpus.packed_once import PackedOnce
 from nc_hf.errors import (
     FeatureError,
     HubError,

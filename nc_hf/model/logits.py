@@ -49,3 +49,10 @@ def token_losses(logits: Tensor, index: Tensor, labels: Tensor) -> Tensor:
         for rows, wanted in zip(torch.split(index, step), torch.split(labels, step), strict=True)
     ]
     return torch.cat(losses)
+
+
+def target_losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy at each of P positions, (P,) float32: of its target in nats, 0 where that is negative."""
+    index = (targets >= 0).nonzero().squeeze(-1)
+    losses = torch.zeros(len(targets), device=targets.device)
+    return losses.index_copy_(0, index, token_losses(logits, index, targets[index]))

@@ -19,7 +19,7 @@ from nc_hf.errors import InputError, NCError, TapError
 from nc_hf.model.anatomy import causal_lm, find_blocks, find_decoder, model_logits
 from nc_hf.model.forward_pass import FINAL, IGNORED, Observation, TapBatch, TapPass, labelled
 from nc_hf.model.hooks import Hook, Slot
-from nc_hf.model.logits import argmax_with_ties, token_losses
+from nc_hf.model.logits import argmax_with_ties, target_losses
 
 SAMPLE_POSITIONS = 8  # as many as a check of the head needs
 _PLAIN = {"input_ids", "attention_mask", "labels", "shift_labels", "num_items_in_batch"}
@@ -271,21 +271,14 @@ class FeatureTap:
             if self._predictions:
                 predictions, tied = argmax_with_ties(logits)
             if self._token_losses:
-                nll = _losses(logits, targets.flatten())
+                nll = target_losses(logits, targets.flatten())
             if self._confidence and predictions is not None:
-                confidence = torch.exp(-_losses(logits, predictions.where(targets.flatten() >= 0, IGNORED)))
+                confidence = torch.exp(-target_losses(logits, predictions.where(targets.flatten() >= 0, IGNORED)))
             first = _first_labelled(targets.flatten())
             sample = (features[FINAL][first], logits[first])
         seen = Observation(targets, features, predictions, tied, nll, sample, confidence)
         # Apple's GPUs have no float64, in which all that follows is computed.
         return Observation(**send_to_device(vars(seen), "cpu")) if targets.device.type == "mps" else seen
-
-
-def _losses(logits: Tensor, targets: Tensor) -> Tensor:
-    """(P,) float32: the loss of each target that is one, 0 elsewhere."""
-    index = (targets >= 0).nonzero().squeeze(-1)
-    losses = torch.zeros(len(targets), device=targets.device)
-    return losses.index_copy_(0, index, token_losses(logits, index, targets[index]))
 
 
 def _first_labelled(targets: Tensor) -> Tensor:

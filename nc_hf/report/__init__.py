@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from nc_hf.report.detail import TokenRecord as TokenRecord
     from nc_hf.report.detail import TokenTable as TokenTable
     from nc_hf.report.record import SCHEMA_VERSION as SCHEMA_VERSION
-    from nc_hf.report.record import AgreementRecord as AgreementRecord
-    from nc_hf.report.record import ClassRecord as ClassRecord
-    from nc_hf.report.record import CorpusRecord as CorpusRecord
     from nc_hf.report.record import MetricValue as MetricValue
     from nc_hf.report.record import ModelRecord as ModelRecord
     from nc_hf.report.report import Report as Report
+    from nc_hf.report.text_record import AgreementRecord as AgreementRecord
+    from nc_hf.report.text_record import ClassRecord as ClassRecord
+    from nc_hf.report.text_record import CorpusRecord as CorpusRecord
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "comparison": ("Comparison", "compare"),
         "detail": ("ClassColumns", "CosineRecord", "StratumRecord", "TokenRecord", "TokenTable"),
-        "record": ("SCHEMA_VERSION", "AgreementRecord", "ClassRecord", "CorpusRecord", "MetricValue", "ModelRecord"),
+        "record": ("SCHEMA_VERSION", "MetricValue", "ModelRecord"),
+        "text_record": ("AgreementRecord", "ClassRecord", "CorpusRecord"),
         "report": ("Report",),
     },
 )

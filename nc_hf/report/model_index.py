@@ -17,7 +17,8 @@ from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError
 from nc_hf.metrics.table import METRICS
 from nc_hf.report.front_matter import AS_GIVEN, FrontMatter, pair_of
-from nc_hf.report.record import CorpusRecord, ReportRecord
+from nc_hf.report.record import ReportRecord
+from nc_hf.report.text_record import CorpusRecord
 
 _INDEX = "model-index"
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)  # the second for a date such as 2024-13-45

@@ -8,8 +8,9 @@ from typing import Any
 
 from nc_hf.metrics.table import FAMILIES, METRICS
 from nc_hf.report.detail import StratumRecord, TokenRecord
-from nc_hf.report.record import BaseRecord, ClassRecord, CorpusRecord, MarkRecord, MetricValue, ReportRecord
+from nc_hf.report.record import BaseRecord, MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
+from nc_hf.report.text_record import ClassRecord, CorpusRecord, MarkRecord
 
 ARROWS = {"down": "↓", "up": "↑", "none": "—"}
 LEGEND = "↓ smaller is more collapsed · ↑ larger is more collapsed · — no direction"

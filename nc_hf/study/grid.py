@@ -105,11 +105,6 @@ class Study:
         ]
         return sorted(cells, key=lambda cell: (cell.width * cell.depth, cell.epochs, cell.name))
 
-    @property
-    def texts(self) -> list[Cell]:
-        """A cell of each text of the study."""
-        return list({cell.text_key: cell for cell in reversed(self.cells)}.values())
-
     def states_of(self, cell: Cell, steps_an_epoch: int) -> tuple[State, ...]:
         """The states of a cell that are kept and measured, in order.
 
@@ -140,6 +135,11 @@ class Study:
         """Return the settings that decide the numbers, as plain data."""
         whole = {each.name: getattr(self, each.name) for each in whole_settings() if each.name not in OPERATIONAL}
         return {**self.axes, "extra": self.extra, **whole}
+
+
+def texts_of(cells: Iterable[Cell]) -> dict[str, Cell]:
+    """Return a cell of each text that some cells have, by the name of the text."""
+    return {cell.text_key: cell for cell in cells}
 
 
 def whole_settings() -> Iterable[dataclasses.Field[Any]]:

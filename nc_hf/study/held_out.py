@@ -12,16 +12,16 @@ from transformers import PreTrainedModel
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.measurement.calibration import Calibration
-from nc_hf.measurement.collection import Collection, perplexity
+from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
+from nc_hf.measurement.outcomes import perplexity
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.statistics.class_statistics import ClassStatistics
+from nc_hf.study.table import HALVES
 
 DECIDED_TOKENS = 262_144
 """Tokens whose features are held at a time where NC4 is decided on all: 1 GiB at width 1,024."""
-
-HALVES = (1, 2)
 
 
 @dataclass
@@ -85,11 +85,10 @@ class HeldOut:
         A correlation between NC4 of one half and the loss of the other is not made by the tokens that both look at.
         """
         found: dict[str, float] = {}
-        for half in HALVES:
-            tokens, loss, correct = self.sums[:, half - 1 :: len(HALVES)].sum(dim=1).tolist()
-            counts = self.halves[half - 1]
-            found |= {f"val_loss_half_{half}": loss / tokens, f"val_accuracy_half_{half}": correct / tokens}
-            found[f"nc4_agreement_half_{half}"] = counts.agree / counts.tokens if counts.tokens else float("nan")
+        for first, (half, counts) in enumerate(zip(HALVES, self.halves, strict=True)):
+            tokens, loss, correct = self.sums[:, first :: len(HALVES)].sum(dim=1).tolist()
+            found |= {f"val_loss{half}": loss / tokens, f"val_accuracy{half}": correct / tokens}
+            found[f"nc4_agreement{half}"] = counts.agree / counts.tokens if counts.tokens else float("nan")
         return found
 
 
@@ -113,25 +112,33 @@ def read_held_out(
     """
     found = HeldOut.empty(len(every))
     for part in _parts(blocks, agreement_tokens, batch_size):
-        collection = collect(
-            model,
-            part,
-            batch_size=batch_size,
-            agreement_tokens=agreement_tokens or part.num_labels,
-            groups=found.groups,
-            calibration=True,
-            progress=False,
-        )
-        add_part(found, collection, every, classes)
+        read_part(found, model, part, batch_size, agreement_tokens or part.num_labels, every, classes)
     return found
 
 
-def add_part(found: HeldOut, collection: Collection, every: Sequence[ClassStatistics], classes: Tensor | None) -> None:
-    """Take in a part of the text."""
+def read_part(
+    found: HeldOut,
+    model: PreTrainedModel,
+    part: TokenBlocks,
+    batch_size: int,
+    agreement_tokens: int,
+    every: Sequence[ClassStatistics],
+    classes: Tensor | None,
+) -> Collection:
+    """Run a part of the text through a model, once, add to ``found`` what it gives, and return what was gathered."""
+    collection = collect(
+        model,
+        part,
+        batch_size=batch_size,
+        agreement_tokens=agreement_tokens,
+        groups=found.groups,
+        calibration=True,
+        progress=False,
+    )
     sample, groups = collection.decided(classes), found.groups
-    found.sums += collection.outcomes
-    assert collection.calibration is not None
-    found.calibration.sums += collection.calibration.sums
+    found.sums += collection.outcomes.sums
+    assert collection.outcomes.calibration is not None
+    found.calibration.sums += collection.outcomes.calibration.sums
 
     def decide(centres: ClassStatistics, without: Sequence[int]) -> AgreementCounts:
         return collection.decisions(sample, centres=centres, leave_one_out=False, without=without).counts()
@@ -142,8 +149,9 @@ def add_part(found: HeldOut, collection: Collection, every: Sequence[ClassStatis
         for before, centres, without in zip(found.decided, every, left_out, strict=True)
     ]
     if groups > 1:
-        others = [range(2 - half, groups, 2) for half in HALVES]
+        others = [range(1, groups, 2), range(0, groups, 2)]  # without the odd groups, and without the even ones
         found.halves = [before + decide(every[0], rest) for before, rest in zip(found.halves, others, strict=True)]
+    return collection
 
 
 def _parts(blocks: TokenBlocks, agreement_tokens: int | None, batch_size: int) -> Iterator[TokenBlocks]:

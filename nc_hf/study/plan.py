@@ -28,7 +28,7 @@ from nc_hf.study.cell import Cell
 from nc_hf.study.cost import TRAINING, forward_flops
 from nc_hf.study.display import duration
 from nc_hf.study.families import build_model, count_parameters
-from nc_hf.study.grid import Study
+from nc_hf.study.grid import Study, texts_of
 from nc_hf.study.text import open_text
 from nc_hf.study.training import process_batch
 
@@ -90,7 +90,7 @@ def print_plan(study: Study, cells: list[Cell], console: Console) -> None:
     Raises:
         StudyError: a batch does not divide among the processes.
     """
-    sizes = {cell.text_key: text_size(study, cell) for cell in cells}
+    sizes = {key: text_size(study, cell) for key, cell in texts_of(cells).items()}
     plans = plan_cells(study, cells, sizes)
     console.print(plan_table(plans))
     for key, size in sizes.items():

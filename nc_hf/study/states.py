@@ -18,14 +18,9 @@ from nc_hf.metrics.jackknife import FEWEST_GROUPS, GROUPS, jackknife_error
 from nc_hf.metrics.orthogonality import token_mean
 from nc_hf.metrics.uncertainty import debiased, replicates, without_each
 from nc_hf.statistics.class_statistics import ClassStatistics
-from nc_hf.study.held_out import DECIDED_TOKENS, HeldOut, add_part, read_held_out
+from nc_hf.study.held_out import DECIDED_TOKENS, HeldOut, read_held_out, read_part
+from nc_hf.study.table import OTHER_TEXT, STDERR
 from nc_hf.study.text import StudyText
-
-STDERR = "_stderr"
-"""Behind the name of a value: its standard error."""
-
-OTHER = "ood_"
-"""Before the name of a value: on the second corpus."""
 
 
 def measure_state(
@@ -126,18 +121,9 @@ def _read_other(
     """Run the second corpus through the model, once; NC4 is decided on ``DECIDED_TOKENS`` of it at the most."""
     groups = len(every) - 1 if len(blocks) >= len(every) - 1 else 0
     every = every[: 1 + groups]
-    collection = collect(
-        model,
-        blocks,
-        batch_size=batch_size,
-        agreement_tokens=min(agreement_tokens or DECIDED_TOKENS, blocks.num_labels),
-        groups=max(1, groups),
-        calibration=True,
-        progress=False,
-    )
     held = HeldOut.empty(len(every))
-    add_part(held, collection, every, classes)
-    return collection, held
+    tokens = min(agreement_tokens or DECIDED_TOKENS, blocks.num_labels)
+    return read_part(held, model, blocks, batch_size, tokens, every, classes), held
 
 
 def _token_means(collection: Collection) -> list[ClassStatistics]:
@@ -155,4 +141,4 @@ def _on_the_other(collection: Collection, held: HeldOut, classes: Tensor | None)
     """Give the columns of the second corpus."""
     found = held.values() | _metrics(collection, "core", classes, held.decided)
     found |= {f"{name}{STDERR}": error for name, error in held.errors().items()} if held.groups > 1 else {}
-    return {f"{OTHER}{name}": value for name, value in found.items()}
+    return {f"{OTHER_TEXT}{name}": value for name, value in found.items()}

@@ -10,7 +10,6 @@ import pandas as pd
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import DIAGNOSTICS
 from nc_hf.study.analysis.clusters import Cluster, cluster_ids
-from nc_hf.study.analysis.columns import HALVES
 from nc_hf.study.analysis.correlation import correlations
 from nc_hf.study.analysis.held_out import held_out
 from nc_hf.study.analysis.matched import matched, matched_pairs
@@ -28,6 +27,7 @@ from nc_hf.study.analysis.verdicts import (
     matched_verdict,
     seed_verdict,
 )
+from nc_hf.study.table import HALVES
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nc_hf.metrics.table import METRICS
-
-STDERR = "_stderr"
-"""Behind the name of a value: its standard error."""
-
-HALVES = ("_half_1", "_half_2")
-"""Behind the name of a value: the same of one of two disjoint halves of the validation text."""
-
-OTHER_TEXT = "ood_"
-"""Before the name of a value: the same on the second corpus."""
+from nc_hf.study.table import HALVES, OTHER_TEXT, STDERR
 
 OUTCOMES = ("val_loss", "val_accuracy", "perplexity")
 """How well the model predicts validation text: nats a token, a share, and exp of the first."""
@@ -30,7 +22,6 @@ CENTRED_KERNEL = "gnc2_log_cov_centred"
 """The CoV of the centred log kernel: no metric of nc_hf, but Table 1's GNC2 once class means are centred."""
 
 _MEASURED = frozenset((*OUTCOMES, "val_calibration_error", CENTRED_KERNEL, *METRICS))
-_FIFTH = "nc5_"  # needs a second text, so it is no metric of one
 
 SIZES = frozenset(
     (
@@ -59,7 +50,7 @@ def is_measured(name: str) -> bool:
     bare = name.removesuffix(STDERR)
     for half in HALVES:
         bare = bare.removesuffix(half)
-    return bare in _MEASURED or bare.startswith((OTHER_TEXT, _FIFTH))
+    return bare in _MEASURED or bare.startswith(OTHER_TEXT)
 
 
 def settings_of(frame: pd.DataFrame) -> list[str]:

@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nc_hf.study.analysis.clusters import cluster_ids
-from nc_hf.study.analysis.columns import HALVES
 from nc_hf.study.analysis.correlation import complete, log_magnitude
 from nc_hf.study.analysis.families import LEVEL, holm
 from nc_hf.study.analysis.partial import ACCURACY
@@ -24,6 +23,7 @@ from nc_hf.study.analysis.permutation import sign_flip_p, smallest_flip_p
 from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.analysis.robust import FEWEST_CLUSTERS, FEWEST_ROWS
 from nc_hf.study.analysis.varying import Varying, examine, number_design
+from nc_hf.study.table import HALVES
 
 Floats = NDArray[np.float64]
 PENALTIES = np.logspace(-4, 2, 13)

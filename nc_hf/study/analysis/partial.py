@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nc_hf.study.analysis.clusters import Cluster, cluster_ids
-from nc_hf.study.analysis.columns import HALVES, errors_of
+from nc_hf.study.analysis.columns import errors_of
 from nc_hf.study.analysis.correlation import complete, log_magnitude, require_rows, with_ends
 from nc_hf.study.analysis.families import holm
 from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.analysis.robust import ClusterModel, Influence
 from nc_hf.study.analysis.varying import Varying, examine, factor_design
+from nc_hf.study.table import HALVES
 
 Floats = NDArray[np.float64]
 ACCURACY = "val_accuracy"

@@ -10,7 +10,8 @@ import pandas as pd
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import METRICS, PRESETS
-from nc_hf.study.analysis.columns import OTHER_TEXT, OUTCOMES, STDERR, is_measured
+from nc_hf.study.analysis.columns import OUTCOMES, is_measured
+from nc_hf.study.table import OTHER_TEXT, STDERR
 
 SETTINGS = ("width", "depth", "epochs", "weight_decay", "seed", "saved_epoch")
 """What every table tells. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
@@ -128,7 +129,9 @@ def default_metrics(frame: pd.DataFrame) -> list[str]:
 
 def _elsewhere(name: str) -> bool:
     """Tell whether a column is a metric of the second text."""
-    return name.startswith("nc5_") or (name.startswith(OTHER_TEXT) and name.removeprefix(OTHER_TEXT) in METRICS)
+    if name.startswith(OTHER_TEXT):
+        return name.removeprefix(OTHER_TEXT) in METRICS
+    return name in METRICS and "second" in METRICS[name].needs
 
 
 def trained(frame: pd.DataFrame) -> pd.DataFrame:

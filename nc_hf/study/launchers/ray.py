@@ -28,7 +28,7 @@ from nc_hf.runtime.files import write_text
 from nc_hf.study.cell import Cell
 from nc_hf.study.cost import relative_cost
 from nc_hf.study.display import StudyProgress
-from nc_hf.study.grid import Study
+from nc_hf.study.grid import Study, texts_of
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.launchers.local import one_line
 from nc_hf.study.launchers.ray_task import Outcome, StudyFolder, from_array, run_task, to_array
@@ -76,10 +76,7 @@ def ray_launcher(
             _check_room(ray, resources)
             mine = [cell for cell in cells if claims.enter_context(ledger.claim(cell))]
             mine.sort(key=lambda cell: relative_cost(study, cell), reverse=True)
-            texts = {
-                key: _shared(ray, open_text(study, cell, ledger.folder))
-                for key, cell in {cell.text_key: cell for cell in mine}.items()
-            }
+            texts = {key: _shared(ray, open_text(study, cell, ledger.folder)) for key, cell in texts_of(mine).items()}
             folder = claims.enter_context(_marked(ledger.folder))
             board = _start_board(ray)
             task = ray.remote(

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 import nc_hf.corpus.corpus
 from nc_hf.corpus.blocks import hash_counts
-from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, PackedOnce, open_corpus
+from nc_hf.corpus.corpus import BUILTIN_DOCUMENTS, Corpus, open_corpus
 from nc_hf.corpus.picking import pick_documents
 from nc_hf.corpus.reading import ReadRecord, Source, Texts
 from nc_hf.corpus.stories import stories, train_tokenizer
@@ -134,13 +134,6 @@ def test_what_is_read_is_counted_and_logged_once_it_is_packed(
     assert corpus.reading == ReadRecord(1, 2, 2, "part", complete=True)
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         ("INFO", f"read {tmp_path} (all): 2 documents (part) in 1 file")
-    ]
-    caplog.clear()
-    (tmp_path / "LICENSE.txt").write_text("Free.")
-    once = PackedOnce.of(open_corpus(str(tmp_path)))
-    assert once.sample(tokenizer, 8) is once.sample(tokenizer, 8)
-    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
-        ("WARNING", f"read {tmp_path} (all): 2 documents (part) in 1 file: left out LICENSE.txt")
     ]
     assert Corpus("mine", "all", ["a"]).reading is None
 
@@ -265,16 +258,6 @@ class TestSample:
         assert 900 < blocks.num_labels <= 1_000
         assert corpus.reading is not None
         assert (corpus.reading.complete, corpus.reading.spread) == (False, True)
-
-    def test_what_was_sampled_once_is_not_sampled_again(
-        self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast
-    ) -> None:
-        once = PackedOnce.of(corpus)
-        parts = [once.sample(tokenizer, 64, max_tokens=budget, seed=seed) for budget in (100, 900) for seed in (0, 1)]
-        assert len({part.fingerprint for part in parts}) == 4
-        assert once.sample(tokenizer, 64, max_tokens=900, seed=1) is parts[3]
-        for part, seed in zip(parts[2:], (0, 1), strict=True):
-            assert part.fingerprint == corpus.sample(tokenizer, 64, max_tokens=900, seed=seed).fingerprint
 
     def test_a_model_reads_a_sample_of_its_seed(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
         model = tiny_model(vocab_size=len(tokenizer))

@@ -21,7 +21,7 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.table import diagnostics_of
 from nc_hf.report import MetricValue, Report
-from nc_hf.report.record import AgreementRecord
+from nc_hf.report.text_record import AgreementRecord
 from tests.collected import agreement_of, quietly
 from tests.reference.oracle import oracle_agreement
 from tests.reports import REFERENCE
@@ -222,7 +222,7 @@ def test_loss_and_accuracy_have_errors_of_the_same_groups(collection: Collection
     assert report.errors is not None
     assert (report.errors.groups, report.errors.classes) == (5, "fixed")
     assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
-    tokens, losses, correct = collection.outcomes.numpy()
+    tokens, losses, correct = collection.outcomes.sums.numpy()
     assert tokens.tolist() == [6 * 31] * 5
     outcomes: tuple[tuple[Literal["loss", "accuracy"], np.ndarray], ...] = (("loss", losses), ("accuracy", correct))
     for name, sums in outcomes:

@@ -20,7 +20,8 @@ from nc_hf.corpus.stories import builtin_tokenizer, stories
 from nc_hf.errors import CancelledError, CorpusError, HubError, InputError, MergeError, ModelError
 from nc_hf.hub import load_tokenizer, resolve
 from nc_hf.report import Report
-from nc_hf.report.record import AgreementRecord, BaseRecord
+from nc_hf.report.record import BaseRecord
+from nc_hf.report.text_record import AgreementRecord
 from nc_hf.runtime.progress import Progress
 from tests.adapters import ADAPTER, BASE, adapted_base, lora_files
 from tests.hub.models import gpt2_files

@@ -10,7 +10,7 @@ import pytest
 
 from nc_hf.report import AgreementRecord, Report, compare
 from nc_hf.report.comparability import differing_circumstances, one_model
-from nc_hf.report.record import MarkRecord
+from nc_hf.report.text_record import MarkRecord
 from tests.reports import REFERENCE, SCHEMA_4, SCHEMA_6, printed
 
 MARKS = [MarkRecord("begin", 1, "<s>", 9, 0, None), MarkRecord("end", 2, "</s>", 9, 9, 1.0)]

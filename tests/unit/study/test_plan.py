@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 import torch
+from rich.console import Console
 
 from nc_hf.study import plan
+from nc_hf.study.cell import Cell
 from nc_hf.study.cost import forward_flops
 from nc_hf.study.families import build_model
 from nc_hf.study.grid import Study
@@ -51,6 +54,22 @@ def test_a_plan_counts_tokens_and_scales_time(study: Study, monkeypatch: pytest.
     also = plan.plan_cells(study.changed(states="last"), [CELL], {CELL.text_key: replace(size, other=7)})[0].seconds
     assert also == pytest.approx((passed + 2 * 7 * 16) * forward_flops(CELL, 300) / 1e6)
     assert plan.plan_cells(study, [CELL], {CELL.text_key: plan.TextSize(None, None, 300, "")})[0].seconds is None
+
+
+def test_a_text_that_cells_share_is_looked_at_once(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def sized(study: Study, cell: Cell) -> plan.TextSize:
+        asked.append(cell.vocab_size)
+        return plan.TextSize(10, 5, cell.vocab_size, "counted")
+
+    monkeypatch.setattr(plan, "text_size", sized)
+    monkeypatch.setattr(plan, "flops_a_second", lambda *_: 1e6)
+    several = study.changed(width=32, depth=1, seed=(0, 1, 2), vocab_size=(300, 400))
+    text = io.StringIO()
+    plan.print_plan(several, several.cells, Console(file=text, width=200))
+    assert sorted(asked) == [300, 400]
+    assert "6 cells, 18 measured states" in text.getvalue()
 
 
 def test_the_speed_is_measured(study: Study) -> None:

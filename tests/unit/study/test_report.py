@@ -17,7 +17,7 @@ from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.preset import load_study
 from nc_hf.study.report import CAPTION, METRIC_COLUMNS, OUTCOMES, report, results_table
-from nc_hf.study.states import STDERR
+from nc_hf.study.table import STDERR
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from nc_hf.study.ledger import LOG, Ledger
 from nc_hf.study.preset import load_study
 from nc_hf.study.report import report
 from nc_hf.study.runner import run_cell
-from nc_hf.study.states import STDERR, measure_state
+from nc_hf.study.states import measure_state
+from nc_hf.study.table import STDERR
 from nc_hf.study.text import StudyText, open_text
 from nc_hf.study.training import states_of
 from tests.reference.oracle import oracle_agreement, oracle_metrics

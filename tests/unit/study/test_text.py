@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from nc_hf.corpus.classes import ClassRule
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, StudyError
-from nc_hf.study.grid import Study
+from nc_hf.study.grid import Study, texts_of
 from nc_hf.study.preset import load_study
 from nc_hf.study.text import StudyText, open_text
 
@@ -26,7 +26,7 @@ SMOKE = "smoke"
 
 
 def opened(study: Study, folder: Path | None = None) -> StudyText:
-    (cell,) = study.texts
+    (cell,) = texts_of(study.cells).values()
     return open_text(study, cell, folder)
 
 

@@ -6,16 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nc_hf.study.analysis.columns import (
-    codes,
-    errors_of,
-    is_measured,
-    labels,
-    level_names,
-    numbers_of,
-    settings_of,
-)
-from nc_hf.study.states import STDERR
+from nc_hf.study.analysis.columns import codes, errors_of, is_measured, labels, level_names, numbers_of, settings_of
+from nc_hf.study.table import STDERR
 from tests.results import table
 
 

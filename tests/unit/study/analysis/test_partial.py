@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nc_hf.study.analysis.columns import HALVES
 from nc_hf.study.analysis.correlation import correlations
 from nc_hf.study.analysis.partial import other_evidence, partial_correlations
+from nc_hf.study.table import HALVES
 from tests.results import grid, table
 
 
