@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.study.analysis.families import LEVEL
-from nc_hf.study.analysis.permutation import smallest_pairing_p
+from nc_hf.study.analysis.permutation import smallest_flip_p, smallest_pairing_p
 
 LEAST_RELIABLE = 0.5
 """Share of what the settings leave of a metric that must be more than error, or its correlation is not judged."""
@@ -131,18 +131,27 @@ def held_out_verdict(table: pd.DataFrame) -> list[str]:
 
 
 def matched_verdict(table: pd.DataFrame) -> list[str]:
-    """Say what differs at equal loss after Holm, setting by setting."""
-    said = []
+    """Say what differs at equal loss after Holm, setting by setting, and where so few pairs could show nothing."""
+    said, tests = [], int(table["p"].notna().sum())
     for (setting, level, against), rows in table.groupby(["setting", "level", "against"], sort=False):
         below = rows[rows["p_holm"] < LEVEL]
-        head = f"At equal loss, {setting} {level} against {against}"
+        head, pairs = f"At equal loss, {setting} {level} against {against}", int(rows["pairs"].max())
         if rows["p"].isna().all():
-            said.append(f"{head}: {int(rows['pairs'].max())} pairs are too few for a test.")
+            said.append(f"{head}: {pairs} pairs are too few for a test.")
         elif below.empty:
-            said.append(f"{head}: no difference is below .05 after Holm ({int(rows['pairs'].max())} pairs).")
+            said.append(f"{head}: no difference is below .05 after Holm ({pairs} pairs{_could(pairs, tests)}).")
         else:
             shown = ", ".join(
                 f"{row['metric']} {row['difference']:+.3g} (Holm {row['p_holm']:.2g})" for _, row in below.iterrows()
             )
-            said.append(f"{head}: {shown}; {int(rows['pairs'].max())} pairs.")
+            said.append(f"{head}: {shown}; {pairs} pairs.")
     return said
+
+
+def _could(pairs: int, tests: int) -> str:
+    """Say what would take to show anything, where so many sign flips and tests leave no room for it."""
+    least = tests * smallest_flip_p(pairs)
+    if least < LEVEL:
+        return ""
+    enough = next(n for n in range(pairs, 64) if tests * smallest_flip_p(n) < LEVEL)
+    return f", which could show none among {tests} tests: run {enough}, or ask for fewer metrics"

@@ -111,5 +111,12 @@ def test_differences_at_equal_loss_are_claimed_only_with_their_test() -> None:
     }
     table = pd.DataFrame(rows).assign(p=0.01, p_holm=[0.02, 0.2])
     assert matched_verdict(table) == ["At equal loss, head simplex against free: a +0.1 (Holm 0.02); 7 pairs."]
-    assert "no difference is below .05" in matched_verdict(table.assign(p_holm=0.5))[0]
+    assert matched_verdict(table.assign(p_holm=0.5)) == [
+        "At equal loss, head simplex against free: no difference is below .05 after Holm (7 pairs)."
+    ]
+    many = pd.concat([table.assign(metric=f"m{number}", p_holm=1.0) for number in range(88)], ignore_index=True)
+    assert matched_verdict(many) == [  # 176 x 2 / 2^12 is above .05, and half of it is not
+        "At equal loss, head simplex against free: no difference is below .05 after Holm (7 pairs, which could show "
+        "none among 176 tests: run 13, or ask for fewer metrics)."
+    ]
     assert "too few for a test" in matched_verdict(table.assign(p=np.nan, p_holm=np.nan, pairs=3))[0]
