@@ -128,10 +128,8 @@ def default_metrics(frame: pd.DataFrame) -> list[str]:
 
 
 def _elsewhere(name: str) -> bool:
-    """Tell whether a column is a metric of the second text."""
-    if name.startswith(OTHER_TEXT):
-        return name.removeprefix(OTHER_TEXT) in METRICS
-    return name in METRICS and "second" in METRICS[name].needs
+    """Tell whether a column is a metric on the second text."""
+    return name.startswith(OTHER_TEXT) and name.removeprefix(OTHER_TEXT) in METRICS
 
 
 def trained(frame: pd.DataFrame) -> pd.DataFrame:
