@@ -11,7 +11,7 @@ output=runs/hf_jobs_study
 
 for ((shard = 1; shard <= jobs; shard++)); do
     hf buckets sync "hf://buckets/$bucket/shard-$shard-of-$jobs" "$output" \
-        --exclude 'checkpoints/*' --exclude 'packed/*' --exclude 'results.csv' --exclude 'timings.csv' --exclude 'collapse_vs_loss.*'
+        --exclude 'checkpoints/*' --exclude 'texts/*.safetensors' --exclude 'results.csv' --exclude 'timings.csv' --exclude 'collapse_vs_loss.*'
 done
 # Cells that are done are not run again; one that is not is run here.
 python recipes/tinystories_grid.py --output "$output" "$@"

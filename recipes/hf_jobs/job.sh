@@ -10,8 +10,8 @@ hf buckets sync "$kept" "$output"  # what an earlier attempt has done; fails, an
 
 # A checkpoint counts when its complete.json is there, so that file goes last.
 save() {
-    hf buckets sync "$output" "$kept" --exclude '*complete.json' --exclude 'packed/*' --exclude '*/.*' >/dev/null &&
-        hf buckets sync "$output" "$kept" --exclude 'packed/*' --exclude '*/.*' >/dev/null
+    hf buckets sync "$output" "$kept" --exclude '*complete.json' --exclude 'texts/*.safetensors' --exclude '*/.*' >/dev/null &&
+        hf buckets sync "$output" "$kept" --exclude 'texts/*.safetensors' --exclude '*/.*' >/dev/null
 }
 while sleep "${NC_SAVE_SECONDS:-180}"; do save || echo "could not save to $kept, which is tried again"; done &
 saver=$!

@@ -11,12 +11,12 @@ bucket=$1 jobs=$2 flavor=$3
 shift 3
 cd "$(dirname "$0")/../.."
 
-# What a job needs of this checkout: the package as a wheel, the recipe and its presets.
+# What a job needs of this checkout: the package as a wheel, with its presets, and the recipe.
 code=runs/hf_jobs
 rm -rf "$code"
 mkdir -p "$code"
 python -m pip wheel --quiet --no-deps --wheel-dir "$code" .
-cp -r recipes/tinystories_grid.py recipes/presets recipes/hf_jobs/job.sh "$code"
+cp recipes/tinystories_grid.py recipes/hf_jobs/job.sh "$code"
 
 hf buckets create "$bucket" --private --exist-ok
 for ((shard = 1; shard <= jobs; shard++)); do

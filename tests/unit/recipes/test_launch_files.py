@@ -6,11 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from nc_hf.cli.study_run import command, main
+from nc_hf.study.ledger import TEXTS
+from nc_hf.study.packed import NOTED
+from nc_hf.study.text import TOKENIZER
 from tests.paths import RECIPES
 from tests.scripts import load_script
 
@@ -43,6 +47,26 @@ def test_the_recipe_knows_every_option() -> None:
     assert all("--output" in found for found in passed.values())
     assert "--shard" in passed["array.sbatch"] & passed["job.sh"]
     assert {"--launcher", "--ray-address", "--gpus-per-cell"} <= passed["ray.sbatch"]
+
+
+def test_what_is_sent_to_a_job_exists() -> None:
+    (copied,) = commands(RECIPES / "hf_jobs" / "submit.sh", "cp ")[:1]
+    paths = [path for path in copied.split() if path.startswith("recipes/")]
+    assert len(paths) == 2
+    assert all((RECIPES.parent / path).is_file() for path in paths)
+
+
+def test_a_job_keeps_all_but_the_blocks_of_its_texts() -> None:
+    """They are made anew; what a text is known by, and the tokenizer trained on it, are not."""
+    (pattern,) = set(
+        re.findall(
+            r"--exclude '(texts[^']*)'",
+            "".join((RECIPES / "hf_jobs" / f"{name}.sh").read_text() for name in ("job", "collect")),
+        )
+    )
+    kept = [f"{TEXTS}/some-1a2b3c4d/{name}" for name in (NOTED, TOKENIZER)]
+    assert fnmatch(f"{TEXTS}/some-1a2b3c4d/train.safetensors", pattern)
+    assert not any(fnmatch(path, pattern) for path in kept)
 
 
 def test_every_job_of_an_array_has_its_shard() -> None:
