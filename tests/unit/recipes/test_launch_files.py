@@ -58,12 +58,8 @@ def test_what_is_sent_to_a_job_exists() -> None:
 
 def test_a_job_keeps_all_but_the_blocks_of_its_texts() -> None:
     """They are made anew; what a text is known by, and the tokenizer trained on it, are not."""
-    (pattern,) = set(
-        re.findall(
-            r"--exclude '(texts[^']*)'",
-            "".join((RECIPES / "hf_jobs" / f"{name}.sh").read_text() for name in ("job", "collect")),
-        )
-    )
+    jobs = "".join((RECIPES / "hf_jobs" / f"{name}.sh").read_text() for name in ("job", "collect"))
+    (pattern,) = set(re.findall(r"--exclude '(texts[^']*)'", jobs))
     kept = [f"{TEXTS}/some-1a2b3c4d/{name}" for name in (NOTED, TOKENIZER)]
     assert fnmatch(f"{TEXTS}/some-1a2b3c4d/train.safetensors", pattern)
     assert not any(fnmatch(path, pattern) for path in kept)
