@@ -113,6 +113,14 @@ def has_checkpoint(output: Path, cell: str) -> bool:
 @pytest.mark.timeout(900)
 def test_a_node_is_killed_and_the_table_is_that_of_an_unbroken_run(cluster: Any, tmp_path: Path) -> None:
     changes = {"seed": "[0, 1, 2]", "epochs": "2", "max_train_tokens": "40000"}
+    changes |= {
+        "family": "llama",
+        "optimizer": "adafactor",
+        "dropout": "0.1",
+        "data_seed": "7",
+        "label_smoothing": "0.1",
+    }
+    changes |= {"head": "simplex", "tied": "false", "added_loss": "duality", "added_weight": "0.1", "log_states": "2"}
     plain, broken = tmp_path / "plain", tmp_path / "broken"
     assert finish(start(plain, **changes)) == 0, said(plain)[-3000:]
     doomed = cluster.add_node(num_cpus=1)
