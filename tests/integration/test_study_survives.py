@@ -19,8 +19,8 @@ from nc_hf.corpus.stories import stories
 from tests.paths import RECIPES
 
 RECIPE = RECIPES / "tinystories_grid.py"
-# Four cells of 64 steps with a checkpoint every 5, an initial state, one at step 3 and one after each of two epochs. What
-# has a state of its own (optimizers, draws of dropout, the order of the blocks, a head and a loss of ours) is in use.
+# Four cells of 64 steps with a checkpoint every 5, measured before, at step 3 and after each of two epochs. What has a
+# state of its own (optimizers, draws of dropout, the order of the blocks, a head and a loss of ours) is in use.
 TINY = ["--width", "16", "--depth", "1", "--epochs", "2", "--seed", "0", "--vocab-size", "512"]
 TINY += ["--family", "gpt_neo,llama", "--optimizer", "adamw_torch,adafactor", "--dropout", "0.1", "--data-seed", "7"]
 TINY += ["--head", "simplex", "--tied", "false", "--added-loss", "cdnv", "--added-weight", "0.1"]
