@@ -69,6 +69,7 @@ class CompareTab:
             *self.job.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
         ]  # fmt: skip
         started = self.job.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
+        self.job.follow(started)
         self.job.cancel(started)
         self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
 

@@ -56,7 +56,7 @@ def text_controls(prefix: str, limit: int) -> TextControls:
         prefix: of the elements' ids.
         limit: the largest budget.
     """
-    with gr.Row():
+    with gr.Row(elem_classes=["asked", "text"]):
         corpus = gr.Radio(
             CORPORA, value="tinystories", label="Text", elem_id=f"{prefix}-corpus", scale=4, info="What the model reads"
         )
@@ -138,13 +138,22 @@ class JobControls:
             self.stop = gr.Button(
                 "Cancel", variant="stop", elem_id=f"{prefix}stop", scale=0, min_width=120, visible=False
             )
-        self.status = gr.HTML(elem_id=f"{prefix}status")
+        self.status = gr.HTML(elem_id=f"{prefix}status", elem_classes="status")
         self.result = gr.Column(visible=False, elem_id=result)
 
     @property
     def outputs(self) -> list[gr.components.Component | gr.Column]:
         """What the updates below change."""
         return [self.status, self.start, self.stop, self.result]
+
+    def follow(self, job: Any) -> None:
+        """Bring the status into view when a job starts and what came of it when it ends, and the focus with them.
+
+        The button that is pressed cannot be pressed again while it works, and would lose the focus to nothing.
+        """
+        status, result = self.status.elem_id, self.result.elem_id
+        self.start.click(None, None, None, js=f"() => window.nc_hf.watch('{status}')", **QUIET)
+        job.then(None, None, None, js=f"() => window.nc_hf.attend('{status}', '{result}')", **QUIET)
 
     def cancel(self, job: Any) -> None:
         """Let the second button cancel the job that an event started."""

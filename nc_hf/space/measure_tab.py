@@ -41,7 +41,7 @@ class MeasureTab:
         self._wire()
 
     def _lay_out_controls(self) -> None:
-        with gr.Row():
+        with gr.Row(elem_classes=["asked", "model"]):
             self.model = gr.Dropdown(
                 [],
                 value=None,
@@ -136,6 +136,7 @@ class MeasureTab:
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
         asked = [self.model, self.revision, *self.text.inputs]
         started = self.job.start.click(self._measure, asked, self._shown, **SLOW)
+        self.job.follow(started)
         started.then(self._figure, self.report, self.downloads, **QUICK)
         self.job.cancel(started)
         self.link.change(None, self.link, None, js=_SHOW_LINK)

@@ -55,7 +55,7 @@ def build(service: LazyService) -> gr.Blocks:
                 CompareTab(service)
             with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as earlier:
                 listed = gr.HTML(elem_id="earlier-results")
-            with gr.Tab("Read", id="read", elem_id="tab-read"):
+            with gr.Tab("Explanation", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
         earlier.select(
             partial(_earlier_results, service),
@@ -95,11 +95,17 @@ def theme() -> gr.themes.Base:
     )
 
 
+def _head() -> str:
+    """Return what stands in the page's head: the style too, so that nothing moves when Gradio has started."""
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
+    return f"<style>{style}</style><script>{script}</script>"
+
+
 def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
-        "css_paths": [FOLDER / "style.css"],
+        "head": _head(),
         "mcp_server": True,
         "ssr_mode": False,
         "run_history": False,

@@ -101,7 +101,7 @@ class Visitor:
 
     def tab(self, name: str) -> None:
         """Switch to a tab."""
-        self.page.get_by_role("tab", name=name).click()
+        self.page.get_by_role("tab", name=name, exact=True).click()
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""

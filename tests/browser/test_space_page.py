@@ -122,7 +122,7 @@ def test_earlier_results_are_listed_and_open_at_once(visitor: Visitor, hub: Stan
     assert visitor.values() == first
     assert "Measured before" in visitor.page.locator("#verdict").inner_text()
     assert not hub.asked("safetensors")
-    visitor.tab("Read")
+    visitor.tab("Explanation")
     expect(visitor.page.locator("#read")).to_contain_text("How the verdict is reached")
 
 
@@ -215,7 +215,7 @@ def test_phone_width(browser: Browser, space: Space, hub: StandIn, pictures: Pat
     visitor.result()
     assert visitor.overflow() == 0
     visitor.shoot(pictures, "dark-phone")
-    for tab in ("Compare", "Earlier results", "Read"):
+    for tab in ("Compare", "Earlier results", "Explanation"):
         visitor.tab(tab)
         visitor.page.wait_for_timeout(300)
         assert visitor.overflow() == 0, tab

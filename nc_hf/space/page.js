@@ -1,0 +1,25 @@
+// What the page does by itself: where the eye and the focus go when something happens.
+window.nc_hf = {
+  // When a job starts: its status.
+  watch(statusId) {
+    attendTo(document.getElementById(statusId), "nearest");
+  },
+  // When it ends: its result, or the status that says why there is none. Gradio may draw either a moment later.
+  attend(statusId, resultId, tries = 40) {
+    const status = document.getElementById(statusId);
+    const heading = document.querySelector(`#${resultId} h2`);
+    if (heading && heading.offsetParent) attendTo(heading, "start");
+    else if (tries && !status.querySelector(".message")) setTimeout(() => this.attend(statusId, resultId, tries - 1), 50);
+    else attendTo(status, "nearest");
+  },
+};
+
+function attendTo(element, block) {
+  requestAnimationFrame(() => {
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    const { top, bottom } = element.getBoundingClientRect();
+    const seen = top >= 0 && bottom <= innerHeight * (block === "start" ? 0.6 : 1);
+    if (!seen) element.scrollIntoView({ block });
+  });
+}
