@@ -268,7 +268,7 @@ def token(oauth_token: gr.OAuthToken | None) -> str | bool:
 def _step(step: Waiting | Progress | Result) -> dict[str, Any]:
     """Return a step as JSON."""
     if isinstance(step, Waiting):
-        return {"stage": "waiting", "ahead": step.ahead}
+        return {"stage": "waiting", "ahead": step.ahead, "seconds_left": step.seconds}
     if isinstance(step, Progress):
         counted = {"stage": step.stage, "done": step.done, "total": step.total}
         return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}

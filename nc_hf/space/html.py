@@ -16,9 +16,12 @@ from nc_hf.space.queue import Waiting
 from nc_hf.space.reference import Rank, caveat
 
 if TYPE_CHECKING:
+    from nc_hf.space.preview import Preview
     from nc_hf.space.service import Result
     from nc_hf.space.store import StoredResult
 
+_LONG_MINUTES = 10
+_MILLION = 1_000_000
 _STAGES = {
     "resolving": "Looking the model up",
     "downloading": "Fetching the weights",
@@ -47,10 +50,11 @@ def progress(step: Waiting | Progress, prefix: str = "") -> str:
     """Return stage, share, rate and time to go, as text and as a bar."""
     if isinstance(step, Waiting):
         others = "one analysis" if step.ahead == 1 else f"{step.ahead} analyses"
-        return _bar(f"{prefix}Waiting: {others} before this one", None)
+        left = "" if step.seconds is None else f", which may take {duration(step.seconds)}"
+        return _bar(f"{prefix}Waiting: {others} before this one{left}", None)
     words = prefix + _STAGES[step.stage]
     if not step.total:
-        return _bar(words, None)
+        return _bar(f"{words} · {duration(step.seconds)}", None)
     share = min(1.0, step.done / step.total)
     if step.stage == "downloading":
         from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page is served
@@ -60,8 +64,37 @@ def progress(step: Waiting | Progress, prefix: str = "") -> str:
     else:
         counted = f"{step.done:,} of {step.total:,} tokens"
         rate = f"{step.rate:,.0f} tokens/s" if step.rate else ""
-    left = "" if step.remaining is None else f"{_duration(step.remaining)} to go"
+    left = "" if step.remaining is None else f"{duration(step.remaining)} to go"
     return _bar(" · ".join(part for part in (words, counted, rate, left) if part), share)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as one says it.
+
+    >>> duration(7.2), duration(75), duration(4000)
+    ('7 s', '1 min 15 s', '67 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= _LONG_MINUTES:
+        return f"{seconds / 60:.0f} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def preview_line(known: Preview) -> str:
+    """Return what is known of a model before it is measured, in one line."""
+    from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page is served
+
+    count = known.parameters
+    parts = [f"{count:,} parameters" if count < _MILLION else f"{number(count / _MILLION, 3)} million parameters"]
+    if known.size_bytes is not None:
+        parts.append(f"{shown_bytes(known.size_bytes)} of weights")
+    if known.kept:
+        parts.append("measured before: its result opens at once")
+    if known.seconds is not None:
+        parts.append(f"about {duration(known.seconds)}, as long as analyses of such a size took here")
+    if known.closed:
+        parts.append(f"{known.closed}: you may read it, and the result is kept for nobody")
+    return f"<p class='legend' role='status'>{escape(known.name)}: {escape(' · '.join(parts))}</p>"
 
 
 def verdict_card(result: Result) -> str:
@@ -104,11 +137,6 @@ def _bar(words: str, share: float | None) -> str:
         f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100'{now} aria-label='{escape(words, quote=True)}'>"
         f"<span{width}></span></div></div>"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def _rank(rank: Rank) -> str:

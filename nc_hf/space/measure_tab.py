@@ -14,10 +14,11 @@ from nc_hf.space.api import token
 from nc_hf.space.charts import STRATA, strata_frame, token_frame
 from nc_hf.space.controls import DATASET, QUICK, SLOW, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
-from nc_hf.space.html import message, metric_table, progress, sentence, verdict_card
+from nc_hf.space.html import message, metric_table, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
+from nc_hf.space.start import chips
 
 if TYPE_CHECKING:
     from nc_hf.space.request import Request
@@ -41,6 +42,13 @@ class MeasureTab:
         self._wire()
 
     def _lay_out_controls(self) -> None:
+        self.chips = gr.HTML(chips(), elem_id="chips")
+        with gr.Accordion("Model and text", open=True, elem_id="form") as self.form:
+            self._lay_out_form()
+        self.about = gr.HTML(elem_id="about")
+        self.job = JobControls("Measure", prefix="", result="result")
+
+    def _lay_out_form(self) -> None:
         with gr.Row(elem_classes=["asked", "model"]):
             self.model = gr.Dropdown(
                 [],
@@ -63,7 +71,6 @@ class MeasureTab:
                 info="Branch, tag, commit; or empty",
             )
         self.text = text_controls("measure", self._service.settings.max_tokens)
-        self.job = JobControls("Measure", prefix="", result="result")
 
     def _lay_out_result(self) -> None:
         with self.job.result:
@@ -135,6 +142,8 @@ class MeasureTab:
         self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
         asked = [self.model, self.revision, *self.text.inputs]
+        changed = [self.model.change, self.revision.change, self.text.corpus.change, self.text.budget.change]
+        gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
         started = self.job.start.click(self._measure, asked, self._shown, **SLOW)
         self.job.follow(started)
         started.then(self._figure, self.report, self.downloads, **QUICK)
@@ -144,7 +153,8 @@ class MeasureTab:
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
         controls = [self.model, self.revision, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
-        followed = page.load(self._follow, None, [*controls, *self._shown], **QUICK)
+        page.load(lambda: chips(self._service.get().store.all()), None, self.chips, **QUICK)
+        followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
 
     def _suggest(self, typed: str) -> Any:
@@ -156,6 +166,32 @@ class MeasureTab:
         from nc_hf.space.request import suggest_revisions
 
         return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
+
+    def _preview(
+        self,
+        model: str | None,
+        revision: str | None,
+        corpus: str,
+        dataset: str,
+        text: str,
+        budget: float | None,
+        preset: str,
+        oauth_token: gr.OAuthToken | None = None,
+    ) -> str:
+        """Say what is known of the model before it is measured, or why it cannot be."""
+        from nc_hf.space.preview import preview
+
+        if not (model or "").strip():
+            return ""
+        try:
+            service = self._service.get()
+            named, own = chosen(corpus, dataset, text)
+            if named == UPLOAD and not own:  # still to be chosen; what is asked of the model does not depend on it
+                named = "builtin"
+            request = service.request(model or "", revision or "", named, own, budget, preset)
+            return preview_line(preview(service, request, token(oauth_token)))
+        except NCError as fault:
+            return message(str(fault), "note")
 
     def _measure(
         self,
@@ -198,7 +234,7 @@ class MeasureTab:
         except Exception as fault:
             return controls | self._failed(sentence(fault))
         if result is not None:
-            return controls | self._done(result)
+            return controls | self._done(result) | {self.form: gr.update(open=False)}
         return controls | {self.job.status: message("This has not been measured yet: press Measure to begin.", "note")}
 
     def _filled(self, request: Request) -> dict[Any, Any]:

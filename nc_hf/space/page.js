@@ -1,11 +1,13 @@
 // What the page does by itself: where the eye and the focus go when something happens.
 window.nc_hf = {
-  // When a job starts: its status.
-  watch(statusId) {
-    attendTo(document.getElementById(statusId), "nearest");
+  // When a job starts: its status, as soon as it says something; what is empty takes no focus.
+  watch(statusId, tries = 200) {
+    const status = document.getElementById(statusId);
+    if (status.textContent.trim()) attendTo(status, "nearest");
+    else if (tries) setTimeout(() => this.watch(statusId, tries - 1), 50);
   },
   // When it ends: its result, or the status that says why there is none. Gradio may draw either a moment later.
-  attend(statusId, resultId, tries = 40) {
+  attend(statusId, resultId, tries = 200) {
     const status = document.getElementById(statusId);
     const heading = document.querySelector(`#${resultId} h2`);
     if (heading && heading.offsetParent) attendTo(heading, "start");

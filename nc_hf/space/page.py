@@ -96,8 +96,8 @@ def theme() -> gr.themes.Base:
 
 
 def _head() -> str:
-    """Return what stands in the page's head: the style too, so that nothing moves when Gradio has started."""
-    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
+    """Return what stands in the page's head: places, so that nothing moves when Gradio has started, and movements."""
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("frame.css", "page.js"))
     return f"<style>{style}</style><script>{script}</script>"
 
 
@@ -105,6 +105,7 @@ def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
+        "css_paths": [FOLDER / "style.css"],
         "head": _head(),
         "mcp_server": True,
         "ssr_mode": False,

@@ -16,9 +16,15 @@ _JOB_ID = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request is in the queue, behind so many others."""
+    """A request is in the queue.
+
+    Attributes:
+        ahead: so many others are before it.
+        seconds: that these may take, by the last analyses; None before the first.
+    """
 
     ahead: int
+    seconds: float | None = None
 
 
 class Queue:

@@ -12,6 +12,7 @@ from nc_hf.errors import FileError, InputError, NCError
 from nc_hf.report import Report
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.runtime.progress import Progress
+from nc_hf.space.pace import Pace
 from nc_hf.space.queue import Queue, Waiting
 from nc_hf.space.reference import Rank, ranks
 from nc_hf.space.request import Request, parse_request
@@ -54,12 +55,21 @@ class Result:
 
 
 class Service:
-    """Runs the analyses of requests one after another; results that are kept are given at once."""
+    """Runs the analyses of requests one after another; results that are kept are given at once.
+
+    Attributes:
+        settings: of the owner.
+        store: the results that are kept.
+        pace: what analyses took, those that are kept among them.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Open the store."""
         self.settings = settings
         self.store = Store(settings.folder, settings.dataset)
+        self.pace = Pace()
+        for kept in reversed(self.store.all()):
+            self.pace.note(kept.report.model.parameters, kept.report.tokens, kept.report.seconds)
         self._queue = Queue(settings.max_waiting)
 
     def request(self, model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str) -> Request:
@@ -97,17 +107,20 @@ class Service:
         entry = self._queue.join()
         try:
             while ahead := self._queue.ahead(entry):
-                yield Waiting(ahead)
+                typical = self.pace.typical
+                yield Waiting(ahead, None if typical is None else typical * ahead)
                 time.sleep(POLL_SECONDS)
             if kept := self.store.find(identity.key):  # someone before us asked the same
                 yield self.read(kept, request)
                 return
             pinned = replace(request, revision=identity.commit)  # its branch may have moved while it waited
             limits = (self.settings.max_bytes, self.settings.cache_bytes)
+            began = time.monotonic()
             for step in measure_in_steps(pinned, token, *limits, base=identity.base):
                 if isinstance(step, Progress):
                     yield step
                 else:
+                    self.pace.note(step.model.parameters, step.tokens, time.monotonic() - began)
                     yield self._measured(identity, request, _as_asked(step, request), _unmoved(identity, pinned, token))
         finally:
             self._queue.leave(entry)

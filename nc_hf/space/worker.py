@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +33,8 @@ except ImportError:
 
 POLL_SECONDS = 0.25
 """Between two looks at an analysis, or at the queue."""
+_SILENT_SECONDS = 1.0
+"""After which an analysis that says nothing new is told once more, so that a visitor sees that it goes on."""
 
 GPU_SECONDS = int(os.environ.get("NC_HF_SPACE_GPU_SECONDS", "120"))
 _ONE_AT_A_TIME = threading.Lock()  # holds back while a cancelled analysis has not ended: one model in memory
@@ -55,19 +59,23 @@ class Analysis:
         self._thread.start()
 
     def steps(self) -> Iterator[Progress | Report]:
-        """Yield how far it is, a few times a second, and at the end the report.
+        """Yield how far it is, at least once a second, and at the end the report.
 
         Raises:
             NCError: what the task raised.
             UnforeseenError: the task raised something else.
         """
         shown: Progress | None = None
+        came = told_at = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(POLL_SECONDS)
-            latest = self._latest
+            latest, now = self._latest, time.monotonic()
             if latest is not None and latest is not shown:
-                shown = latest
+                shown, came, told_at = latest, now, now
                 yield latest
+            elif shown is not None and now - told_at >= _SILENT_SECONDS:
+                told_at = now
+                yield replace(shown, seconds=shown.seconds + now - came)
         if self._report is None:
             raise self._fault or CancelledError(CANCELLED)
         yield self._report

@@ -7,7 +7,8 @@ from dataclasses import replace
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Progress
-from nc_hf.space.html import message, metric_table, progress, result_table, sentence, verdict_card
+from nc_hf.space.html import message, metric_table, preview_line, progress, result_table, sentence, verdict_card
+from nc_hf.space.preview import Preview
 from nc_hf.space.queue import Waiting
 from nc_hf.space.reference import ranks
 from nc_hf.space.request import Request
@@ -50,6 +51,23 @@ def test_a_value_is_ranked_among_published_and_kept_models(report: Report) -> No
     assert "more collapsed than 1 of 2 kept here" in html
     assert "published models are small GPT-Neos" in html
     assert "GPT-Neos" not in metric_table(result_of(with_values(report, nc1_trace_ratio=0.5)))
+
+
+def test_a_model_is_told_of_before_it_is_measured() -> None:
+    line = preview_line(Preview("a/<b>", 70_426_624, size_bytes=166_029_852, seconds=75.0))
+    assert "a/&lt;b&gt;: 70.4 million parameters · 166.0 MB of weights · about 1 min 15 s" in line
+    assert "260,032 parameters · measured before" in preview_line(Preview("a/b", 260_032, kept=True))
+    assert "gated: you may read it" in preview_line(Preview("a/b", 260_032, size_bytes=1, closed="gated"))
+    assert "about" not in preview_line(Preview("a/b", 260_032, size_bytes=1))
+
+
+def test_waiting_has_an_estimate_where_there_is_ground_for_one() -> None:
+    assert "2 analyses before this one, which may take 50 s" in progress(Waiting(2, 50.0))
+    assert "may take" not in progress(Waiting(2))
+
+
+def test_a_stage_of_unknown_length_tells_its_seconds() -> None:
+    assert "Computing the metrics · 12 s" in progress(Progress("computing", 0, 0, 12.2))
 
 
 def test_the_page_offers_its_own_remedies_only(report: Report) -> None:

@@ -46,6 +46,24 @@ def test_progress_and_the_report_come_in_order(report: Report) -> None:
     assert list(steps) == [report]
 
 
+def test_an_analysis_that_says_nothing_new_is_told_at_least_once_a_second(report: Report) -> None:
+    heard = threading.Event()
+
+    def task(analysis: Analysis) -> Report:
+        analysis.listen(Progress("computing", 0, 0, 5.0))
+        assert heard.wait(30)
+        return report
+
+    steps = Analysis(task).steps()
+    readings = [next(steps), next(steps), next(steps)]
+    heard.set()
+    assert list(steps)[-1] is report
+    seconds = [step.seconds for step in readings if isinstance(step, Progress)]
+    assert seconds[0] == 5.0
+    assert seconds[1] >= 6.0
+    assert seconds[2] >= seconds[1] + 1.0
+
+
 def test_a_cancelled_analysis_ends_at_its_next_step() -> None:
     cancelled = threading.Event()
 
