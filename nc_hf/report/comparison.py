@@ -14,6 +14,7 @@ from nc_hf.metrics.table import METRICS
 from nc_hf.report.cautions import cautions
 from nc_hf.report.codec import encode
 from nc_hf.report.comparability import differing_circumstances, one_model
+from nc_hf.report.intervals import groups_of
 from nc_hf.report.markdown import markdown_comparison
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
@@ -21,10 +22,6 @@ from nc_hf.report.words import direction
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-
-_GROUPS = 10
-"""Of the errors of reports that do not say it: there were ten before schema 4."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def is_clear(lead: MetricValue, report: ReportRecord, other: ReportRecord) -> bo
     """Whether the 95 % interval of a difference leaves out 0; None where its error is not known."""
     if lead.stderr is None or math.isnan(lead.stderr):
         return None
-    groups = min(_GROUPS if each.errors is None else each.errors.groups for each in (report, other))
+    groups = min(groups_of(report), groups_of(other))
     return abs(lead.value) > t_quantile(groups) * lead.stderr
 
 

@@ -9,6 +9,7 @@ from nc_hf.metrics.table import FAMILIES
 from nc_hf.report.detail import TokenTable
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.several import ComparisonRecord, TrajectoryRecord
+from nc_hf.report.summary import DIAL_HEADER, Dial, dials, facts
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
     ARROWS,
@@ -40,22 +41,22 @@ _PAPER = "[Linguistic Collapse](https://arxiv.org/abs/2405.17767)"
 
 
 def markdown_card(report: ReportRecord, picture: str | None = None) -> str:
-    """Return a section for a model card; ``picture`` is Markdown that shows one, set below the metrics."""
+    """Return a section for a model card: the facts, the verdict, the values, then the tables; the rest is folded away.
+
+    Args:
+        report: what to show.
+        picture: Markdown that shows one, set below the metrics.
+    """
     with_errors = any(metric.stderr is not None for metric in report.metrics.values())
     parts = [
         "## Neural collapse",
-        f"How far the features that {code(report.name)} forms before each next token have collapsed, after {_PAPER}: "
-        f"preset {code(report.preset)}{', ± one standard error' if with_errors else ''}.",
+        f"How far the features that {code(report.name)} forms before each next token have collapsed, after {_PAPER}.",
+        "\n".join(f"- {heading}: {plain(phrase)}" for heading, phrase in facts(report)),
         *_verdict(verdict(report)),
+        *_dial_table(dials(report)),
         _metric_table(report),
-        LEGEND,
+        f"{LEGEND}{' · ± one standard error' if with_errors else ''}",
         *([picture] if picture else []),
-        "### Circumstances",
-        markdown_table(
-            ["", ""], [(f"**{heading}**" if heading else "", plain(text)) for heading, text in circumstances(report)]
-        ),
-        "### What the values mean",
-        "\n".join(_definitions(report)),
     ]
     if report.strata:
         header, rows = stratum_table(report)
@@ -64,12 +65,18 @@ def markdown_card(report: ReportRecord, picture: str | None = None) -> str:
         parts += ["### Tokens", *_token_tables(report.token_table)]
     if report.layers:
         parts += ["### By layer", _layer_table(report)]
+    parts += folded("What the values mean", "\n".join(_definitions(report)))
     if report.diagnostics:
-        parts += [
-            "### Diagnostics",
-            markdown_table(["", ""], [(code(n), number(v)) for n, v in report.diagnostics.items()]),
-        ]
+        rows = [[code(name), number(value)] for name, value in report.diagnostics.items()]
+        parts += folded("Diagnostics", markdown_table(["", ""], rows))
+    around = [(f"**{heading}**" if heading else "", plain(text)) for heading, text in circumstances(report)]
+    parts += folded("Circumstances", markdown_table(["", ""], around))
     return "\n\n".join(parts) + "\n"
+
+
+def folded(heading: str, body: str) -> list[str]:
+    """Return a part that opens at a click; between the tags Markdown goes on where blank lines stand around it."""
+    return [f"<details>\n<summary>{heading}</summary>", body, "</details>"]
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -90,6 +97,13 @@ def plain(text: str) -> str:
 def code(text: str) -> str:
     """Return ``text`` as a code span, without the characters that would end it."""
     return f"`{' '.join(text.replace('`', '').split())}`"
+
+
+def _dial_table(shown: Sequence[Dial]) -> Iterable[str]:
+    """Yield the dials as a table; nothing where there are none."""
+    if shown:
+        rows = [(f"**{dial.title}** {ARROWS[dial.direction]}", *dial.row) for dial in shown]
+        yield markdown_table(["", *DIAL_HEADER], rows)
 
 
 def _metric_table(report: ReportRecord) -> str:

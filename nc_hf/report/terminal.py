@@ -1,4 +1,4 @@
-"""A report on the terminal: circumstances, metrics by family with their directions, curves over the layers."""
+"""A report on the terminal: what it is of, the verdict, the values, then the tables, and last the circumstances."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from nc_hf.report.cautions import COMMAND
 from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.summary import DIAL_HEADER, Dial, dials, facts
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
     ARROWS,
@@ -92,8 +93,10 @@ def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
 def _sections(report: ReportRecord) -> Iterator[RenderableType]:
     yield Text(f"Neural collapse of {report.name}", style="bold")
     yield Text()
+    yield Padding(pairs(facts(report)), (0, 0, 1, 2))
     yield section("Verdict", _verdict(verdict(report)))
-    yield section("Circumstances", pairs(circumstances(report)))
+    if shown := dials(report):
+        yield section("Dials", _dial_table(shown))
     metrics = metric_table(report.metrics, report.untrained)
     yield section(f"Metrics ({report.preset})", Group(metrics, Text(), Text(LEGEND, style="dim")))
     if report.strata:
@@ -108,6 +111,7 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
         yield section("Over the layers", _layer_curves(report.layers))
     if report.diagnostics:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
+    yield section("Circumstances", pairs(circumstances(report)))
 
 
 def _verdict(said: Verdict) -> RenderableType:
@@ -118,6 +122,19 @@ def _verdict(said: Verdict) -> RenderableType:
     )
     warnings = pairs([("!", warning) for warning in said.warnings(COMMAND)])
     return Group(Text(said.headline, style="bold"), *findings, *([warnings] if said.cautions else []))
+
+
+def _dial_table(shown: Sequence[Dial]) -> RenderableType:
+    """Return one row a dial: its value, its interval, the untrained model's, and the limits of the verdict."""
+    table = ruled_table()
+    table.add_column("")
+    table.add_column("")
+    for heading in DIAL_HEADER:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for dial in shown:
+        value, *rest = dial.row
+        table.add_row(dial.title, arrow(dial.name), Text(value, style="bold"), *rest)
+    return table
 
 
 def _layer_curves(layers: Mapping[str, Mapping[str, MetricValue]]) -> RenderableType:

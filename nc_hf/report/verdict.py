@@ -35,6 +35,15 @@ NEARLY_ALWAYS, MOSTLY = 0.9, 0.5  # NC4
 EVEN, NEARLY_EVEN = 1.2, 2.0  # GNC2: over the spread of random directions
 ALIGNED, PARTLY_ALIGNED = 0.9, 0.5  # NC3
 
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "nc1_trace_ratio": (TIGHT, GATHERED),
+    "gnc2_log_std_ratio": (EVEN, NEARLY_EVEN),
+    "nc3_cos_mean_centred": (ALIGNED, PARTLY_ALIGNED),
+    "nc3_cos_mean": (ALIGNED, PARTLY_ALIGNED),
+    "nc4_agreement": (NEARLY_ALWAYS, MOSTLY),
+}
+"""The limits between the answers of each metric that is judged, the more collapsed first."""
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -83,13 +83,26 @@ def value_and_error(metric: MetricValue) -> tuple[str, str]:
         return number(metric.value), f"< {number(metric.bound, 2)}"
     if metric.stderr is None:
         return number(metric.value), ""
-    if not math.isfinite(metric.value) or not math.isfinite(metric.stderr) or metric.stderr <= 0:
+    places = decimals(metric)
+    if places is None:
         return number(metric.value), number(metric.stderr, 2)
-    decimals = 1 - math.floor(math.log10(metric.stderr))
-    if decimals > 8 or max(abs(metric.value), metric.stderr) >= 1e6:
-        return number(metric.value), number(metric.stderr, 2)
-    shown = max(decimals, 0)
-    return f"{metric.value:z.{shown}f}", f"{round(metric.stderr, decimals):.{shown}f}"
+    shown = f"{metric.value:z.{places}f}"
+    return shown, f"{round(metric.stderr, _second_digit(metric.stderr)):.{places}f}"
+
+
+def decimals(metric: MetricValue) -> int | None:
+    """Return how many decimals show the second digit of the standard error; None where there is none to go by."""
+    error = metric.stderr
+    if metric.bound is not None or error is None or error <= 0:
+        return None
+    if not math.isfinite(metric.value) or not math.isfinite(error):
+        return None
+    places = _second_digit(error)
+    return None if places > 8 or max(abs(metric.value), error) >= 1e6 else max(places, 0)
+
+
+def _second_digit(error: float) -> int:
+    return 1 - math.floor(math.log10(error))
 
 
 def with_error(metric: MetricValue, sign: str = "") -> str:

@@ -104,7 +104,7 @@ class Api:
             oauth_token: the visitor's own, which Gradio adds.
 
         Returns:
-            First progress, with stage, done, total, rate and seconds_left; at the end key, verdict, places and report.
+            First progress, with stage, done, total, rate and seconds_left; at the end key, verdict and report.
         """
         with _told_to_visitors(job=job), self._jobs.running(job) as running:
             service = self._service.get()
@@ -183,7 +183,7 @@ class Api:
             key: as `results` or `measure` gave it.
 
         Returns:
-            key, verdict, places and report.
+            key, verdict and report.
         """
         with _told_to_visitors(key=key):
             kept = self._kept(key)

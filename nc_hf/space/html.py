@@ -1,4 +1,4 @@
-"""What the page says around a report: progress and errors, ranks, earlier results; all text is escaped."""
+"""What the page says around a report: progress and errors, earlier results; all text is escaped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
 from nc_hf.report.cautions import PAGE
-from nc_hf.report.html import Column, html_metrics, html_verdict
+from nc_hf.report.html import html_definitions, html_metrics, html_summary
 from nc_hf.report.words import number
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.faults import told
 from nc_hf.space.queue import Waiting
-from nc_hf.space.reference import Rank, caveat
 
 if TYPE_CHECKING:
     from nc_hf.space.preview import Preview
@@ -98,19 +97,16 @@ def preview_line(known: Preview) -> str:
 
 
 def verdict_card(result: Result) -> str:
-    """Return the verdict, and whether it is new and kept."""
+    """Return the top of the report, and whether it is new and kept."""
     note = "Measured before; the same question is answered at once." if result.kept else ""
     if not result.key:
         note = "Not kept: only you see this result."
-    return html_verdict(result.report.name, result.verdict, note, PAGE)
+    return html_summary(result.report, note, PAGE)
 
 
 def metric_table(result: Result) -> str:
-    """Return every metric, with its rank among the published models and among those kept here."""
-    table = html_metrics(result.report, Column("Place", {name: _rank(rank) for name, rank in result.ranks.items()}))
-    if all(rank.published is None for rank in result.ranks.values()):
-        return table
-    return f"{table}<p class=legend>{escape(caveat(result.report))}</p>"
+    """Return every metric, and their definitions folded away."""
+    return html_metrics(result.report) + html_definitions(result.report)
 
 
 def result_table(kept: Sequence[StoredResult]) -> str:
@@ -137,19 +133,6 @@ def _bar(words: str, share: float | None) -> str:
         f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100'{now} aria-label='{escape(words, quote=True)}'>"
         f"<span{width}></span></div></div>"
     )
-
-
-def _rank(rank: Rank) -> str:
-    parts = []
-    if rank.published is not None:
-        share = rank.published
-        words = f"more collapsed than about {share:.0%} of the published models"
-        if share in (0.0, 1.0):
-            words = f"{'more' if share else 'less'} collapsed than all published models"
-        parts.append(f"<span class='rank' aria-hidden='true'><span style='left:{share:.1%}'></span></span>{words}")
-    if rank.among:
-        parts.append(f"more collapsed than {rank.kept} of {rank.among} kept here")
-    return "<br>".join(parts)
 
 
 def _kept_row(kept: StoredResult) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.api import Api
 from nc_hf.space.compare_tab import CompareTab
 from nc_hf.space.controls import QUICK
@@ -105,7 +106,7 @@ def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
-        "css_paths": [FOLDER / "style.css"],
+        "css_paths": [RESULT_STYLE, FOLDER / "style.css"],
         "head": _head(),
         "mcp_server": True,
         "ssr_mode": False,

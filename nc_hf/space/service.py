@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nc_hf.errors import FileError, InputError, NCError
@@ -14,7 +14,6 @@ from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.pace import Pace
 from nc_hf.space.queue import Queue, Waiting
-from nc_hf.space.reference import Rank, ranks
 from nc_hf.space.request import Request, parse_request
 from nc_hf.space.settings import MAX_COMPARED, Settings, check_texts
 from nc_hf.space.store import Identity, Store, StoredResult, identify
@@ -32,7 +31,6 @@ class Result:
         request: what was asked.
         report: what was measured.
         verdict: in words.
-        ranks: among reference models, by metric.
         kept: whether it was measured before, and not for this request.
     """
 
@@ -40,7 +38,6 @@ class Result:
     request: Request
     report: Report
     verdict: Verdict
-    ranks: dict[str, Rank]
     kept: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +46,6 @@ class Result:
             "key": self.key,
             "kept": self.kept,
             "verdict": self.verdict.to_dict(),
-            "places": {name: asdict(rank) for name, rank in self.ranks.items()},
             "report": self.report.to_dict(),
         }
 
@@ -156,9 +152,7 @@ class Service:
         return self._result(measured, kept=False)
 
     def _result(self, found: StoredResult, *, kept: bool) -> Result:
-        report = found.report
-        ranked = ranks(report, self.store.like(found))
-        return Result(found.key, found.request, report, verdict(report), ranked, kept)
+        return Result(found.key, found.request, found.report, verdict(found.report), kept)
 
 
 def _as_asked(report: Report, request: Request) -> Report:

@@ -35,7 +35,7 @@ class TestViews:
             model=replace(report.model, id=name, revision=None),
             corpus=replace(report.corpus, source=name, fingerprint="other"),
         )
-        assert printed(hostile.to_table(), 120).count(name) == 3
+        assert printed(hostile.to_table(), 120).count(name) == 4
         for markdown in (hostile.to_markdown(), compare([report, hostile]).to_markdown()):
             html = MarkdownIt("commonmark").enable("table").render(markdown)
             assert "<img" not in html

@@ -124,7 +124,7 @@ def test_a_data_set_that_moves_meanwhile_is_not_kept_under_its_old_commit(hub: S
 
 
 def compared_with(service: Service, result: Result) -> int:
-    """How many kept results of other models a result is ranked among."""
+    """How many kept results of other models a result is held against."""
     kept = service.store.find(result.key)
     assert kept is not None
     return len(list(service.store.like(kept)))

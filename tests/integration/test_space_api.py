@@ -68,12 +68,10 @@ def test_python_command_line_and_api_give_the_same_numbers(
     by_command = Report.from_dict(json.loads(printed))
     assert by_api.metrics == by_python.metrics == by_command.metrics
     assert by_api.untrained == by_python.untrained == by_command.untrained
-    assert by_api.to_markdown().split("### Circumstances")[0] == by_command.to_markdown().split("### Circumstances")[0]
+    cards = [report.to_markdown().split("<summary>Circumstances")[0] for report in (by_api, by_command)]
+    assert cards[0] == cards[1]
     assert answer["verdict"]["level"] == verdict(by_python).level
     assert answer["verdict"] == answer["report"]["verdict"]
-    assert answer["places"]["nc4_agreement"]["published"] is None, (
-        "its 512 tokens are not those of the published models"
-    )
 
     again = time.monotonic()
     kept = ask(client, STORIES, **asked)

@@ -18,7 +18,6 @@ from nc_hf.report import compare
 from nc_hf.report.html import html_comparison
 from nc_hf.report.verdict import HEADLINES, verdict
 from nc_hf.space.html import metric_table, verdict_card
-from nc_hf.space.reference import ranks
 from nc_hf.space.request import Request
 from nc_hf.space.service import Result
 from tests.reports import printed
@@ -44,7 +43,7 @@ Koffer trug und müde ging. Er kannte diesen Gang. Ohne ein Wort zu sagen, ließ
 
 def front_ends(report: Report) -> dict[str, str]:
     """The report as every front end shows it."""
-    result = Result("k", Request("a/b"), report, verdict(report), ranks(report, []), kept=False)
+    result = Result("k", Request("a/b"), report, verdict(report), kept=False)
     return {
         "terminal": printed(report.to_table(), 300),
         "Markdown": report.to_markdown(),
@@ -112,7 +111,6 @@ class TestStories260K:
         assert "so close to the limit of 1" in said.findings[0].reason
         assert all(HEADLINES[said.level] in shown for shown in front_ends(report).values())
         assert report.bits_per_byte == pytest.approx(0.92, abs=0.05)
-        assert ranks(report, [])["nc4_agreement"].published is None
 
     def test_another_language(self, said_of: Callable[[str], Report]) -> None:
         report = said_of(GERMAN)

@@ -55,7 +55,7 @@ class TestCard:
         run("card", report, "--output", card, "--figure")
         assert [path.name for path in pictures(card)] == ["my card (1).png"]
         text = card.read_text(encoding="utf-8")
-        assert text.index("smaller is more collapsed") < text.index("![") < text.index("### Circumstances")
+        assert text.index("smaller is more collapsed") < text.index("![") < text.index("<summary>Circumstances")
         assert re.sub(r"!\[.*\]\(.*\)\n\n", "", text) == REFERENCE.to_markdown()
 
     def test_several_reports_are_compared_first(self, report: Path, other: Path, tmp_path: Path) -> None:

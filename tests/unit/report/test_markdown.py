@@ -11,7 +11,9 @@ from nc_hf import Trajectory
 from nc_hf.metrics import METRICS
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.several import TrajectoryFailure
-from nc_hf.report.words import value_and_error
+from nc_hf.report.summary import dials
+from nc_hf.report.verdict import verdict
+from nc_hf.report.words import ARROWS, value_and_error
 
 
 class TestViews:
@@ -29,9 +31,18 @@ class TestViews:
         assert all(len({row.count("<th>") + row.count("<td>") for row in table}) == 1 for table in rows)
         for name, metric in report.metrics.items():
             value, error = value_and_error(metric)
-            assert any(name in row and f"{value} ± {error}" in row for row in rows[0])
+            assert any(name in row and f"{value} ± {error}" in row for row in rows[1])
             assert METRICS[name].formula in layered.to_markdown()
-        assert any("0.2500" in row and "0.125 ± 0.032" in row for row in rows[-2 if report.diagnostics else -1])
+        assert any("0.2500" in row and "0.125 ± 0.032" in row for row in rows[-3 if report.diagnostics else -2])
+
+    def test_what_was_found_stands_first_and_the_rest_is_folded_away(self, report: Report) -> None:
+        text = report.to_markdown()
+        parts = [report.created[:10], verdict(report).headline, "NC4 nearest centre", "| `nc4_agreement`", "### Tokens"]
+        parts += ["<details>\n<summary>What the values mean", "<details>\n<summary>Circumstances"]
+        assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+        assert text.count("<details>") == text.count("</details>") == 2 + bool(report.diagnostics)
+        for dial in dials(report):
+            assert f"| **{dial.title}** {ARROWS[dial.direction]} | {' | '.join(dial.row)} |" in text
 
     def test_the_tables_of_tokens_say_of_how_many_classes(self, report: Report) -> None:
         assert report.token_table is not None

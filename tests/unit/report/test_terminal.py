@@ -10,6 +10,7 @@ import pytest
 
 from nc_hf.metrics import METRICS
 from nc_hf.report import MetricValue, Report
+from nc_hf.report.summary import dials
 from nc_hf.report.words import value_and_error
 from tests.reports import printed, with_metrics
 
@@ -26,6 +27,16 @@ class TestViews:
             assert tuple(row[2:4]) == value_and_error(metric)
         for entry in (report.corpus.fingerprint, f"{report.tokens:,}", f"{report.loss:.4f}", report.created):
             assert entry in re.sub(r"\s*\n\s*", "", text)
+
+    def test_what_was_found_stands_before_its_circumstances(self, report: Report) -> None:
+        lines = [line.strip() for line in printed(report.to_table(), 80).splitlines()]
+        headings = ["Verdict", "Dials", "Metrics (core)", "By class frequency", "Tokens", "Circumstances"]
+        places = [lines.index(heading) for heading in headings]
+        assert places == sorted(places)
+        assert places[0] < 10, "a few lines say what was measured"
+        for dial in dials(report):
+            (row,) = [line for line in lines[places[1] : places[2]] if line.startswith(dial.title)]
+            assert row.split()[-len(" ".join(dial.row).split()) :] == " ".join(dial.row).split()
 
     def test_curve_over_the_layers_follows_the_values(self, report: Report) -> None:
         layers = {f"layer.{i}": {"nc1_cdnv": MetricValue(value)} for i, value in enumerate([0.0, math.nan, 7.0, 1.0])}

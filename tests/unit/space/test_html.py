@@ -10,22 +10,21 @@ from nc_hf.runtime.progress import Progress
 from nc_hf.space.html import message, metric_table, preview_line, progress, result_table, sentence, verdict_card
 from nc_hf.space.preview import Preview
 from nc_hf.space.queue import Waiting
-from nc_hf.space.reference import ranks
 from nc_hf.space.request import Request
 from nc_hf.space.service import Result
 from nc_hf.space.store import StoredResult
-from tests.varied_reports import like_the_published, with_markup, with_values
 from tests.varied_reports import report as report
+from tests.varied_reports import with_markup
 
 
-def result_of(report: Report, *like: Report, key: str = "k", kept: bool = False) -> Result:
-    return Result(key, Request("a/b"), report, verdict(report), ranks(report, like), kept)
+def result_of(report: Report, *, key: str = "k", kept: bool = False) -> Result:
+    return Result(key, Request("a/b"), report, verdict(report), kept)
 
 
 def test_markup_in_names_is_shown_not_obeyed(report: Report) -> None:
     evil = "<script>alert(1)</script>"
     marked, asked = with_markup(report, evil), Request(evil, evil, f"hub:{evil}")
-    result = Result("", asked, marked, verdict(marked), ranks(marked, []), kept=False)
+    result = Result("", asked, marked, verdict(marked), kept=False)
     shown = (
         verdict_card(result),
         metric_table(result),
@@ -41,16 +40,6 @@ def test_the_card_says_whether_a_result_is_kept(report: Report) -> None:
     assert "class=note" not in verdict_card(result_of(report))
     assert "Measured before" in verdict_card(result_of(report, kept=True))
     assert "only you see this result" in verdict_card(result_of(report, key=""))
-
-
-def test_a_value_is_ranked_among_published_and_kept_models(report: Report) -> None:
-    mine = like_the_published(with_values(report, nc4_agreement=0.9, nc1_trace_ratio=0.5))
-    others = [with_values(report, nc1_trace_ratio=value) for value in (0.4, 0.6)]
-    html = metric_table(result_of(mine, *others))
-    assert "more collapsed than all published models" in html
-    assert "more collapsed than 1 of 2 kept here" in html
-    assert "published models are small GPT-Neos" in html
-    assert "GPT-Neos" not in metric_table(result_of(with_values(report, nc1_trace_ratio=0.5)))
 
 
 def test_a_model_is_told_of_before_it_is_measured() -> None:
