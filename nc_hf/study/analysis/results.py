@@ -11,8 +11,8 @@ import pandas as pd
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import METRICS, PRESETS
 from nc_hf.runtime.nearest import did_you_mean
-from nc_hf.study.analysis.columns import OUTCOMES, is_measured
-from nc_hf.study.table import OTHER_TEXT, STDERR
+from nc_hf.study.analysis.columns import is_measured
+from nc_hf.study.table import OTHER_TEXT, OUTCOMES, STDERR
 
 SETTINGS = ("width", "depth", "epochs", "weight_decay", "seed", "saved_epoch")
 """What every table tells. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
