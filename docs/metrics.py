@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nc_hf.metrics import METRICS, PRESETS
+from nc_hf.metrics import METRICS
 from nc_hf.metrics.table import FAMILIES
 from nc_hf.report.words import ARROWS, by_family
 
@@ -18,8 +18,7 @@ def overview() -> str:
     """Return the metrics of the named presets, one a row."""
     rows = ["| metric | collapse | what it is | preset |", "|---|:-:|---|---|"]
     for name, metric in METRICS.items():
-        presets = ", ".join(preset for preset in ("core", "paper") if name in PRESETS[preset])
-        if presets:
+        if presets := ", ".join(metric.presets):
             rows.append(f"| `{name}` | {ARROWS[metric.direction]} | {metric.family}: {metric.title} | {presets} |")
     return "\n".join(rows)
 

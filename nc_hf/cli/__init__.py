@@ -13,6 +13,7 @@ from nc_hf.cli.card import card_command
 from nc_hf.cli.compare import compare_command
 from nc_hf.cli.measure import measure_command
 from nc_hf.cli.merge import merge_command
+from nc_hf.cli.metrics import metrics_command
 from nc_hf.cli.publish import publish_command
 from nc_hf.cli.space import space_command
 from nc_hf.cli.trajectory import trajectory_command
@@ -21,7 +22,7 @@ from nc_hf.errors import NCError
 _EXIT_CODES = """[bold]Exit codes[/bold]
   0  done
   1  an error that nc-hf did not foresee, with its traceback
-  2  an option or argument that cannot be meant
+  2  an option or argument that cannot be meant, or that takes a package of an extra
   3  a corpus that is missing, empty or too short
   4  a model, head or tokenizer that cannot be measured
   5  NaN or Inf in the features, or labels beyond the head
@@ -52,7 +53,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -65,6 +66,7 @@ app.command("compare")(compare_command)
 app.command("card")(card_command)
 app.command("publish")(publish_command)
 app.command("space")(space_command)
+app.command("metrics")(metrics_command)
 app.add_typer(study.app, name="study")
 
 

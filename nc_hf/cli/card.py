@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nc_hf.cli.arguments import check_writable
+from nc_hf.cli.written import tell_written
 from nc_hf.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def card_command(
         typer.echo(_card(loaded, {}), nl=False)
     else:
         write_text(output, _card(loaded, _draw(loaded, output) if figure else {}))
+        tell_written(output)
 
 
 def _card(reports: Sequence[Report], pictures: Mapping[int | None, str]) -> str:
@@ -71,6 +73,7 @@ def _draw(reports: Sequence[Report], card: Path) -> dict[int | None, str]:
     pictures = {}
     for place, (what, figure) in drawn.items():
         name = f"{card.stem}-{place + 1}" if len(reports) > 1 and place is not None else card.stem
-        png, _ = save_figure(figure, card.parent, name)
+        png, svg = save_figure(figure, card.parent, name)
+        tell_written(png, svg)
         pictures[place] = f"![{plain(what)}]({quote(png.name)})"
     return pictures

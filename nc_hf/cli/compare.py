@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
+from nc_hf.cli.written import tell_written
 from nc_hf.errors import InputError
 from nc_hf.measurement.options import OUT, MeasureOptions
 
@@ -65,6 +66,8 @@ def compare_command(
         typer.echo(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         Console().print(comparison.to_table())
+    if options["progress"]:
+        tell_written(markdown)
 
 
 def _measured(models: list[str], corpus: str, options: MeasureOptions) -> dict[str, Report]:

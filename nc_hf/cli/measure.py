@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
+from nc_hf.cli.written import tell_written
 from nc_hf.measurement.options import HOW, OUT, MeasureOptions
 from nc_hf.runtime.shards import parse_shard
 
@@ -66,6 +67,8 @@ def measure_command(
     )
     if process.is_main_process:
         _give(report, output, markdown, as_json)
+        if options["progress"]:
+            tell_written(output, markdown, save_statistics)
     process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 

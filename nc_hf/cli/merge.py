@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nc_hf.cli.arguments import check_writable, takes_measure_options
+from nc_hf.cli.written import tell_written
 from nc_hf.corpus.classes import EVERY, ClassChoice, ClassRule, choose_classes
 from nc_hf.errors import MergeError
 from nc_hf.measurement.options import OPTIONS, MeasureOptions
@@ -58,6 +59,7 @@ def merge_command(
         _print_json(whole, said, choice, values)
     else:
         _print_table(whole, said, values)
+    tell_written(output)
 
 
 def _listed(whole: ClassStatistics) -> ClassRule:
@@ -112,7 +114,7 @@ def _print_json(whole: ClassStatistics, preset: str, choice: ClassChoice, values
 def _print_table(whole: ClassStatistics, preset: str, values: dict[str, float]) -> None:
     from rich.console import Console
 
-    from nc_hf.metrics.compute import metric_names
+    from nc_hf.metrics.naming import metric_names
     from nc_hf.report import MetricValue
     from nc_hf.report.terminal import metric_table, pairs, section
 

@@ -58,13 +58,10 @@ def start(host: str, port: int, browser: bool) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
-        InputError: gradio is missing, or the port is taken.
+        InputError: the extra is missing, or the port is taken.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    try:
-        from nc_hf.space.page import serve
-    except ModuleNotFoundError as missing:
-        raise InputError(f"The page needs {missing.name}: pip install 'nc_hf[space]'.") from None
+    from nc_hf.space.page import serve
     from nc_hf.space.settings import Settings
 
     settings = Settings.from_environment()

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from nc_hf.cli import study_run
 from nc_hf.cli.arguments import parse_names
+from nc_hf.cli.written import tell_written
 from nc_hf.errors import StudyError
 
 if TYPE_CHECKING:
@@ -90,7 +91,6 @@ def analyze_command(
 
     What varies is found in the rows: every column that is no measurement and no size is a setting, and controlled for.
     """
-    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.analyze import analyze
     from nc_hf.study.analysis.figures.of_analysis import analysis_figures
@@ -120,7 +120,6 @@ def compare_command(results: Results, published: Published = None, as_json: AsJs
     The tolerance is the spread among seeds. Settings that differ from the published ones, or that the table does not
     tell, are named below.
     """
-    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.against_published import compare, setup_note
     from nc_hf.study.analysis.published import load_published
@@ -143,7 +142,6 @@ def published_command(
     figures: Figures = None,
 ) -> None:
     """Compute what Linguistic Collapse published again: Table 1, all models, the trends, the spread among seeds."""
-    study_run.require_extra()
     from nc_hf.study.analysis import tables
     from nc_hf.study.analysis.figures.against_loss import loss_figure
     from nc_hf.study.analysis.figures.seeds import seed_figure
@@ -177,7 +175,6 @@ def curve_command(
     metrics: Metrics = None,
 ) -> None:
     """Draw a run's evaluation loss and metrics against the step, from the log of a Trainer with the callback."""
-    study_run.require_extra()
     from nc_hf.study.analysis.figures.training_log import training_figure
 
     try:
@@ -223,5 +220,4 @@ def save(drawings: Mapping[str, Figure], folder: Path) -> None:
     from nc_hf.report.figures.style import save_figure
 
     for name, figure in drawings.items():
-        for path in save_figure(figure, folder, name):
-            typer.echo(str(path), err=True)
+        tell_written(*save_figure(figure, folder, name))

@@ -8,18 +8,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from nc_hf.errors import NCError, StudyError
+from nc_hf.errors import NCError
 
 CELLS, WHOLE = "What is trained (each takes a list: 32,64)", "What is measured, and how it is run"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
-NEEDED = ("matplotlib", "pandas", "pooch", "scipy")
 
 
 class Launchers(StrEnum):
@@ -27,17 +25,6 @@ class Launchers(StrEnum):
 
     local = "local"
     ray = "ray"
-
-
-def require_extra() -> None:
-    """Say how to install what a study needs, where it is missing.
-
-    Raises:
-        StudyError: something is.
-    """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise StudyError(f"{', '.join(missing)} is not installed: pip install 'nc_hf[study]'.")
 
 
 def run_study_command(
@@ -59,7 +46,7 @@ def run_study_command(
     A preset is a study: `paper` is that of Linguistic Collapse (arXiv 2405.17767). Any of its settings can be given
     here, one value or several, and then the grid has every combination.
     """
-    require_extra()
+    import nc_hf.study.analysis  # noqa: F401  # where its extra is missing that is said first
     from nc_hf.study.command import cells_of, check_cells, run_study, study_command
     from nc_hf.study.launchers.local import run_local
     from nc_hf.study.launchers.ray import ray_launcher
@@ -108,7 +95,12 @@ def command() -> Any:
     run.__doc__ = run_study_command.__doc__
     run.__signature__ = own.replace(parameters=[*kept, *options, extra])  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in (*kept, *options, extra)}
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    app = typer.Typer(
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
     app.command("run")(run)
     return typer.main.get_command(app)
 

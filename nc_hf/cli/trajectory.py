@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
+from nc_hf.cli.written import tell_written
 from nc_hf.measurement.options import HOW, OUT, WHAT, MeasureOptions
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def trajectory_command(
         **options,
     )
     if process.is_main_process:
-        _give(measured, output, as_json)
+        written = _give(measured, output, as_json)
+        if options["progress"]:
+            tell_written(*written)
     process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 
@@ -90,20 +93,22 @@ def _announce(turn: Turn) -> None:
     typer.echo(f"revision {turn.number} of {turn.total}: {name}{known}", err=True)
 
 
-def _give(measured: Trajectory, output: Path | None, as_json: bool) -> None:
-    """Write the files, then print."""
+def _give(measured: Trajectory, output: Path | None, as_json: bool) -> list[Path]:
+    """Write the files, then print; return what was written."""
+    written: list[Path] = []
     if output is not None:
         from nc_hf.report.figures import save_figure, trajectory_figure
         from nc_hf.runtime.files import write_text
 
-        measured.save(output / "trajectory.json")
-        write_text(output / "trajectory.csv", measured.to_csv())
-        write_text(output / "trajectory.md", measured.to_markdown())
+        written = [output / f"trajectory.{ending}" for ending in ("json", "csv", "md")]
+        for path, text in zip(written, (measured.to_json(), measured.to_csv(), measured.to_markdown()), strict=True):
+            write_text(path, text)
         if len(measured.points) > 1:
-            save_figure(trajectory_figure(measured), output, "trajectory")
+            written += save_figure(trajectory_figure(measured), output, "trajectory")
     if as_json:
         typer.echo(measured.to_json(), nl=False)
     else:
         from rich.console import Console
 
         Console().print(measured.to_table())
+    return written

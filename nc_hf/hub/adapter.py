@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from nc_hf.errors import InputError, ModelError
 from nc_hf.hub.adapter_settings import IN_FRONT, MERGED, OF_NO_EFFECT, PLAIN_INIT
 from nc_hf.hub.configuration import MALFORMED
 from nc_hf.hub.reference import Reference, parse_reference
+from nc_hf.runtime.extras import require
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BY_HAND = "merge the two with peft, save, and name the result"
@@ -53,10 +53,7 @@ def check_adapter_files(name: str, files: Iterable[str]) -> None:
         raise ModelError(
             f"{name} is an adapter without {ADAPTER_WEIGHTS}: name a repository or folder with its weights."
         )
-    if importlib.util.find_spec("peft") is None:
-        raise InputError(
-            f"{name} is an adapter, and peft, which merges it, is not installed: pip install 'nc_hf[peft]'."
-        )
+    require(f"{name} is an adapter, which needs", "peft", "peft")
 
 
 def read_adapter(name: str, text: bytes) -> Adapter:

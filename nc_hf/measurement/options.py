@@ -4,7 +4,6 @@
 folder of kept reports and the page's cache the options that decide a result.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 from nc_hf.corpus.classes import SHARE, ClassRule, checked_rule
 from nc_hf.errors import InputError
 from nc_hf.metrics.table import PRESETS
+from nc_hf.runtime.nearest import did_you_mean
 from nc_hf.runtime.progress import Listener
 
 if TYPE_CHECKING:
@@ -181,7 +181,10 @@ class MeasureOptions(PassOptions, total=False):
     progress: Annotated[
         bool | Listener,
         Option(
-            True, "Show a progress bar, or call this with every step.", panel=OUT, flag=("--quiet", "No progress bar.")
+            True,
+            "Show a progress bar, or call this with every step.",
+            panel=OUT,
+            flag=("--quiet", "Say nothing on the way: no progress bar, and not what is read and written."),
         ),
     ]
     allow_local: Annotated[bool, Option(True, "Whether names may be paths; False for names that came over a network.")]
@@ -216,8 +219,7 @@ def complete(
     """
     for name, value in given.items():
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            raise TypeError(f"there is no option {name!r}{f': do you mean {near[0]!r}?' if near else ''}")
+            raise TypeError(f"there is no option {name!r}{did_you_mean(name, names)}")
         _check(name, value)
     declared = {name: OPTIONS[name].default for name in names}
     read = {name: _in_one_form(name, value) for name, value in given.items()}

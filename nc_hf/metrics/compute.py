@@ -11,7 +11,8 @@ from torch import Tensor
 from nc_hf.errors import InputError
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.inputs import Head, MetricInputs
-from nc_hf.metrics.table import METRICS, MIN_COUNT, PRESETS, Need
+from nc_hf.metrics.naming import metric_names
+from nc_hf.metrics.table import METRICS, MIN_COUNT, Need
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _WAY_OUT: dict[Need, str] = {
@@ -81,22 +82,6 @@ def function_of(name: str) -> Callable[[MetricInputs], float]:
     module, _, function = name.rpartition(".")
     found: Callable[[MetricInputs], float] = getattr(import_module(f"nc_hf.metrics.{module}"), function)
     return found
-
-
-def metric_names(preset: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names that a preset, or a list of names, stands for.
-
-    Raises:
-        InputError: there is no such preset or metric.
-    """
-    if isinstance(preset, str):
-        if preset not in PRESETS:
-            raise InputError(f"there is no preset {preset!r}: choose {', '.join(PRESETS)}, or pass a list of names.")
-        return PRESETS[preset]
-    unknown = [name for name in preset if name not in METRICS]
-    if unknown:
-        raise InputError(f"there is no metric {unknown[0]!r}: choose from {', '.join(METRICS)}.")
-    return tuple(preset)
 
 
 def pass_metrics(preset: str | Sequence[str], agreement_tokens: int) -> tuple[str, ...]:

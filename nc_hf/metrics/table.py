@@ -73,6 +73,11 @@ class Metric:
         return bool(self.qualifies)
 
     @property
+    def presets(self) -> tuple[str, ...]:
+        """The presets that have it, but ``full``, which has all."""
+        return tuple(preset for preset, names in PRESETS.items() if preset != "full" and self.name in names)
+
+    @property
     def invariances(self) -> tuple[Change, ...]:
         """What leaves its value as it is."""
         return tuple(change for change in CHANGES if change not in self.changed_by)

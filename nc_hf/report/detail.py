@@ -10,7 +10,8 @@ class StratumRecord:
     """The classes with ``low`` to ``high`` tokens, measured among themselves (see ``nc_hf.metrics.strata``).
 
     Attributes:
-        low, high: fewest and most tokens of a class, both included.
+        low: fewest tokens of a class, included.
+        high: most tokens of a class, included.
         used: whether these classes count for the metrics of the report; a bin may have some that do and some that do
             not, which then are two strata.
         classes: number of classes.
@@ -46,7 +47,8 @@ class TokenRecord:
         norm: |m_c| over its root mean square.
         duality: cos(w~_c, m_c), centred; NaN where either is zero.
         agreement: share of its sampled tokens on which both classifiers decide alike; None where none was sampled.
-        nearest_id, nearest_text: the class whose mean is nearest.
+        nearest_id: the class whose mean is nearest.
+        nearest_text: what it spells.
         distance: to that mean, in the unit of ``norm``.
     """
 
@@ -64,7 +66,18 @@ class TokenRecord:
 
 @dataclass(frozen=True)
 class ClassColumns:
-    """The same of many classes, commonest first, one list a quantity; NC4 as counts of sampled and agreeing tokens."""
+    """The same of many classes, commonest first, one list a quantity; NC4 as counts of sampled and agreeing tokens.
+
+    Attributes:
+        ids: of the tokens.
+        texts: what they spell.
+        counts: tokens of each class.
+        variability: as of one token.
+        norm: as of one token.
+        duality: as of one token.
+        sampled: tokens of each class on which NC4 was decided.
+        agreed: those of them on which both classifiers decide alike.
+    """
 
     ids: list[int]
     texts: list[str]
@@ -78,7 +91,13 @@ class ClassColumns:
 
 @dataclass(frozen=True)
 class CosineRecord:
-    """cos(m_c, m_c') among the commonest classes, commonest first."""
+    """cos(m_c, m_c') among the commonest classes, commonest first.
+
+    Attributes:
+        ids: of the K tokens.
+        texts: what they spell.
+        cosines: (K, K), in [-1, 1].
+    """
 
     ids: list[int]
     texts: list[str]

@@ -88,7 +88,13 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class TrajectoryFailure:
-    """A revision that could not be measured, and why; a checkpoint's commit is empty."""
+    """A revision that could not be measured.
+
+    Attributes:
+        revision: its name.
+        commit: that it points to; empty of a checkpoint.
+        reason: why, in a sentence.
+    """
 
     revision: str
     commit: str

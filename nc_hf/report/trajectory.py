@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nc_hf.errors import FileError, InputError
+from nc_hf.errors import FileError
 from nc_hf.report.codec import CodecError, decode, to_text
 from nc_hf.report.csv import Row, csv_text, revision_rows
 from nc_hf.report.markdown import markdown_course
 from nc_hf.report.report import Report
 from nc_hf.report.several import PointRecord, TrajectoryFailure, TrajectoryRecord
+from nc_hf.runtime.extras import require
 from nc_hf.runtime.files import read_json, write_text
 
 if TYPE_CHECKING:
@@ -44,10 +45,9 @@ class Trajectory(TrajectoryRecord):
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise InputError("pandas is not installed: pip install 'nc_hf[study]', or use rows().") from None
+        require("data frames need", "study", "pandas")
+        import pandas as pd
+
         return pd.DataFrame(self.rows()).astype({"step": "Int64"})
 
     def to_csv(self) -> str:

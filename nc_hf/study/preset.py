@@ -12,6 +12,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from nc_hf.errors import StudyError
+from nc_hf.runtime.nearest import did_you_mean
 from nc_hf.study.cell import TEXT, Cell, settings
 from nc_hf.study.grid import Study, whole_settings
 from nc_hf.study.settings import Batches, listed
@@ -73,9 +74,11 @@ def _study(written: Mapping[Any, Any], file: str, held: Set[str]) -> Study:
     known = (*AXES, *WHOLE, "extra")
     unknown = sorted(str(name) for name in written if name not in known)
     missing = [each.name for each in settings() if each.default is MISSING and each.name not in written]
-    if unknown or missing:
-        what = f"{unknown[0]!r} of {file} is unknown" if unknown else f"{missing[0]!r} of {file} is missing"
-        raise StudyError(f"setting {what}: the settings are {', '.join(known)}.")
+    if unknown:
+        near = did_you_mean(unknown[0], known)
+        raise StudyError(f"setting {unknown[0]!r} of {file} is unknown{near}: the settings are {', '.join(known)}.")
+    if missing:
+        raise StudyError(f"setting {missing[0]!r} of {file} is missing: the settings are {', '.join(known)}.")
     defaults = {each.name: each.default for each in fields(Cell)}
     axes = {name: _axis(name, written[name]) if name in written else (defaults[name],) for name in AXES}
     extra = tuple(block | {axis: axes[axis] for axis in held & block.keys()} for block in _blocks(written.get("extra")))
@@ -91,7 +94,8 @@ def _blocks(given: Any) -> list[dict[str, tuple[Any, ...]]]:
     for block in given or []:
         unknown = sorted(map(str, block.keys() - set(AXES)))
         if unknown:
-            raise StudyError(f"extra has the key {unknown[0]!r}: it takes {', '.join(AXES)}.")
+            near = did_you_mean(unknown[0], AXES)
+            raise StudyError(f"extra has the key {unknown[0]!r}{near}: it takes {', '.join(AXES)}.")
     return [{name: _axis(name, values) for name, values in block.items()} for block in given or []]
 
 

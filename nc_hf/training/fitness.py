@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from transformers import TrainingArguments
 
 from nc_hf.errors import LabelError, NCError, StatisticsError, TapError
-from nc_hf.metrics.table import METRICS
+from nc_hf.metrics.table import FAMILIES, METRICS
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.direction import refuse_reading_ahead
+from nc_hf.runtime.nearest import did_you_mean
 
 _ROWS = 4
 """Of an evaluation set that are looked at; all of one that is smaller than `_SMALL`."""
@@ -89,6 +90,9 @@ def warnings_before_training(
                 f"metric_for_best_model is {name}, and greater_is_better is {greater}: the model kept is the least "
                 f"collapsed one; pass greater_is_better={direction == 'up'}, unless that is meant."
             )
+    elif _sounds_like_ours(chosen := (args.metric_for_best_model or "").removeprefix("eval_")):
+        near = did_you_mean(chosen, keys)
+        yield f"metric_for_best_model is {chosen}, which is not measured{near}; name it in preset=."
     objective = getattr(getattr(trainer, "compute_objective", None), "__name__", None)
     if getattr(state, "is_hyper_param_search", False) and objective == "default_compute_objective":
         yield (
@@ -135,6 +139,11 @@ def best_metric(args: TrainingArguments, keys: Mapping[str, str], prefix: str | 
     return next(
         (key for key in sorted(keys, key=len, reverse=True) if chosen == key or chosen.endswith(f"_{key}")), None
     )
+
+
+def _sounds_like_ours(name: str) -> bool:
+    """Whether a name begins as metrics of a family do, though it need be none."""
+    return name.partition("_")[0].upper() in FAMILIES
 
 
 def _own_loss(trainer: Any) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.table import METRICS
+from nc_hf.runtime.nearest import did_you_mean
 
 WORSE_IN_A_ROW = 3
 """Evaluations, each farther from the best value than the one before, after which a metric has turned."""
@@ -47,7 +48,10 @@ class Gate:
             raise InputError(f"{text!r} is no condition: write 'NAME > NUMBER', 'NAME < NUMBER' or 'NAME turns'.")
         name = found[1]
         if name not in names:
-            raise InputError(f"{name} of {text!r} is not measured: name it in preset=, beside {', '.join(names)}.")
+            near = did_you_mean(name, names)
+            raise InputError(
+                f"{name} of {text!r} is not measured{near}: name it in preset=, beside {', '.join(names)}."
+            )
         if condition is None and METRICS[name].direction == "none":
             raise InputError(f"{name} has no direction that means collapse: write a number, as in '{name} > 1'.")
         return cls(name, condition and condition[2], float(condition[3]) if condition else math.nan)

@@ -20,7 +20,7 @@ from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, LabelError, NCError
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
-from nc_hf.metrics.compute import metric_names
+from nc_hf.metrics.naming import metric_names
 from nc_hf.metrics.table import MIN_COUNT, needs_of
 
 # evaluate turns what passes through its own table into Python lists, a hundred million objects for a hundred thousand

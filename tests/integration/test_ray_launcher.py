@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -17,7 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from nc_hf.errors import StudyError
+from nc_hf.errors import InputError, StudyError
 from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study
 from nc_hf.study.launchers.ray import ray_launcher
@@ -213,8 +212,8 @@ def test_numbers_that_cannot_be_meant_are_refused(options: dict[str, Any]) -> No
 
 
 def test_without_ray_the_way_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(StudyError, match=re.escape("pip install 'nc_hf[ray]'")):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=re.escape("pip install 'nc_hf[ray]'")):
         ray_launcher()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from nc_hf.study.analysis.results import metric_columns
 from nc_hf.study.preset import AXES
+from tests.dictionary import undocumented
 from tests.paths import RECIPES
 
 RECIPE = RECIPES / "tinystories_grid.py"
@@ -33,6 +34,7 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     assert frame["saved_epoch"].tolist() == [-1, 0]
     assert frame["val_loss"].is_monotonic_decreasing
     assert frame[["nc1_cdnv", "nc2_cos_std", "nc3_cos_mean", "nc4_agreement"]].notna().all(axis=None)
+    assert undocumented(frame) == []
     study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
     told = {name: study[name][0] for name in AXES if study[name] != [None]} | {"classes": study["classes"]}
     told["agreement_tokens"] = study["agreement_tokens"] or "all"

@@ -1,11 +1,10 @@
 """Figures of one report, of several, and of a trajectory; ``save_figure`` writes each as PNG and SVG."""
 
-from importlib.util import find_spec
+# ruff: noqa: E402  # what is missing is said before anything of it is imported
 
-from nc_hf.errors import InputError
+from nc_hf.runtime.extras import require
 
-if find_spec("matplotlib") is None:
-    raise InputError("figures need matplotlib: pip install 'nc_hf[study]'.")
+require("figures need", "study", "matplotlib", "scipy")
 
 from nc_hf.report.figures.comparison import comparison_figure as comparison_figure
 from nc_hf.report.figures.cosines import cosine_figure as cosine_figure

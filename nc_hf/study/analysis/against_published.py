@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis.columns import OUTCOMES
 from nc_hf.study.analysis.published import SETUP, TABLE_1
 from nc_hf.study.analysis.seeds import seed_cell, seed_spread
 from nc_hf.study.settings import batch_of
+from nc_hf.study.table import OUTCOMES
 
 CELL = ("width", "depth", "epochs", "weight_decay", "saved_epoch")
 """What a published id tells of a model but its seed."""

@@ -13,26 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nc_hf.metrics.table import METRICS
-from nc_hf.study.table import HALVES, OTHER_TEXT, STDERR
-
-OUTCOMES = ("val_loss", "val_accuracy", "perplexity")
-"""How well the model predicts validation text: nats a token, a share, and exp of the first."""
+from nc_hf.study.table import CALIBRATION, HALVES, OTHER_TEXT, OUTCOMES, SIZES, STATE, STDERR
 
 CENTRED_KERNEL = "gnc2_log_cov_centred"
 """The CoV of the centred log kernel: no metric of nc_hf, but Table 1's GNC2 once class means are centred."""
 
-_MEASURED = frozenset((*OUTCOMES, "val_calibration_error", CENTRED_KERNEL, *METRICS))
-
-SIZES = frozenset(
-    (
-        "parameters", "train_tokens", "trained_tokens", "measured_tokens", "validation_tokens", "ood_tokens",
-        "classes_seen", "classes_hash", "train_seconds", "measure_seconds",
-    )
-)  # fmt: skip
-"""What follows from the settings, or is no matter of them."""
-
-STATE = ("saved_epoch", "trained_epochs", "saved_step")
-"""Where in its training a run was saved: epochs done less one, epochs done, steps done."""
+_MEASURED = frozenset((*OUTCOMES, *CALIBRATION, CENTRED_KERNEL, *METRICS))
 
 REPEATS = ("seed", "data_seed")
 """What tells repetitions apart: of the initialisation, and of the order of the data."""

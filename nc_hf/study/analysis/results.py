@@ -10,8 +10,9 @@ import pandas as pd
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import METRICS, PRESETS
-from nc_hf.study.analysis.columns import OUTCOMES, is_measured
-from nc_hf.study.table import OTHER_TEXT, STDERR
+from nc_hf.runtime.nearest import did_you_mean
+from nc_hf.study.analysis.columns import is_measured
+from nc_hf.study.table import OTHER_TEXT, OUTCOMES, STDERR
 
 SETTINGS = ("width", "depth", "epochs", "weight_decay", "seed", "saved_epoch")
 """What every table tells. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
@@ -102,8 +103,9 @@ def metric_columns(frame: pd.DataFrame, wanted: Sequence[str] | None = None) -> 
     known = [str(name) for name in frame.columns if is_measured(str(name)) and not str(name).endswith(STDERR)]
     missing = [name for name in wanted if name not in PRESETS and name not in known]
     if missing:
+        near = did_you_mean(missing[0], (*known, *PRESETS))
         raise StudyError(
-            f"the results have no column {', '.join(missing)}: choose from {', '.join(present)}, or a preset: "
+            f"the results have no column {', '.join(missing)}{near}: choose from {', '.join(present)}, or a preset: "
             f"{', '.join(PRESETS)}."
         )
     chosen = with_presets(wanted, known)

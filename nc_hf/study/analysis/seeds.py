@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from nc_hf.errors import StudyError
-from nc_hf.study.analysis.columns import OUTCOMES, REPEATS, codes, labels, settings_of
+from nc_hf.study.analysis.columns import REPEATS, codes, labels, settings_of
 from nc_hf.study.analysis.correlation import complete, pearson
 from nc_hf.study.analysis.families import LEVEL, benjamini_hochberg, holm
 from nc_hf.study.analysis.permutation import permutation_p, smallest_pairing_p
 from nc_hf.study.analysis.results import metric_columns
+from nc_hf.study.table import OUTCOMES
 
 DRAWS = 1_000_000
 """Permutations by default: a p-value of .05 is then known to about .0002."""

@@ -16,7 +16,6 @@ from nc_hf.study.analysis.clusters import Cluster, cluster_columns
 from nc_hf.study.analysis.columns import (
     ARCHITECTURE,
     REPEATS,
-    STATE,
     codes,
     decides,
     errors_of,
@@ -28,6 +27,7 @@ from nc_hf.study.analysis.correlation import spearman
 from nc_hf.study.analysis.families import LEVEL, holm
 from nc_hf.study.analysis.permutation import contributions_p, orders, sign_flip_p, smallest_flip_p
 from nc_hf.study.analysis.results import metric_columns
+from nc_hf.study.table import STATE
 
 Floats = NDArray[np.float64]
 TRAINING = "trained_epochs"

@@ -7,7 +7,6 @@ study's folder is one that all nodes see.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
 import os
@@ -24,6 +23,7 @@ import torch
 from accelerate.state import PartialState
 
 from nc_hf.errors import StudyError
+from nc_hf.runtime.extras import require
 from nc_hf.runtime.files import write_text
 from nc_hf.study.cell import Cell
 from nc_hf.study.cost import relative_cost
@@ -56,11 +56,11 @@ def ray_launcher(
             itself is reported and not repeated.
 
     Raises:
-        StudyError: Ray is not installed, or a number cannot be meant. The launcher raises it before any training, if
-            no cluster answers or none of its nodes can run a cell, and if the last node that could is lost for good.
+        InputError: Ray is not installed.
+        StudyError: a number cannot be meant. The launcher raises it before any training, if no cluster answers or none
+            of its nodes can run a cell, and if the last node that could is lost for good.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise StudyError("Ray is not installed: pip install 'nc_hf[ray]'.")
+    require("Ray tasks need", "ray", "ray")
     if not 0 <= cpus_per_cell < math.inf or retries < 0:
         raise StudyError(f"cpus_per_cell is {cpus_per_cell} and retries is {retries}: give numbers from 0.")
     if gpus_per_cell is not None and not 0 <= gpus_per_cell <= 1:

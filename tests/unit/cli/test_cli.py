@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from nc_hf import __version__, errors
-from nc_hf.cli import Commands
+from nc_hf.cli import Commands, app
+from nc_hf.cli import study as study_commands
 from tests.command import run
 
 SCRIPT = Path(sys.executable).with_name("nc-hf")
@@ -29,6 +31,8 @@ HEAVY = (
     "pandas",
     "ray",
 )
+COMMANDS = [name for entry in (*app.registered_commands, *app.registered_groups) if (name := entry.name)]
+STUDY_COMMANDS = ["run", *(name for entry in study_commands.app.registered_commands if (name := entry.name))]
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.NCError)]
 
 
@@ -55,11 +59,18 @@ class TestLightness:
             ["card", "--help"],
             ["publish", "--help"],
             ["study", "--help"],
+            ["metrics"],
+            ["metrics", "--json"],
         ],
     )
     def test_help_is_light(self, arguments: list[str]) -> None:
         code = "from nc_hf.cli import app\ntry:\n    app({})\nexcept SystemExit as end:\n    assert end.code == 0"
         assert heavy_imports(code.format(arguments)) == set()
+
+    def test_completion_is_light(self) -> None:
+        code = "import os, sys\nsys.argv = ['nc-hf']\nfrom nc_hf.cli import main\n"
+        code += "os.environ |= {'_NC_HF_COMPLETE': 'complete_bash', 'COMP_WORDS': 'nc-hf mea', 'COMP_CWORD': '1'}\n"
+        assert heavy_imports(f"{code}try:\n    main()\nexcept SystemExit:\n    pass") == set()
 
     def test_heavy_imports_are_noticed(self) -> None:
         assert heavy_imports("import nc_hf, numpy") == {"numpy"}
@@ -72,6 +83,54 @@ class TestLightness:
             subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
             seconds.append(time.perf_counter() - start)
         assert min(seconds) < 1.0
+
+
+class TestManners:
+    @pytest.mark.parametrize(
+        "command", [[], *([name] for name in COMMANDS), *(["study", name] for name in STUDY_COMMANDS)], ids=" ".join
+    )
+    def test_h_is_help_everywhere(self, command: list[str]) -> None:
+        assert "Usage: nc-hf" in run(*command, "-h")
+        assert run(*command, "-h") == run(*command, "--help")
+
+    def test_the_package_is_the_command(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "nc_hf", "--version"], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout == f"nc-hf {__version__}\n"
+
+    @pytest.mark.parametrize(
+        ("typed", "offered"),
+        [
+            ("nc-hf me", {"measure", "merge", "metrics"}),
+            ("nc-hf study c", {"compare", "curve"}),
+            ("nc-hf measure model --chec", {"--checkpoint"}),
+            ("nc-hf measure model --preset p", {"paper"}),
+            ("nc-hf metrics nc4_a", {"nc4_agreement", "nc4_agreement_when_correct"}),
+        ],
+    )
+    def test_the_shell_completes(self, typed: str, offered: set[str]) -> None:
+        words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        done = subprocess.run(
+            [SCRIPT],
+            env=os.environ | words | {"_NC_HF_COMPLETE": "complete_bash"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert set(done.stdout.split()) == offered, done.stderr
+
+    def test_the_shell_is_told_how(self) -> None:
+        shown = subprocess.run(
+            [SCRIPT, "--show-completion", "bash"],
+            env=os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert "_NC_HF_COMPLETE=complete_bash" in shown.stdout
 
 
 class TestErrors:

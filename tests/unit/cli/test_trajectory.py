@@ -59,6 +59,8 @@ def test_the_command_writes_prints_and_goes_on(
     assert "revision" not in result.stdout.split("Course")[1].split("Not measured")[0]
     assert "step50" in result.stdout.split("Not measured")[1]
     assert max(map(len, result.stdout.splitlines())) <= 80
+    told = [line.split()[1] for line in result.stderr.splitlines() if line.startswith("wrote ")]
+    assert told == [str(output / f"trajectory.{ending}") for ending in ("json", "csv", "md", "png", "svg")]
 
     hub.requests.clear()
     again = run(*arguments, *settings, "--json", "--quiet")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,8 @@ def test_weights_come_as_safetensors(files: list[str], said: str) -> None:
 
 
 def test_where_peft_is_missing_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"peft, which merges it, is not installed: pip install 'nc_hf\[peft\]'\.$"):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(InputError, match=r"is an adapter, which needs peft: pip install 'nc_hf\[peft\]'\.$"):
         check_adapter_files("someone/adapter", ["adapter_model.safetensors"])
 
 

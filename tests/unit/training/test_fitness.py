@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import EarlyStoppingCallback, Trainer, default_data_collator
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.errors import LabelError, ModelError, StatisticsError, TapError
@@ -172,6 +172,23 @@ def test_a_search_without_an_objective() -> None:
     assert not list(warnings_before_training(args, training, trainer, keys))
     trainer.compute_objective = lambda metrics: metrics["eval_loss"]
     assert not list(warnings_before_training(args, searching, trainer, keys))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ("eval_nc1_trace_ratoi", "is nc1_trace_ratoi, which is not measured (did you mean nc1_trace_ratio?); name it"),
+        ("nc5_ood_orthogonality", "is nc5_ood_orthogonality, which is not measured; name it in preset=."),
+        ("eval_accuracy", ""),
+        ("nce_accuracy", ""),
+    ],
+)
+def test_a_misspelt_best_metric_is_asked_back(tmp_path: Path, chosen: str, said: str) -> None:
+    args = TrainingArguments(tmp_path, metric_for_best_model=chosen, use_cpu=True, report_to="none")
+    keys = {name: name for name in ("nc1_trace_ratio", "nc4_agreement", "nc4_ncc_accuracy")}
+    found = list(warnings_before_training(args, SimpleNamespace(is_hyper_param_search=False), None, keys))
+    assert len(found) == bool(said)
+    assert all(said in sentence for sentence in found)
 
 
 @pytest.mark.parametrize("before", [True, False])

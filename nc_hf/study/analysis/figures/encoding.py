@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from nc_hf.report.figures.style import MARKERS, SIZES
 from nc_hf.study.analysis.columns import (
     REPEATS,
-    STATE,
     codes,
     decides,
     labels,
@@ -28,6 +27,7 @@ from nc_hf.study.analysis.columns import (
     numbers_of,
     settings_of,
 )
+from nc_hf.study.table import STATE
 
 # Of Okabe and Ito, for the colour-blind, in an order in which neighbours differ in lightness too.
 WORDS = ("#0072b2", "#e69f00", "#1b1b1b", "#56b4e9", "#d55e00", "#009e73", "#cc79a7")

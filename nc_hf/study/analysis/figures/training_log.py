@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from nc_hf.errors import StudyError
 from nc_hf.metrics import METRICS
 from nc_hf.report.figures.style import ACCENT, INK, SHADE, hide_rest, label, styled
+from nc_hf.runtime.nearest import did_you_mean
 from nc_hf.study.analysis.correlation import complete
 from nc_hf.study.analysis.figures.scales import choose_scale, set_scale
 from nc_hf.study.analysis.results import with_presets
@@ -40,7 +41,8 @@ def training_figure(log_history: Sequence[Mapping[str, Any]], metrics: Sequence[
     names = with_presets(metrics, logged) if metrics else logged
     missing = [name for name in names if f"eval_{name}" not in log]
     if missing or not names:
-        raise StudyError(f"the log holds no {', '.join(missing) or 'metric'}: attach NeuralCollapseCallback.")
+        near = did_you_mean(missing[0], logged) if missing else ""
+        raise StudyError(f"the log holds no {', '.join(missing) or 'metric'}{near}: attach NeuralCollapseCallback.")
     log = log.groupby("step", as_index=False).last().astype({f"eval_{name}": np.float64 for name in ("loss", *names)})
     columns = ["loss", *names]
     rows = -(-len(columns) // 3)

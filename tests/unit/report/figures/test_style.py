@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -73,19 +71,3 @@ def test_axes_tell_the_direction_of_collapse() -> None:
     assert label("nc4_agreement") == "nc4_agreement\n(higher = more collapsed)"
     assert label("nc2_cos_cov_paper") == "nc2_cos_cov_paper"
     assert label("val_loss") == "validation loss (nats per token)"
-
-
-def test_without_matplotlib_one_sentence_says_what_to_install() -> None:
-    code = """
-import sys
-from importlib import util
-find = util.find_spec
-util.find_spec = lambda name, *rest: None if name == "matplotlib" else find(name, *rest)
-from nc_hf.errors import NCError
-try:
-    import nc_hf.report.figures
-except NCError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout == "figures need matplotlib: pip install 'nc_hf[study]'.\n"
