@@ -1,15 +1,13 @@
-"""What the page says around a report: progress and errors, ranks, earlier results; all text is escaped."""
+"""What the page says around a report: progress and errors, ranks; all text is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
 from nc_hf.report.cautions import PAGE
 from nc_hf.report.html import Column, html_metrics, html_verdict
-from nc_hf.report.words import number
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.faults import told
 from nc_hf.space.queue import Waiting
@@ -17,7 +15,6 @@ from nc_hf.space.reference import Rank, caveat
 
 if TYPE_CHECKING:
     from nc_hf.space.service import Result
-    from nc_hf.space.store import StoredResult
 
 _STAGES = {
     "resolving": "Looking the model up",
@@ -80,22 +77,6 @@ def metric_table(result: Result) -> str:
     return f"{table}<p class=legend>{escape(caveat(result.report))}</p>"
 
 
-def result_table(kept: Sequence[StoredResult]) -> str:
-    """Return the earlier results, each with a link that opens it."""
-    if not kept:
-        return message("No result is kept yet: measure a model, and it will stand here.", "note")
-    rows = "".join(_kept_row(each) for each in kept)
-    return (
-        "<div class='scroll' tabindex='0' role='region' aria-label='Earlier results'><table class='kept'>"
-        "<thead><tr><th scope='col'>Model</th><th scope='col'>Text</th><th scope='col' class='number'>Tokens</th>"
-        "<th scope='col' class='number'>NC1</th><th scope='col' class='number'>NC4</th>"
-        "<th scope='col' class='number'>Loss</th><th scope='col'>Measured</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-        "<p class='legend'>NC1: scatter within tokens over scatter between them, ↓ · NC4: agreement with the nearest "
-        "mean, ↑</p>"
-    )
-
-
 def _bar(words: str, share: float | None) -> str:
     width = "" if share is None else f" style='width:{share:.1%}'"
     now = "" if share is None else f" aria-valuenow='{share * 100:.0f}'"
@@ -122,16 +103,3 @@ def _rank(rank: Rank) -> str:
     if rank.among:
         parts.append(f"more collapsed than {rank.kept} of {rank.among} kept here")
     return "<br>".join(parts)
-
-
-def _kept_row(kept: StoredResult) -> str:
-    request, report = kept.request, kept.report
-    values = [report.metrics.get(name) for name in ("nc1_trace_ratio", "nc4_agreement")]
-    cells = "".join(f"<td class='number'>{number(value.value) if value else ''}</td>" for value in values)
-    commit = (report.model.commit or "")[:7]
-    return (
-        f"<tr><th scope='row'><a href='{escape(request.link, quote=True)}'>{escape(request.name)}</a>"
-        f"<span class='what'>{escape(commit)}</span></th><td>{escape(request.corpus)}</td>"
-        f"<td class='number'>{report.tokens:,}</td>{cells}<td class='number'>{report.loss:.4f}</td>"
-        f"<td>{escape(report.created[:10])}</td></tr>"
-    )
