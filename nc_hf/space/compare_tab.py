@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -18,6 +18,9 @@ from nc_hf.space.html import progress, sentence
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import MAX_COMPARED
+
+if TYPE_CHECKING:
+    from nc_hf.space.store import StoredResult
 
 
 class CompareTab:
@@ -64,10 +67,32 @@ class CompareTab:
         self.comparison = gr.State(None)
         self._wire()
 
-    def _wire(self) -> None:
-        shown = [
+    @property
+    def shown(self) -> list[gr.components.Component | gr.Column]:
+        """What a comparison changes, the controls included."""
+        controls = [self.models, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
+        return [*controls, *self._results]
+
+    def opened(self, kept: Sequence[StoredResult]) -> dict[Any, Any]:
+        """Show results that are kept, of one text, budget and preset, and fill the controls with what was asked."""
+        names = [each.request.name for each in kept]
+        commits = [f"{each.request.model}@{each.report.model.commit}" for each in kept]
+        # A branch that has moved since has one name and two commits.
+        named = [commit if names.count(name) > 1 else name for name, commit in zip(names, commits, strict=True)]
+        return {
+            self.models: "\n".join(named),
+            **self.text.filled(kept[0].request),
+            **self._done([each.report for each in kept]),
+        }
+
+    @property
+    def _results(self) -> list[gr.components.Component | gr.Column]:
+        return [
             *self.job.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
         ]  # fmt: skip
+
+    def _wire(self) -> None:
+        shown = self._results
         started = self.job.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
         self.job.follow(started)
         self.job.cancel(started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -13,6 +13,9 @@ from nc_hf.errors import CorpusError
 from nc_hf.space.html import message
 from nc_hf.space.settings import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 from nc_hf.space.upload import documents, read_upload
+
+if TYPE_CHECKING:
+    from nc_hf.space.request import Request
 
 DATASET = "dataset"
 CORPORA = [
@@ -47,6 +50,17 @@ class TextControls:
     def inputs(self) -> list[gr.components.Component]:
         """In the order that `chosen` takes them."""
         return [self.corpus, self.dataset, self.text, self.budget, self.preset]
+
+    def filled(self, request: Request) -> dict[Any, Any]:
+        """Fill them with what was asked; a text of one's own is nowhere any more."""
+        kind = DATASET if request.corpus.startswith("hub:") else request.corpus
+        dataset = request.corpus.removeprefix("hub:") if kind == DATASET else ""
+        return {
+            self.corpus: kind,
+            self.dataset: gr.update(value=dataset, visible=kind == DATASET),
+            self.budget: request.max_tokens,
+            self.preset: request.preset,
+        }
 
 
 def text_controls(prefix: str, limit: int) -> TextControls:

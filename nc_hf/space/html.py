@@ -1,8 +1,7 @@
-"""What the page says around a report: progress and errors, earlier results; all text is escaped."""
+"""What the page says around a report: a preview, progress and errors; all text is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from nc_hf.space.queue import Waiting
 if TYPE_CHECKING:
     from nc_hf.space.preview import Preview
     from nc_hf.space.service import Result
-    from nc_hf.space.store import StoredResult
 
 _LONG_MINUTES = 10
 _MILLION = 1_000_000
@@ -109,22 +107,6 @@ def metric_table(result: Result) -> str:
     return html_metrics(result.report) + html_definitions(result.report)
 
 
-def result_table(kept: Sequence[StoredResult]) -> str:
-    """Return the earlier results, each with a link that opens it."""
-    if not kept:
-        return message("No result is kept yet: measure a model, and it will stand here.", "note")
-    rows = "".join(_kept_row(each) for each in kept)
-    return (
-        "<div class='scroll' tabindex='0' role='region' aria-label='Earlier results'><table class='kept'>"
-        "<thead><tr><th scope='col'>Model</th><th scope='col'>Text</th><th scope='col' class='number'>Tokens</th>"
-        "<th scope='col' class='number'>NC1</th><th scope='col' class='number'>NC4</th>"
-        "<th scope='col' class='number'>Loss</th><th scope='col'>Measured</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-        "<p class='legend'>NC1: scatter within tokens over scatter between them, ↓ · NC4: agreement with the nearest "
-        "mean, ↑</p>"
-    )
-
-
 def _bar(words: str, share: float | None) -> str:
     width = "" if share is None else f" style='width:{share:.1%}'"
     now = "" if share is None else f" aria-valuenow='{share * 100:.0f}'"
@@ -132,17 +114,4 @@ def _bar(words: str, share: float | None) -> str:
         f"<div class='progress{'' if share is not None else ' unknown'}'><p>{escape(words)}</p>"
         f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100'{now} aria-label='{escape(words, quote=True)}'>"
         f"<span{width}></span></div></div>"
-    )
-
-
-def _kept_row(kept: StoredResult) -> str:
-    request, report = kept.request, kept.report
-    values = [report.metrics.get(name) for name in ("nc1_trace_ratio", "nc4_agreement")]
-    cells = "".join(f"<td class='number'>{number(value.value) if value else ''}</td>" for value in values)
-    commit = (report.model.commit or "")[:7]
-    return (
-        f"<tr><th scope='row'><a href='{escape(request.link, quote=True)}'>{escape(request.name)}</a>"
-        f"<span class='what'>{escape(commit)}</span></th><td>{escape(request.corpus)}</td>"
-        f"<td class='number'>{report.tokens:,}</td>{cells}<td class='number'>{report.loss:.4f}</td>"
-        f"<td>{escape(report.created[:10])}</td></tr>"
     )

@@ -12,7 +12,7 @@ from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
 from nc_hf.space.charts import STRATA, strata_frame, token_frame
-from nc_hf.space.controls import DATASET, QUICK, SLOW, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, SLOW, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
@@ -217,6 +217,8 @@ class MeasureTab:
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
         asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
+        if key := asked.get("result"):
+            return self._open(key)
         if "model" not in asked:
             return {self.job.status: ""}
         corpus = asked.get("corpus", "tinystories")
@@ -237,17 +239,16 @@ class MeasureTab:
             return controls | self._done(result) | {self.form: gr.update(open=False)}
         return controls | {self.job.status: message("This has not been measured yet: press Measure to begin.", "note")}
 
+    def _open(self, key: str) -> dict[Any, Any]:
+        """Show what is kept under a key, whatever its branch names by now; the address stays."""
+        service = self._service.get()
+        kept = service.store.find(key)
+        if kept is None:
+            return self._failed("No result is kept under this link: measure the model again.")
+        return self._filled(kept.request) | self._done(service.read(kept, kept.request)) | {self.link: ""}
+
     def _filled(self, request: Request) -> dict[Any, Any]:
-        kind = DATASET if request.corpus.startswith("hub:") else request.corpus
-        dataset = request.corpus.removeprefix("hub:") if kind == DATASET else ""
-        return {
-            self.model: request.model,
-            self.revision: request.revision,
-            self.text.corpus: kind,
-            self.text.dataset: gr.update(value=dataset, visible=kind == DATASET),
-            self.text.budget: request.max_tokens,
-            self.text.preset: request.preset,
-        }
+        return {self.model: request.model, self.revision: request.revision, **self.text.filled(request)}
 
     def _failed(self, why: str) -> dict[Any, Any]:
         return {**self.job.failed(why), self.report: None}

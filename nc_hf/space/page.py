@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import gradio as gr
 from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.api import Api
 from nc_hf.space.compare_tab import CompareTab
-from nc_hf.space.controls import QUICK
-from nc_hf.space.html import result_table
+from nc_hf.space.earlier_tab import EarlierTab
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
@@ -22,7 +20,6 @@ FOLDER = Path(__file__).parent
 TITLE = "Collapse meter"
 _SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
-_SHOWN = 100
 
 
 def serve(settings: Settings, **address: Any) -> None:
@@ -49,29 +46,19 @@ def build(service: LazyService) -> gr.Blocks:
             )
             if os.environ.get("OAUTH_CLIENT_ID"):  # as on a Space with hf_oauth
                 gr.LoginButton("Log in for gated models", size="sm", scale=0, min_width=220, elem_id="login")
-        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
                 measuring = MeasureTab(service)
             with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                CompareTab(service)
-            with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as earlier:
-                listed = gr.HTML(elem_id="earlier-results")
+                comparing = CompareTab(service)
+            with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as tab:
+                EarlierTab(service, tabs, tab, comparing)
             with gr.Tab("Explanation", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
-        earlier.select(
-            partial(_earlier_results, service),
-            None,
-            listed,
-            **QUICK,
-        )
         measuring.follow_links(page)
         Api(service).register()
     page.queue(max_size=64, api_open=True)
     return page
-
-
-def _earlier_results(service: LazyService) -> str:
-    return result_table(service.get().store.all()[:_SHOWN])
 
 
 def theme() -> gr.themes.Base:

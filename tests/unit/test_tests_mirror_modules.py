@@ -27,6 +27,7 @@ ELSEWHERE = {
     "space/api": ("integration/test_space_api.py", "what it answers is asked for over HTTP"),
     "space/cache": ("integration/test_space_cache.py", "what an analysis leaves there, its requests bring about"),
     "space/compare_tab": ("browser/test_space_page.py", "it is looked at in a browser"),
+    "space/earlier_tab": ("browser/test_earlier_results.py", "it is looked at in a browser"),
     "space/measure_tab": ("browser/test_space_page.py", "it is looked at in a browser"),
     "study/launchers/local": ("integration/test_tinystories_grid.py", "it runs the cells of a whole study"),
     "study/launchers/ray": ("integration/test_ray_launcher.py", "it runs the cells of a whole study"),

@@ -7,12 +7,11 @@ from dataclasses import replace
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Progress
-from nc_hf.space.html import message, metric_table, preview_line, progress, result_table, sentence, verdict_card
+from nc_hf.space.html import message, metric_table, preview_line, progress, sentence, verdict_card
 from nc_hf.space.preview import Preview
 from nc_hf.space.queue import Waiting
 from nc_hf.space.request import Request
 from nc_hf.space.service import Result
-from nc_hf.space.store import StoredResult
 from tests.varied_reports import report as report
 from tests.varied_reports import with_markup
 
@@ -25,13 +24,7 @@ def test_markup_in_names_is_shown_not_obeyed(report: Report) -> None:
     evil = "<script>alert(1)</script>"
     marked, asked = with_markup(report, evil), Request(evil, evil, f"hub:{evil}")
     result = Result("", asked, marked, verdict(marked), kept=False)
-    shown = (
-        verdict_card(result),
-        metric_table(result),
-        result_table([StoredResult("0", asked, marked)]),
-        message(evil),
-    )
-    for html in shown:
+    for html in (verdict_card(result), metric_table(result), message(evil)):
         assert "<script" not in html
         assert "&lt;script&gt;" in html
 
@@ -63,15 +56,6 @@ def test_the_page_offers_its_own_remedies_only(report: Report) -> None:
     card = verdict_card(result_of(replace(report, tokens=500)))
     assert "Only 500 tokens were read, by which values are not steady: raise the tokens to read" in card
     assert "max_tokens" not in card
-
-
-def test_earlier_results_lead_to_their_requests(report: Report) -> None:
-    html = result_table([StoredResult("0", Request("a/b", "v1"), report)])
-    assert (
-        "<a href='?model=a%2Fb&amp;revision=v1&amp;corpus=tinystories&amp;tokens=50000&amp;preset=core'>a/b@v1</a>"
-        in html
-    )
-    assert "No result is kept yet" in result_table([])
 
 
 def test_progress_tells_stage_rate_and_time_to_go() -> None:
