@@ -12,7 +12,7 @@ from nc_hf.report.html import html_comparison
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
 from nc_hf.space.charts import STRATA, comparison_frame, overlay_frame
-from nc_hf.space.controls import QUICK, SLOW, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import comparison_links
 from nc_hf.space.html import progress, sentence
 from nc_hf.space.lazy import LazyService
@@ -93,9 +93,7 @@ class CompareTab:
 
     def _wire(self) -> None:
         shown = self._results
-        started = self.job.start.click(self._compare, [self.models, *self.text.inputs], shown, **SLOW)
-        self.job.follow(started)
-        self.job.cancel(started)
+        self.job.when_pressed(self._compare, [self.models, *self.text.inputs], shown)
         self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
 
     def _compare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,16 +161,20 @@ class JobControls:
         """What the updates below change."""
         return [self.status, self.start, self.stop, self.result]
 
-    def follow(self, job: Any) -> None:
-        """Bring the status into view when a job starts and what came of it when it ends, and the focus with them.
+    def when_pressed(self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+        """Let the first button start the work, and the second cancel it; return the event.
 
-        The button that is pressed cannot be pressed again while it works, and would lose the focus to nothing.
+        The status comes into view when the work starts and what came of it when it ends, and the focus goes with them:
+        the button cannot be pressed while it works, and would lose the focus to nothing.
         """
         status, result = self.status.elem_id, self.result.elem_id
-        self.start.click(None, None, None, js=f"() => window.nc_hf.watch('{status}')", **QUIET)
-        job.then(None, None, None, js=f"() => window.nc_hf.attend('{status}', '{result}')", **QUIET)
+        watch = f"(...inputs) => {{ window.nc_hf.watch('{status}'); return inputs; }}"
+        started = self.start.click(work, [*inputs], [*outputs], js=watch, **SLOW)
+        started.then(None, None, None, js=f"() => window.nc_hf.attend('{status}', '{result}')", **QUIET)
+        self._cancel(started)
+        return started
 
-    def cancel(self, job: Any) -> None:
+    def _cancel(self, job: Any) -> None:
         """Let the second button cancel the job that an event started."""
         cancelled = self.stop.click(
             lambda: (message("Cancelled.", "note"), *_IDLE),

@@ -12,7 +12,7 @@ from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.api import token
 from nc_hf.space.charts import STRATA, strata_frame, token_frame
-from nc_hf.space.controls import QUICK, SLOW, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
@@ -144,10 +144,8 @@ class MeasureTab:
         asked = [self.model, self.revision, *self.text.inputs]
         changed = [self.model.change, self.revision.change, self.text.corpus.change, self.text.budget.change]
         gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
-        started = self.job.start.click(self._measure, asked, self._shown, **SLOW)
-        self.job.follow(started)
+        started = self.job.when_pressed(self._measure, asked, self._shown)
         started.then(self._figure, self.report, self.downloads, **QUICK)
-        self.job.cancel(started)
         self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
