@@ -57,10 +57,10 @@ def progress(step: Waiting | Progress, prefix: str = "") -> str:
         from nc_hf.hub.room import shown_bytes  # loaded by now; not before the page is served
 
         counted = f"{shown_bytes(step.done)} of {shown_bytes(step.total)}"
-        rate = f"{shown_bytes(int(step.rate))}/s" if step.rate else ""
+        rate = f"{shown_bytes(int(step.rate))}/s" if step.rate else duration(step.seconds)
     else:
         counted = f"{step.done:,} of {step.total:,} tokens"
-        rate = f"{step.rate:,.0f} tokens/s" if step.rate else ""
+        rate = f"{step.rate:,.0f} tokens/s" if step.rate else duration(step.seconds)
     left = "" if step.remaining is None else f"{duration(step.remaining)} to go"
     return _bar(" · ".join(part for part in (words, counted, rate, left) if part), share)
 

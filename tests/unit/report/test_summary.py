@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from nc_hf.metrics.compute import PRESETS
+from nc_hf.metrics import PRESETS
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.summary import Scale, dials, facts
 from nc_hf.report.verdict import LIMITS, verdict
