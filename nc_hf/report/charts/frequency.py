@@ -61,7 +61,8 @@ def _tokens(report: ReportRecord, column: str, what: str, heading: str, used: li
         if math.isfinite(value)
     ]
     means = [(stratum, stratum.duality if column == "duality" else _mean(rows, stratum)) for stratum in used]
-    rows += [{"kind": "bin", **_bin(stratum), "value": mean} for stratum, mean in means if mean is not None]
+    levels = [(stratum, mean) for stratum, mean in means if mean is not None and math.isfinite(mean)]
+    rows += [{"kind": "bin", **_bin(stratum), "value": mean} for stratum, mean in levels]
     y = quantity("value", zero=True)
     tip = hover([("token", "token")], [("count", "occurrences"), ("value", what)])
     layers = [
@@ -69,13 +70,11 @@ def _tokens(report: ReportRecord, column: str, what: str, heading: str, used: li
          "encoding": {"x": _x("count"), "y": y, "tooltip": tip}},
         _level(y, what),
     ]  # fmt: skip
-    first, last = (
-        next((number(mean, 3) for _, mean in order if mean is not None), "") for order in (means, means[::-1])
-    )
     said = f"{heading}: {sum(row['kind'] == 'token' for row in rows):,} tokens"
-    return panel(
-        heading, f"{said}; the mean goes from {first} of the rarest bin to {last} of the commonest.", rows, layers
-    )
+    if levels:
+        first, last = (number(mean, 3) for _, mean in (levels[0], levels[-1]))
+        said += f"; the mean goes from {first} of the rarest bin to {last} of the commonest"
+    return panel(heading, f"{said}.", rows, layers)
 
 
 def _agreement_rows(used: list[StratumRecord]) -> list[Spec]:

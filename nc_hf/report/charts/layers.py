@@ -27,6 +27,8 @@ def layers_chart(report: ReportRecord) -> Chart:
             rows += [{"layer": layer, **row}] if row else []
         if len(rows) > 1:
             panels.append(curve_panel(name, rows, x, "layer"))
+    if not panels:
+        return Chart("layers", _TITLE, "No metric has a number in two layers or more.")
     known = any(metric.stderr is not None for layer in depths[:-1] for metric in report.layers[layer].values())
     note = INTERVALS if known else f"{INTERVALS} Those of the layers before the last were not asked for (layer_errors)."
     for layer, kept_out in report.outliers.items():

@@ -55,9 +55,12 @@ def test_what_is_no_number_is_left_out() -> None:
     report = Report.load(SCHEMA_6)
     table = report.token_table
     assert table is not None
-    columns = replace(table.columns, duality=[math.nan, *table.columns.duality[1:]])
-    panel = frequency_chart(replace(report, token_table=replace(table, columns=columns))).panels[1]
-    assert all(math.isfinite(row["value"]) for row in panel["data"]["values"])
+    columns = replace(table.columns, duality=[math.nan] * len(table.columns.duality))
+    strata = [replace(stratum, duality=math.nan, metrics={"nc4_agreement": math.nan}) for stratum in report.strata]
+    undefined = replace(report, token_table=replace(table, columns=columns), strata=strata)
+    scatter, duality = frequency_chart(undefined).panels
+    assert all(math.isfinite(row["value"]) for row in scatter["data"]["values"])
+    assert duality["data"]["values"] == []
 
 
 def test_a_report_without_both_says_so(report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from nc_hf.report import MetricValue, Report
@@ -34,6 +35,12 @@ def test_errors_that_were_not_asked_for_are_said_to_be_missing(report: Report) -
 def test_what_was_kept_out_is_said(report: Report) -> None:
     odd = replace(layered(report, 0.1), outliers={"layer.3": OutlierRecord([0, 1], 0.9)})
     assert "layer.3: without the tokens at 2 positions" in layers_chart(odd).note
+
+
+def test_layers_without_a_number_are_said_to_have_none(report: Report) -> None:
+    empty = replace(report, layers={name: {NC1: MetricValue(math.nan)} for name in ("layer.0", "final")})
+    assert layers_chart(empty).panels == ()
+    assert "No metric has a number" in layers_chart(empty).note
 
 
 def test_without_layers_a_sentence_says_how_to_have_them(report: Report) -> None:
