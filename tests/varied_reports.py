@@ -28,3 +28,14 @@ def with_markup(report: Report, markup: str) -> Report:
         model=dataclasses.replace(report.model, id=markup, architecture=markup),
         definitions=dict.fromkeys(report.definitions, markup),
     )
+
+
+def like_the_published(report: Report) -> Report:
+    """The report as if of a model that may be held against the published ones."""
+    return dataclasses.replace(
+        report,
+        model=dataclasses.replace(report.model, head={**report.model.head, "dim": 64}),
+        corpus=dataclasses.replace(report.corpus, source="tinystories"),
+        classes=dataclasses.replace(report.classes, vocab_size=50_257, used=20_000),
+        loss=2.0,
+    )

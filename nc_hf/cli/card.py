@@ -1,4 +1,4 @@
-"""``nc-hf card``: reports as Markdown for a model card."""
+"""``nc-hf card``: reports as Markdown for a model card, or one as a page."""
 
 from __future__ import annotations
 
@@ -28,17 +28,25 @@ def card_command(
     figure: Annotated[
         bool, typer.Option("--figure", help="Draw figures beside CARD.md, as PNG and SVG, and show them in it.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.html", help="Write one report as a page with pictures instead."),
+    ] = None,
 ) -> None:
     """Write reports as Markdown for a model card: of several, their comparison first."""
+    if html is not None and (len(reports) > 1 or output is not None or figure):
+        raise InputError("--html writes one report and nothing else: name one, without --output and --figure.")
     if figure and output is None:
         raise InputError("--figure draws beside the card: say with --output where that is.")
-    check_writable(output)
+    check_writable(output, html)
 
     from nc_hf.report import Report
     from nc_hf.runtime.files import write_text
 
     loaded = [Report.load(path) for path in reports]
-    if output is None:
+    if html is not None:
+        write_text(html, loaded[0].to_html())
+    elif output is None:
         typer.echo(_card(loaded, {}), nl=False)
     else:
         write_text(output, _card(loaded, _draw(loaded, output) if figure else {}))

@@ -37,6 +37,7 @@ def measure_command(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Report as JSON.", rich_help_panel=OUT)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Section for a model card.", rich_help_panel=OUT)] = None,
+    html: Annotated[Path | None, typer.Option(help="One page with pictures, to mail.", rich_help_panel=OUT)] = None,
     save_statistics: Annotated[
         Path | None, typer.Option(help="Class statistics as safetensors.", rich_help_panel=OUT)
     ] = None,
@@ -49,7 +50,11 @@ def measure_command(
     One pass over the corpus gives the metrics with their standard errors, the loss, and everything that they depend on.
     """
     part = None if shard is None else parse_shard(shard)
-    check_writable(output, markdown, save_statistics)
+    check_writable(output, markdown, html, save_statistics)
+    if html is not None:
+        from nc_hf.report.charts.render import converter
+
+        converter()  # said before anything is measured, if it is not there
 
     from nc_hf.hub import parse_reference
     from nc_hf.measurement.measure import measure
@@ -66,21 +71,23 @@ def measure_command(
         **options,
     )
     if process.is_main_process:
-        _give(report, output, markdown, as_json)
+        _give(report, output, markdown, html, as_json)
         if options["progress"]:
-            tell_written(output, markdown, save_statistics)
+            tell_written(output, markdown, html, save_statistics)
     process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 
 
-def _give(report: Report, output: Path | None, markdown: Path | None, as_json: bool) -> None:
+def _give(report: Report, output: Path | None, markdown: Path | None, html: Path | None, as_json: bool) -> None:
     """Write the files that were asked for, then print."""
+    from nc_hf.runtime.files import write_text
+
     if output is not None:
         report.save(output)
     if markdown is not None:
-        from nc_hf.runtime.files import write_text
-
         write_text(markdown, report.to_markdown())
+    if html is not None:
+        write_text(html, report.to_html())
     if as_json:
         typer.echo(report.to_json(), nl=False)
     else:

@@ -83,6 +83,16 @@ class Report(ReportRecord):
         """
         return markdown_card(self, picture)
 
+    def to_html(self) -> str:
+        """Return the report with its pictures as one page to keep or to mail, which loads nothing.
+
+        Raises:
+            InputError: vl-convert is not installed.
+        """
+        from nc_hf.report.html.document import html_document
+
+        return html_document(self)
+
     def to_csv(self) -> str:
         """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""
         return csv_text([report_row(self)])

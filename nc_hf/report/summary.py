@@ -60,7 +60,7 @@ class Dial:
         untrained: the same of a model of this shape before training; None where that is not known.
         limits: between the answers of the verdict, the more collapsed first; none where it has no rule for the metric.
         answer: of the verdict; empty where it has none.
-        scale: on which to draw it; None where the metric has no limits to be seen against.
+        scale: on which to draw it; None where the metric has no limits to be seen against, or is no number.
     """
 
     family: str
@@ -142,6 +142,7 @@ def dials(report: ReportRecord) -> list[Dial]:
     for families in _FAMILIES:
         if name := _chosen(report, families):
             metric = report.metrics[name]
+            finite = math.isfinite(metric.value)
             untrained = report.untrained.get(name)
             found.append(
                 Dial(
@@ -152,7 +153,7 @@ def dials(report: ReportRecord) -> list[Dial]:
                     untrained=untrained if untrained is not None and math.isfinite(untrained) else None,
                     limits=LIMITS.get(name, ()),
                     answer=answers.get(name, ""),
-                    scale=_SCALES.get(name),
+                    scale=_SCALES.get(name) if finite else None,
                 )
             )
     return found

@@ -82,6 +82,15 @@ def test_the_page_has_its_style_and_its_texts_and_measures(space: Space, hub: St
     assert answer["report"]["tokens"] > 1_000
 
 
+def test_the_published_models_and_the_styles_are_in_the_wheel(program: Path) -> None:
+    code = (
+        "from nc_hf.report.charts.published import published; from nc_hf.report.html import RESULT_STYLE;"
+        "print(len(published()['models']), RESULT_STYLE.is_file())"
+    )
+    done = subprocess.run([program.with_name("python"), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["230", "True"]
+
+
 def test_the_presets_of_studies_are_in_the_wheel(program: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [program, "study", "run", "paper", "--width", "64", "--depth", "1", "--dry-run"],

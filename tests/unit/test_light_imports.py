@@ -45,6 +45,8 @@ def check_light(program: str, heavy: frozenset[str]) -> None:
         "import nc_hf.metrics.table",
         "from nc_hf.metrics import METRICS",
         "import nc_hf.hub",
+        "import nc_hf.report.html",
+        "from nc_hf.report.charts import plane_chart\nplane_chart()",
         f"from nc_hf import Report\nreport = Report.load({str(REPORT)!r})\nreport.to_markdown(), report.to_csv()",
     ],
 )

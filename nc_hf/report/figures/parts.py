@@ -17,6 +17,7 @@ from nc_hf.errors import InputError
 from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.figures.style import DARK, LIGHT, Palette
 from nc_hf.report.record import ReportRecord
+from nc_hf.report.words import shortened
 
 Floats = NDArray[np.float64]
 
@@ -63,18 +64,6 @@ def key(figure: Figure) -> None:
         drawn, labels = axes.get_legend_handles_labels()
         handles |= dict(zip(labels, drawn, strict=True))
     figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=len(handles), fontsize=9)
-
-
-def shortened(text: str, most: int) -> str:
-    """Cut the middle out of a long name: the ends tell more.
-
-    >>> shortened("../models/stories260K", 14)
-    '../mod…ies260K'
-    """
-    if len(text) <= most:
-        return text
-    tail = (most + 1) // 2
-    return f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
 def plain(text: str) -> str:

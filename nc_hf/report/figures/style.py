@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from nc_hf.metrics.table import FAMILIES, METRICS
+from nc_hf.report.axes import spans_decades as spans_decades
+from nc_hf.report.axes import wants_log as wants_log
+from nc_hf.report.palette import DARK as DARK
+from nc_hf.report.palette import LIGHT as LIGHT
+from nc_hf.report.palette import Palette as Palette
 
-INK = "#1b1b1b"
-ACCENT = "#31688e"  # of viridis: dark enough on white paper, and in grey
-SHADE = "#8c8c8c"
+INK, ACCENT, SHADE = LIGHT.ink, LIGHT.accent, LIGHT.shade
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 # Viridis without its lightest fifth, which vanishes on white; its lightness rises steadily, so grey prints keep order.
@@ -35,7 +37,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
+    "grid.color": LIGHT.grid,
     "grid.linewidth": 0.7,
     "axes.formatter.useoffset": False,
     "figure.constrained_layout.w_pad": 0.08,
@@ -44,19 +46,6 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "nc_hf",  # the same figure gives the same file
 }
 
-
-@dataclass(frozen=True)
-class Palette:
-    """Colours by what they are for, as hexadecimal."""
-
-    ink: str
-    accent: str
-    shade: str
-    paper: str
-
-
-LIGHT = Palette(ink=INK, accent=ACCENT, shade=SHADE, paper="#ffffff")
-DARK = Palette(ink="#f1f3f5", accent="#5fb0e5", shade="#8c949e", paper="#14181f")
 
 _DARK_STYLE: dict[str, Any] = {
     "figure.facecolor": DARK.paper,
@@ -69,7 +58,7 @@ _DARK_STYLE: dict[str, Any] = {
     "ytick.color": DARK.shade,
     "xtick.labelcolor": DARK.ink,
     "ytick.labelcolor": DARK.ink,
-    "grid.color": "#2b323c",
+    "grid.color": DARK.grid,
 }
 
 _ROOM = 0.12  # of the axis, for the number at a tick
@@ -133,22 +122,6 @@ def family(name: str) -> str:
         return label(name)
     measured = FAMILIES[METRICS[name].family]
     return f"{measured.name}  {measured.axis}"
-
-
-def spans_decades(values: Iterable[float], factor: float = 3.0) -> bool:
-    """Tell whether values call for a log axis: all positive, and the largest a few times the smallest."""
-    finite = np.fromiter(values, dtype=np.float64)
-    finite = finite[np.isfinite(finite)]
-    return bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() > factor)
-
-
-def wants_log(name: str, values: Iterable[float], factor: float) -> bool:
-    """Tell whether a metric's axis should be logarithmic.
-
-    NC4 and what goes with it are shares of tokens: near 0 their logarithm is that of a few tokens, so they stay linear.
-    """
-    of_tokens = name in METRICS and METRICS[name].share_of is not None
-    return not of_tokens and spans_decades(values, factor)
 
 
 def log_axis(axes: Axes, which: str) -> None:

@@ -70,11 +70,19 @@ class TestMeasureArguments:
     def test_metrics_without_a_name(self) -> None:
         assert "names no metric" in refusal("measure", "gpt2", "--metrics", " , ", code=2)
 
-    @pytest.mark.parametrize("option", ["--output", "--markdown", "--save-statistics"])
+    @pytest.mark.parametrize("option", ["--output", "--markdown", "--html", "--save-statistics"])
     def test_file_that_cannot_be_written_is_refused_before_the_work(self, option: str, tmp_path: Path) -> None:
         assert "is a directory" in refusal("measure", "gpt2", option, tmp_path, code=6)
         (tmp_path / "file").touch()
         assert "cannot be written" in refusal("measure", "gpt2", option, tmp_path / "file" / "report", code=6)
+
+    def test_a_page_without_vl_convert_is_refused_before_the_work(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr("nc_hf.report.charts.render.find_spec", lambda name: None)
+        assert "pip install 'nc_hf[html]'" in refusal(
+            "measure", "nobody/nothing", "--html", tmp_path / "a.html", code=2
+        )
 
     @pytest.mark.parametrize(
         "arguments",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nc_hf import Report
 from nc_hf.report import compare
-from tests.command import run
+from tests.command import refusal, run
 from tests.paths import REFERENCES
 
 REFERENCE = Report.load(REFERENCES / "report_2.json")
@@ -49,6 +49,12 @@ class TestCard:
         assert printed == ""
         assert (tmp_path / "new" / "card.md").read_text(encoding="utf-8") == REFERENCE.to_markdown()
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["card.md"]
+
+    def test_one_report_as_a_page_is_that_of_python(self, report: Path, other: Path, tmp_path: Path) -> None:
+        assert run("card", report, "--html", tmp_path / "new" / "page.html") == ""
+        assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == REFERENCE.to_html()
+        message = refusal("card", report, other, "--html", tmp_path / "both.html", code=2)
+        assert "--html writes one report and nothing else" in message
 
     def test_the_figure_stands_beside_the_card_below_the_metrics(self, report: Path, tmp_path: Path) -> None:
         card = tmp_path / "my card (1).md"

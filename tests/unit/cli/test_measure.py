@@ -99,6 +99,8 @@ class TestRefusals:
             written / "r.json",
             "--markdown",
             written / "r.md",
+            "--html",
+            written / "r.html",
             "--save-statistics",
             written / "s",
         ]

@@ -35,7 +35,7 @@ def test_a_number_goes_before_what_is_none(report: Report) -> None:
     values = with_values(report, nc1_trace_ratio=math.nan, nc1_cdnv_median=0.5)
     assert [dial.name for dial in dials(values)] == ["nc1_cdnv_median"]
     (undefined,) = dials(with_values(report, nc1_trace_ratio=math.nan))
-    assert (undefined.value, undefined.between, undefined.answer) == ("undefined", "", "")
+    assert (undefined.value, undefined.between, undefined.answer, undefined.scale) == ("undefined", "", "", None)
 
 
 @pytest.mark.parametrize("void", [{"loss": 9.0}, {"repeated_share": 0.9}])

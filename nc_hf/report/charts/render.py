@@ -1,0 +1,72 @@
+"""Charts as one script for a page, and as static pictures, by vl-convert; it needs no browser and no network."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from nc_hf.errors import InputError
+from nc_hf.report.charts.style import THEMES, VERSION, Chart, Spec
+
+Theme = Literal["light", "dark"]
+
+_ACROSS = 2
+_WIDTH = 300
+_SCALE = 2.0
+
+
+def converter() -> ModuleType:
+    """Return vl-convert.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("vl_convert") is None:
+        raise InputError("charts on a page need vl-convert: pip install 'nc_hf[html]'.")
+    import vl_convert
+
+    return vl_convert
+
+
+@cache
+def script() -> str:
+    """Return Vega, Vega-Lite, Vega-Embed and what mounts every ``<figure data-chart>``, as one script (0.9 MB)."""
+    mounting = (Path(__file__).parent / "mount.js").read_text(encoding="utf-8")
+    bundle: str = converter().javascript_bundle(f"const THEMES = {json.dumps(THEMES)};\n{mounting}", vl_version=VERSION)
+    return bundle.replace("</script", "<\\/script")
+
+
+def to_svg(chart: Chart, theme: Theme = "light") -> str:
+    """Draw a chart with all its panels as SVG, on paper of its own."""
+    drawn: str = converter().vegalite_to_svg(whole(chart), vl_version=VERSION, config=_on_paper(theme))
+    return drawn
+
+
+def to_png(chart: Chart, theme: Theme = "light", scale: float = _SCALE) -> bytes:
+    """Draw a chart with all its panels as PNG."""
+    drawn: bytes = converter().vegalite_to_png(whole(chart), vl_version=VERSION, config=_on_paper(theme), scale=scale)
+    return drawn
+
+
+def whole(chart: Chart) -> Spec:
+    """Return one specification of all panels, side by side at a fixed width, for there is no container to follow."""
+    fixed = [
+        {**{key: value for key, value in panel.items() if key not in ("$schema", "autosize")}, "width": _WIDTH}
+        for panel in chart.panels
+    ]
+    return {
+        "$schema": chart.panels[0]["$schema"],
+        "description": chart.description,
+        "columns": _ACROSS,
+        "concat": fixed,
+    }
+
+
+def _on_paper(theme: Theme) -> Spec:
+    from nc_hf.report.palette import DARK, LIGHT
+
+    return {**THEMES[theme], "background": (DARK if theme == "dark" else LIGHT).paper, "padding": 12}

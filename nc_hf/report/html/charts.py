@@ -1,0 +1,33 @@
+"""Charts in a page: the panels that the script of ``nc_hf.report.charts.render`` draws, and how to read them."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from nc_hf.report.charts.style import Chart
+
+
+def html_chart(chart: Chart, still: str = "") -> str:
+    """Return a chart as a figure for ``mount.js``; where there is nothing to draw, the sentence that says why.
+
+    Args:
+        chart: what to draw.
+        still: the same as SVG, for print and where no script runs.
+    """
+    heading, note = f"<h3>{escape(chart.title)}</h3>", f"<figcaption class='legend'>{escape(chart.note)}</figcaption>"
+    if not chart.panels:
+        return f"<section class='chart'>{heading}<p class='legend'>{escape(chart.note)}</p></section>"
+    places = "<div class='panel'></div>" * len(chart.panels)
+    if still:
+        still = f"<div class='still' role='img' aria-label='{escape(chart.description, quote=True)}'>{still}</div>"
+    return (
+        f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}'>{heading}"
+        f"<div class='panels'>{places}</div>{still}{note}"
+        f"<script type='application/json'>{_embedded(chart)}</script></figure>"
+    )
+
+
+def _embedded(chart: Chart) -> str:
+    """Return the panels as JSON that no markup can end: names of models and tokens come from outside."""
+    return json.dumps(list(chart.panels), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
