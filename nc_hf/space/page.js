@@ -3,7 +3,7 @@ window.nc_hf = {
   // When a job starts: its status, as soon as it says something; what is empty takes no focus.
   watch(statusId, tries = 200) {
     const status = document.getElementById(statusId);
-    if (status.textContent.trim()) attendTo(status, "nearest");
+    if (status.textContent.trim()) attendTo(status, "center");
     else if (tries) setTimeout(() => this.watch(statusId, tries - 1), 50);
   },
   // When it ends: its result, or the status that says why there is none. Gradio may draw either a moment later.
@@ -12,7 +12,7 @@ window.nc_hf = {
     const heading = document.querySelector(`#${resultId} h2`);
     if (heading && heading.offsetParent) attendTo(heading, "start");
     else if (tries && !status.querySelector(".message")) setTimeout(() => this.attend(statusId, resultId, tries - 1), 50);
-    else attendTo(status, "nearest");
+    else attendTo(status, "center");
   },
 };
 
@@ -21,7 +21,7 @@ function attendTo(element, block) {
     element.tabIndex = -1;
     element.focus({ preventScroll: true });
     const { top, bottom } = element.getBoundingClientRect();
-    const seen = top >= 0 && bottom <= innerHeight * (block === "start" ? 0.6 : 1);
+    const seen = top >= 0 && bottom <= innerHeight * (block === "start" ? 0.6 : 0.85); // it may grow
     if (!seen) element.scrollIntoView({ block });
   });
 }
