@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nc_hf.report.axes import wants_log
-from nc_hf.report.charts.style import DASHES, SHAPES, Chart, Spec, heading_of, hover, mark, panel, quantity
+from nc_hf.report.charts.style import SHAPES, Chart, Spec, ending, heading_of, hover, mark, panel, quantity
 from nc_hf.report.charts.values import INTERVALS, value_row, within
 from nc_hf.report.comparison import compare
 from nc_hf.report.intervals import groups_of
@@ -43,19 +43,14 @@ def look(names: Sequence[str]) -> tuple[Spec, Spec]:
     return colour, {**colour, "scale": {"domain": list(names), "range": shapes}}
 
 
-def dashes(names: Sequence[str]) -> Spec:
-    """Return the dash of each model's line."""
-    found = [DASHES[place % len(DASHES)] for place in range(len(names))]
-    return {"field": "model", "type": "nominal", "scale": {"domain": list(names), "range": found}, "legend": None}
-
-
 def _panel(name: str, rows: list[Spec], names: Sequence[str]) -> Spec:
     log = wants_log(name, [row["value"] for row in rows], _DECADES)
     shown = [within(row, rows) for row in rows] if log else rows
     colour, shape = look(names)
     x = quantity("value", log=log)
-    y = {"field": "model", "type": "nominal", "sort": list(names), "title": None,
-         "scale": {"domain": list(names)}, "axis": {"labelLimit": 130, "grid": True}}  # fmt: skip
+    axis = {"labelLimit": 150, "labelExpr": ending(20), "grid": True}
+    order = {"sort": list(names), "scale": {"domain": list(names)}}
+    y = {"field": "model", "type": "nominal", "title": None, "axis": axis, **order}
     tip = hover([("model", "model"), ("interval", "95 % interval")], [("value", name)])
     layers = [
         {"mark": mark("rule", "", strokeWidth=2), "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from nc_hf.report.charts.style import Chart, Spec, quantity
+from nc_hf.report.charts.style import Chart, Spec, ending, quantity
 from nc_hf.report.charts.values import INTERVALS, curve_panel, value_row
 from nc_hf.report.intervals import groups_of
 from nc_hf.report.several import PointRecord, TrajectoryRecord
@@ -52,10 +52,16 @@ def _x(points: list[PointRecord], by_step: bool) -> Spec:
     """Return the axis; steps spread over decades stand on one that is linear up to the first of them."""
     if not by_step:
         order = [point.revision for point in points]
-        axis = {"labelAngle": -45, "labelLimit": 90}
+        axis = {"labelAngle": -45, "labelLimit": 130, "labelExpr": ending(14), "labelOverlap": "greedy"}
         return {"field": "revision", "type": "ordinal", "sort": order, "title": "revision", "axis": axis}
     positive = [point.step for point in points if point.step]
-    x = quantity("step", "training step", axis={"format": "~s"})
+    x = quantity("step", "training step", axis={"labelExpr": "format(datum.value, '~s')"})
     if len(positive) > 3 and positive[-1] / positive[0] > 50:
         x["scale"] = {"type": "symlog", "constant": positive[0]}
+        x["axis"] |= {"labelOverlap": "greedy", "values": [0, *_powers(positive[0], positive[-1])]}
     return x
+
+
+def _powers(low: int, high: int) -> list[int]:
+    """Return the powers of ten from ``low`` to ``high``."""
+    return [10**power for power in range(len(str(high))) if low <= 10**power <= high]

@@ -18,7 +18,6 @@ Spec = dict[str, Any]
 VERSION = "6.4"
 """Of Vega-Lite, in which the panels are written."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [12, 3])
 DIGITS = ".3~g"
 """Three significant digits, as a hover shows them."""
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
@@ -89,6 +88,11 @@ def hover(words: Sequence[tuple[str, str]] = (), numbers: Sequence[tuple[str, st
     return said + [
         {"field": field, "title": heading, "type": "quantitative", "format": DIGITS} for field, heading in numbers
     ]
+
+
+def ending(most: int) -> str:
+    """Return the expression that writes a long label by its end, which tells names of one beginning apart."""
+    return f"length(datum.label) > {most} ? '…' + slice(datum.label, -{most - 1}) : datum.label"
 
 
 def heading_of(name: str) -> str:

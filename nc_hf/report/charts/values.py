@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from nc_hf.report.axes import wants_log
 from nc_hf.report.charts.style import Spec, heading_of, hover, mark, panel, quantity
 from nc_hf.report.intervals import interval, spoken
-from nc_hf.report.record import MetricValue, ReportRecord
+from nc_hf.report.record import MetricValue
 
 INTERVALS = "Bars: 95 % intervals."
 _DECADES = 20.0
@@ -61,8 +61,3 @@ def within(row: Spec, rows: Iterable[Spec]) -> Spec:
 def metric_names(several: Iterable[Mapping[str, MetricValue]]) -> list[str]:
     """Return the metrics that any of them has, in the order in which they come."""
     return list(dict.fromkeys(name for metrics in several for name in metrics))
-
-
-def subject(report: ReportRecord) -> str:
-    """Say whose picture it is: the model and the text."""
-    return f"{report.name} on {report.corpus.source}"

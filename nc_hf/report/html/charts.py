@@ -7,6 +7,9 @@ from html import escape
 
 from nc_hf.report.charts.style import Chart
 
+_AROUND = 50
+"""Pixels that the heading and the axis of a panel take, about."""
+
 
 def html_chart(chart: Chart, still: str = "") -> str:
     """Return a chart as a figure for ``mount.js``; where there is nothing to draw, the sentence that says why.
@@ -18,7 +21,9 @@ def html_chart(chart: Chart, still: str = "") -> str:
     heading, note = f"<h3>{escape(chart.title)}</h3>", f"<figcaption class='legend'>{escape(chart.note)}</figcaption>"
     if not chart.panels:
         return f"<section class='chart'>{heading}<p class='legend'>{escape(chart.note)}</p></section>"
-    places = "<div class='panel'></div>" * len(chart.panels)
+    # As high as they will be, so that nothing moves when they are drawn.
+    heights = (panel["height"] + _AROUND for panel in chart.panels)
+    places = "".join(f"<div class='panel' style='min-height:{height}px'></div>" for height in heights)
     if still:
         still = f"<div class='still' role='img' aria-label='{escape(chart.description, quote=True)}'>{still}</div>"
     return (

@@ -8,7 +8,7 @@ import pytest
 
 from nc_hf.errors import InputError
 from nc_hf.report import Report
-from nc_hf.report.charts.comparison import comparison_chart, dashes, look
+from nc_hf.report.charts.comparison import comparison_chart, look
 from tests.varied_reports import with_values
 
 
@@ -38,7 +38,6 @@ def test_six_models_look_different() -> None:
     names = [f"m{place}" for place in range(6)]
     _, shape = look(names)
     assert len(set(shape["scale"]["range"])) == 6
-    assert len({tuple(dash) for dash in dashes(names)["scale"]["range"]}) == 6
 
 
 def test_one_report_is_no_comparison(report: Report) -> None:

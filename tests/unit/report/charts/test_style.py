@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from nc_hf.report.charts.style import (
-    DASHES,
     DIGITS,
     SHAPES,
     THEMES,
     Chart,
     config,
+    ending,
     heading_of,
     hover,
     mark,
@@ -47,7 +47,7 @@ def test_both_themes_have_the_same_entries_in_other_colours() -> None:
 
 
 def test_a_series_is_told_apart_without_its_colour() -> None:
-    assert len(set(SHAPES)) == len(LIGHT.series) == len(DARK.series) == len({tuple(dash) for dash in DASHES})
+    assert len(set(SHAPES)) == len(LIGHT.series) == len(DARK.series)
 
 
 def test_a_hover_has_three_significant_digits() -> None:
@@ -71,3 +71,7 @@ def test_an_axis_is_logarithmic_where_asked_for() -> None:
 def test_a_heading_has_the_direction() -> None:
     assert heading_of("nc4_agreement") == "nc4_agreement ↑"
     assert heading_of("loss") == "loss"
+
+
+def test_a_long_label_keeps_its_end() -> None:
+    assert ending(14) == "length(datum.label) > 14 ? '…' + slice(datum.label, -13) : datum.label"

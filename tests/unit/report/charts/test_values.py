@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from nc_hf.report import MetricValue, Report
-from nc_hf.report.charts.values import curve_panel, metric_names, subject, value_row, within
+from nc_hf.report import MetricValue
+from nc_hf.report.charts.values import curve_panel, metric_names, value_row, within
 from nc_hf.report.intervals import interval
 
 
@@ -44,7 +44,3 @@ def test_an_interval_from_0_goes_on_to_half_the_least_value() -> None:
 def test_names_come_in_order_once() -> None:
     one, two = {"b": MetricValue(1.0), "a": MetricValue(1.0)}, {"c": MetricValue(1.0), "a": MetricValue(1.0)}
     assert metric_names([one, two]) == ["b", "a", "c"]
-
-
-def test_the_subject_is_model_and_text(report: Report) -> None:
-    assert subject(report) == f"{report.name} on {report.corpus.source}"

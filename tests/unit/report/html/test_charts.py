@@ -17,7 +17,7 @@ def test_panels_are_read_back_as_they_were() -> None:
     (data,) = re.findall(r"<script type='application/json'>(.*?)</script>", html)
     assert json.loads(data) == list(chart.panels)
     assert html.count("<script") == 1
-    assert html.count("<div class='panel'></div>") == 2
+    assert html.count(f"<div class='panel' style='min-height:{chart.panels[0]['height'] + 50}px'></div>") == 2
     assert "A &lt;b&gt;title" in html
     assert "class='still' role='img' aria-label='A &lt;b&gt;title&lt;/b&gt;. said said'" in html
 
