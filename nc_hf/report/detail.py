@@ -147,6 +147,15 @@ class TokenTable:
     shares: dict[str, float]
     map: TokenMap | None
 
+    @property
+    def spelled(self) -> dict[int, str]:
+        """Texts by id: of the columns, and of what the map names beside them."""
+        others = {} if self.map is None else self.map.others
+        return {
+            **dict(zip(self.columns.ids, self.columns.texts, strict=True)),
+            **{int(i): text for i, text in others.items()},
+        }
+
     def without_contexts(self) -> TokenTable:
         """Return the table without the pieces of text that it quotes."""
         if self.map is None:
