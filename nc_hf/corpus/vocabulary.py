@@ -14,6 +14,7 @@ CATEGORIES = ("word start", "word continuation", "number", "punctuation", "speci
 _BLANK = "␣"
 _ELLIPSIS = "…"
 _LONGEST = 24
+_LONGEST_QUOTE = 60
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -61,6 +62,16 @@ def visible(text: str) -> str:
         text = f"\N{DOTTED CIRCLE}{text}"  # carries the accent that has no letter of its own
     shown = [_visible_character(character) for character in text]
     return "".join(shown if len(shown) <= _LONGEST else [*shown[: _LONGEST - 1], _ELLIPSIS])
+
+
+def legible(text: str) -> str:
+    r"""Escape what moves the cursor or cannot be seen, but leave blanks, and keep the end of what is long.
+
+    >>> legible("Once upon\n"), len(legible("x" * 300))
+    ('Once upon\\n', 60)
+    """
+    shown = [character if character == " " else _visible_character(character) for character in text]
+    return "".join(shown if len(shown) <= _LONGEST_QUOTE else [_ELLIPSIS, *shown[1 - _LONGEST_QUOTE :]])
 
 
 def _visible_character(character: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import EVERY, ClassChoice
 from nc_hf.corpus.spelling import byte_count, fragment_share
 from nc_hf.measurement.collection import Collection
@@ -42,6 +43,9 @@ def report_of(
     choice: ClassChoice,
     tokenizer: Any,
     started: float,
+    *,
+    blocks: TokenBlocks | None = None,
+    contexts: int = 0,
 ) -> Report:
     """Turn a reduced collection into a report.
 
@@ -53,6 +57,8 @@ def report_of(
         choice: the classes that count; for the preset ``paper``, where all do, only in the table of single tokens.
         tokenizer: spells the tokens; None writes their ids.
         started: a reading of ``time.monotonic()``.
+        blocks: that were read, from which contexts of single tokens are quoted.
+        contexts: how many of each token.
     """
     assert collection.head is not None
     stats, head = collection.statistics, collection.head
@@ -91,7 +97,7 @@ def report_of(
         else AgreementRecord(agreement.tokens, leave_one_out=True, classes="seen" if choice.ids is None else "listed"),
         errors=_error_record(collection, errors, "held" if choice.ids is None else "fixed"),
         strata=stratify(stats, head, list(values), choice.ids, decisions),
-        token_table=token_table(stats, head, in_table, decisions, tokenizer),
+        token_table=token_table(stats, head, in_table, decisions, tokenizer, blocks=blocks, contexts=contexts),
         head_check=collection.head_error,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

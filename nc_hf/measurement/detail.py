@@ -8,22 +8,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.vocabulary import categories_of, shown_text
 from nc_hf.errors import StatisticsError
+from nc_hf.measurement.contexts import contexts_of
 from nc_hf.metrics import METRICS
 from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.inputs import Head, MetricInputs
+from nc_hf.metrics.projection import PLANES, project
 from nc_hf.metrics.strata import category_shares, frequency_bins, relative_norms, subset
 from nc_hf.metrics.tokens import ClassTable, class_table
-from nc_hf.report.detail import ClassColumns, CosineRecord, StratumRecord, TokenRecord, TokenTable
+from nc_hf.report.detail import (
+    ClassColumns,
+    CosineRecord,
+    PlaneRecord,
+    StratumRecord,
+    TokenMap,
+    TokenRecord,
+    TokenTable,
+)
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 ENDS = 20
 """Tokens at either end of the table."""
 MOST_COLUMNS = 2000
 """Classes that a report keeps for its figures; half of them are the commonest."""
+_DECIMALS = 4  # of places and distances, in the root mean square length of the class means
 
 
 def stratify(
@@ -103,7 +115,14 @@ def _metrics_within(
 
 
 def token_table(
-    stats: ClassStatistics, head: Head, classes: Tensor | None, decisions: Decisions | None, tokenizer: Any
+    stats: ClassStatistics,
+    head: Head,
+    classes: Tensor | None,
+    decisions: Decisions | None,
+    tokenizer: Any,
+    *,
+    blocks: TokenBlocks | None = None,
+    contexts: int = 0,
 ) -> TokenTable | None:
     """Return the part of a report that speaks of single tokens; None where fewer than two classes have two tokens.
 
@@ -113,10 +132,13 @@ def token_table(
         classes: (K,) ids of the classes that count; None for every one.
         decisions: of the sample, for NC4.
         tokenizer: spells the tokens; None writes their ids.
+        blocks: that were read, from which contexts are quoted.
+        contexts: how many of each token; none without a tokenizer.
     """
     if int((stats.counts >= 2 if classes is None else counted(stats, classes)).sum()) < 2:
         return None
-    table, directions = class_table(stats, head, classes, decisions)
+    inputs = MetricInputs(stats, head, 2, None, None, classes=classes)
+    table, directions = class_table(inputs, decisions)
     # A class without a rank (no variance between classes to measure against) is at neither end.
     ranked = table.variability.argsort(stable=True)
     ranked = ranked[~table.variability[ranked].isnan()]
@@ -133,11 +155,45 @@ def token_table(
             table.ids[:common].tolist(), texts[:common], (directions @ directions.T).clamp(-1, 1).tolist()
         ),
         shares={} if categories is None else category_shares(stats, categories, classes),
+        map=TokenMap(
+            planes=_planes(inputs, table.ids[kept]),
+            contexts=[[] for _ in kept]
+            if blocks is None or tokenizer is None or not contexts
+            else contexts_of(blocks, table.ids[kept], contexts, tokenizer),
+            **_neighbours(table, texts, kept),
+        ),
     )
 
 
+def _planes(inputs: MetricInputs, token_ids: Tensor) -> list[PlaneRecord]:
+    """Project all classes that count, and return where those of ``token_ids`` lie."""
+    places = torch.searchsorted(inputs.used.class_ids.cpu(), token_ids)
+    records = []
+    for axes_of in PLANES:
+        found = project(inputs.used.centred, inputs.weight, axes_of)
+        x, y = _rounded(found.means.cpu()[places].T)
+        row_x, row_y = _rounded(found.rows.cpu()[places].T)
+        records.append(PlaneRecord(axes_of, found.means_share.tolist(), found.rows_share.tolist(), x, y, row_x, row_y))
+    return records
+
+
+def _neighbours(table: ClassTable, texts: list[str], kept: Tensor) -> dict[str, Any]:
+    nearest, known = table.nearest[kept], set(kept.tolist())
+    others = sorted(set(nearest.flatten().tolist()) - known)
+    return {
+        "nearest": table.ids[nearest].tolist(),
+        "distances": _rounded(table.distance[kept]),
+        "others": {str(int(table.ids[place])): texts[place] for place in others},
+    }
+
+
+def _rounded(values: Tensor) -> Any:
+    """Return a tensor as nested lists, to what a map shows."""
+    return (values.round(decimals=_DECIMALS) + 0.0).tolist()  # no -0.0
+
+
 def _record(table: ClassTable, texts: list[str], place: int) -> TokenRecord:
-    nearest, sampled = int(table.nearest[place]), int(table.sampled[place])
+    nearest, sampled = int(table.nearest[place, 0]), int(table.sampled[place])
     return TokenRecord(
         id=int(table.ids[place]),
         text=texts[place],
@@ -148,7 +204,7 @@ def _record(table: ClassTable, texts: list[str], place: int) -> TokenRecord:
         agreement=int(table.agreed[place]) / sampled if sampled else None,
         nearest_id=int(table.ids[nearest]),
         nearest_text=texts[nearest],
-        distance=float(table.distance[place]),
+        distance=float(table.distance[place, 0]),
     )
 
 

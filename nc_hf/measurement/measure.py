@@ -114,6 +114,8 @@ def measure(
             choice,
             tokenizer,
             started,
+            blocks=part,
+            contexts=settings["contexts"],
         )
     if not settings["untrained"]:
         return report

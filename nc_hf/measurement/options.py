@@ -151,6 +151,16 @@ class MeasureOptions(PassOptions, total=False):
         Option(True, "Add standard errors; without them nothing is measured again.", decides=True, panel=HOW,
                flag=("--no-stderr", "Leave out the standard errors.")),
     ]  # fmt: skip
+    contexts: Annotated[
+        int,
+        Option(
+            3,
+            "Quote so many places of each token from the text; 0 for a text that nobody else may read.",
+            decides=True,
+            minimum=0,
+            panel=WHAT,
+        ),
+    ]
     untrained: Annotated[
         bool,
         Option(

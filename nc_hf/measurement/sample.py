@@ -48,7 +48,7 @@ class TokenSample:
         if not self.capacity:
             return
         layers = {f"{_FEATURES}{name}": tensor for name, tensor in features.items()}
-        offered = {"hash": _hash(places), **columns, **layers}
+        offered = {"hash": hash_places(places), **columns, **layers}
         if self._parts and self._parts[0]["hash"].device != places.device:  # read back from a file
             self._parts = [{name: tensor.to(places.device) for name, tensor in part.items()} for part in self._parts]
         if self._threshold is not None:
@@ -176,7 +176,7 @@ def _pick(tokens: Mapping[str, Tensor], which: Tensor) -> dict[str, Tensor]:
     return {name: tensor[which] for name, tensor in tokens.items()}
 
 
-def _hash(places: Tensor) -> Tensor:
+def hash_places(places: Tensor) -> Tensor:
     """Mix the bits of 64-bit integers, so that neighbours land far apart."""
     mixed = places.to(torch.int64)
     for shift, multiplier in zip((30, 27), _MIX, strict=True):

@@ -8,8 +8,8 @@ For each of the K classes that count and have two tokens, mu the mean over these
                   rank, where noise covers all distances between the classes.
     norm          |m_c| over its root mean square
     duality       cos(w~_c, m_c), one term of ``nc3_cos_mean_centred``
-    nearest       the other class whose mean is nearest, in the distance by which NC4 decides; ties to the lower id
-    distance      |mu_c - mu_c'| to it, over the root mean square of |m_c|; orthogonal classes are sqrt(2) apart
+    nearest       the other classes whose means are nearest, in the distance by which NC4 decides; ties to the lower id
+    distance      |mu_c - mu_c'| to each, over the root mean square of |m_c|; orthogonal classes are sqrt(2) apart
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ import torch
 from torch import Tensor
 
 from nc_hf.metrics.decisions import Decisions
-from nc_hf.metrics.inputs import Head, MetricInputs
+from nc_hf.metrics.inputs import MetricInputs
 from nc_hf.metrics.pairwise import Tile, sweep
 from nc_hf.metrics.strata import relative_norms
 from nc_hf.metrics.variability import between_variance
-from nc_hf.statistics.class_statistics import ClassStatistics
 
 COMMONEST = 40
 """Classes in the matrix of cosines."""
+NEIGHBOURS = 5
+"""Nearest classes of each."""
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """What each of K classes is like, commonest first; every attribute is (K,).
+    """What each of K classes is like, commonest first; every attribute is (K,), but for those of the n nearest classes.
 
     Attributes:
         ids, counts: int64.
-        variability, norm, duality, distance: float64.
-        nearest: int64, the place in this table of the nearest other class.
+        variability, norm, duality: float64.
+        nearest: (K, n) int64, the places in this table of the nearest other classes, the nearest first.
+        distance: (K, n) float64, to them.
         sampled, agreed: int64, tokens on which NC4 was decided, and on which both classifiers decide alike.
     """
 
@@ -52,24 +54,20 @@ class ClassTable:
     agreed: Tensor
 
 
-def class_table(
-    stats: ClassStatistics, head: Head, classes: Tensor | None = None, decisions: Decisions | None = None
-) -> tuple[ClassTable, Tensor]:
+def class_table(inputs: MetricInputs, decisions: Decisions | None = None) -> tuple[ClassTable, Tensor]:
     """Describe the classes that count, of two tokens or more, commonest first.
 
     Args:
-        stats: of all classes.
-        head: the classifier head.
-        classes: (K,) ids of those that count; None for every one.
+        inputs: statistics and head; where no classes are listed, with 2 as the fewest tokens of one that counts.
         decisions: of the sample, for NC4; a token belongs to its true class.
 
     Returns:
-        The table, and u_c = m_c / |m_c| of the ``COMMONEST`` classes, (40, D); NaN where m_c is zero.
+        The table, with ``NEIGHBOURS`` nearest classes where there are so many, and u_c = m_c / |m_c| of the
+        ``COMMONEST`` classes, (40, D); NaN where m_c is zero.
 
     Raises:
         StatisticsError: fewer than two classes are left.
     """
-    inputs = MetricInputs(stats, head, 2, None, None, classes=classes)
     view = inputs.used
     distance, nearest = nearest_classes(view.centred)
     order = view.counts.argsort(descending=True, stable=True)
@@ -95,23 +93,27 @@ def class_table(
     return table, view.centred[first] / view.norms[first].unsqueeze(1)
 
 
-def nearest_classes(means: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the nearest other row of each row of ``means`` (K, D), centred, in one sweep of tiles.
+def nearest_classes(means: Tensor, most: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+    """Find the nearest other rows of each row of ``means`` (K, D), centred, in one sweep of tiles.
+
+    Args:
+        means: of two classes or more.
+        most: how many; fewer where there are no more others.
 
     Returns:
-        (K,) distances and (K,) places; ties go to the lower place.
+        (K, n) distances, ascending, and (K, n) places; ties go to the lower place.
     """
-    kernel = _NearestKernel(len(means), means.device)
+    kernel = _NearestKernel(len(means), min(most, len(means) - 1), means.device)
     sweep(means, [kernel])
     return kernel.squared.clamp(min=0.0).sqrt(), kernel.place
 
 
 class _NearestKernel:
-    """Keeps each row's smallest distance over the tiles; these come in ascending order of the other rows."""
+    """Keeps each row's smallest distances over the tiles; these come in ascending order of the other rows."""
 
-    def __init__(self, num_classes: int, device: torch.device) -> None:
-        self.squared = torch.full((num_classes,), torch.inf, dtype=torch.float64, device=device)
-        self.place = torch.zeros(num_classes, dtype=torch.int64, device=device)
+    def __init__(self, num_classes: int, most: int, device: torch.device) -> None:
+        self.squared = torch.full((num_classes, most), torch.inf, dtype=torch.float64, device=device)
+        self.place = torch.zeros(num_classes, most, dtype=torch.int64, device=device)
 
     def add(self, tile: Tile) -> None:
         """Take in one tile, for its columns and then for its rows."""
@@ -122,11 +124,18 @@ class _NearestKernel:
         self._offer(tile.rows, tile.columns.start, distances)
 
     def _offer(self, mine: slice, first: int, distances: Tensor) -> None:
-        place = distances.argmin(dim=1)
-        best = distances.gather(1, place.unsqueeze(1)).squeeze(1)
-        nearer = best < self.squared[mine]
-        self.squared[mine] = torch.where(nearer, best, self.squared[mine])
-        self.place[mine] = torch.where(nearer, place + first, self.place[mine])
+        nearer = (distances.amin(dim=1) < self.squared[mine, -1]).nonzero().squeeze(1)
+        left = distances[nearer]  # a copy, from which what was found is struck out
+        squared, place = self.squared[mine][nearer], self.place[mine][nearer]
+        most = squared.shape[1]
+        for _ in range(min(most, left.shape[1])):
+            found = left.argmin(dim=1, keepdim=True)
+            squared = torch.cat([squared, left.gather(1, found)], dim=1)
+            place = torch.cat([place, found + first], dim=1)
+            left.scatter_(1, found, torch.inf)
+        order = squared.argsort(dim=1, stable=True)[:, :most]  # of those equally far the ones that came first
+        self.squared[mine][nearer] = squared.gather(1, order)
+        self.place[mine][nearer] = place.gather(1, order)
 
 
 def _count_by_class(class_ids: Tensor, labels: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,45 @@ class CosineRecord:
 
 
 @dataclass(frozen=True)
+class PlaneRecord:
+    """Class means and classifier rows on one plane (see ``nc_hf.metrics.projection``), to four decimals.
+
+    Attributes:
+        axes_of: whose two principal axes span it: of the class ``means``, or of the classifier's ``rows``.
+        means_share, rows_share: of the variance of all class means and of all rows, along each axis.
+        x, y: the centred class means, over their root mean square length.
+        row_x, row_y: the centred rows of the classifier, over theirs.
+    """
+
+    axes_of: str
+    means_share: list[float]
+    rows_share: list[float]
+    x: list[float]
+    y: list[float]
+    row_x: list[float]
+    row_y: list[float]
+
+
+@dataclass(frozen=True)
+class TokenMap:
+    """Where the classes of the columns lie, in the same order: on planes, and beside which others.
+
+    Attributes:
+        planes: the map, on one plane or another.
+        nearest: ids of the classes with the nearest means, the nearest first.
+        distances: to them, in the unit of ``norm``, to four decimals.
+        others: text by id, of nearest classes that are not among the columns.
+        contexts: texts before the class's tokens, of a few of them chosen evenly; empty where none were asked for.
+    """
+
+    planes: list[PlaneRecord]
+    nearest: list[list[int]]
+    distances: list[list[float]]
+    others: dict[str, str]
+    contexts: list[list[str]]
+
+
+@dataclass(frozen=True)
 class TokenTable:
     """The classes one by one.
 
@@ -116,6 +155,7 @@ class TokenTable:
         commonest: cosines among the commonest.
         shares: of the tokens' variance, between the ``categories`` of tokens, between the ``tokens`` of one category,
             and between the ``contexts`` of one token; empty without a tokenizer.
+        map: where the classes of the columns lie; None in a file from before schema 7.
     """
 
     classes: int
@@ -124,3 +164,19 @@ class TokenTable:
     columns: ClassColumns
     commonest: CosineRecord
     shares: dict[str, float]
+    map: TokenMap | None
+
+    @property
+    def spelled(self) -> dict[int, str]:
+        """Texts by id: of the columns, and of what the map names beside them."""
+        others = {} if self.map is None else self.map.others
+        return {
+            **dict(zip(self.columns.ids, self.columns.texts, strict=True)),
+            **{int(i): text for i, text in others.items()},
+        }
+
+    def without_contexts(self) -> TokenTable:
+        """Return the table without the pieces of text that it quotes."""
+        if self.map is None:
+            return self
+        return replace(self, map=replace(self.map, contexts=[[] for _ in self.map.contexts]))

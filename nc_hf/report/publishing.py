@@ -87,7 +87,7 @@ def prepare(report: Report, repository: str | None = None, *, token: str | bool 
     listing = look_up(asked, token)
     if listing.commit is None:
         raise HubError(f"{asked.id} was not looked up on the Hub: unset HF_HUB_OFFLINE and try again.")
-    shown = _without_paths(report)
+    shown = _without_paths(report).without_contexts()  # whoever reads the card may not be let to read the text
     readme = _text_of(listing, README, token)
     results = eval_results(shown, f"{constants.ENDPOINT}/{asked.id}/blob/main/{REPORT}")
     files = (

@@ -13,7 +13,7 @@ from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.text_record import AgreementRecord, ClassRecord, CorpusRecord
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 @dataclass(frozen=True)

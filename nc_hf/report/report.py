@@ -75,6 +75,11 @@ class Report(ReportRecord):
         except CodecError as error:
             raise FileError(f"the report is damaged ({error}): measure again.") from None
 
+    def without_contexts(self) -> Report:
+        """Return the report without the pieces of the text that it quotes, for whoever may not read the text."""
+        table = self.token_table
+        return self if table is None else dataclasses.replace(self, token_table=table.without_contexts())
+
     def to_markdown(self, picture: str | None = None) -> str:
         """Return a section for a model card: the metrics with directions and definitions, then the circumstances.
 
@@ -171,6 +176,11 @@ def _with_base(entries: _Entries) -> _Entries:
     return {**entries, "model": _filled(entries.get("model"), ("base",))}
 
 
+def _with_map(entries: _Entries) -> _Entries:
+    """Upgrade from schema 6, whose table of tokens did not say where they lie."""
+    return {**entries, "token_table": _filled(entries.get("token_table"), ("map",))}
+
+
 _SINCE_4 = {
     "model": ("weights",),
     "corpus": ("bytes", "repeated_share", "reading", "marks_note"),
@@ -197,5 +207,6 @@ _UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {
     4: _with_replicates,
     5: _with_chosen_classes,
     6: _with_base,
+    7: _with_map,
 }
 """To each schema from the one before."""

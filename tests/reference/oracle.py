@@ -455,3 +455,19 @@ def oracle_tokens(features, labels, weight, *, min_count):
             "distance": min(away) / typical,
         }
     return table
+
+
+def oracle_map(means, rows, axes_of):
+    """Coordinates of means and rows (K, D) on the first two right singular vectors of the one, and shares of variance.
+
+    Signs are free: a caller compares up to that of each axis.
+    """
+    centred = {name: np.asarray(points, np.float64) for name, points in (("means", means), ("rows", rows))}
+    centred = {name: points - points.sum(axis=0) / len(points) for name, points in centred.items()}
+    axes = np.linalg.svd(centred[axes_of], full_matrices=False)[2][:2]
+    found = {}
+    for name, points in centred.items():
+        along = np.array([[point @ axis for axis in axes] for point in points])
+        variance = sum(np.linalg.norm(point) ** 2 for point in points)
+        found[name] = along / np.sqrt(variance / len(points)), (along**2).sum(axis=0) / variance
+    return found

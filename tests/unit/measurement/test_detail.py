@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -12,11 +13,16 @@ import torch
 
 from nc_hf import METRICS, PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import StatisticsError
+from nc_hf.measurement import detail
+from nc_hf.measurement.contexts import contexts_of
 from nc_hf.measurement.detail import ENDS, MOST_COLUMNS, stratify, token_table
-from nc_hf.metrics.tokens import COMMONEST
+from nc_hf.metrics.inputs import MetricInputs
+from nc_hf.metrics.projection import project
+from nc_hf.metrics.tokens import COMMONEST, NEIGHBOURS
 from nc_hf.report import StratumRecord
-from tests.reference.oracle import oracle_agreement, oracle_strata
+from tests.reference.oracle import oracle_agreement, oracle_map, oracle_strata
 from tests.texts import DIM, WIDTH, Sample, Text, sample, zipf_text
+from tests.training import token_blocks
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +230,7 @@ class TestTable:
         assert table.columns.ids[: MOST_COLUMNS // 2] == ranked[: MOST_COLUMNS // 2]
         assert table.columns.ids[-1] == ranked[-1]
         assert len(json.dumps(vars(table.columns))) < 250_000
+        assert len(json.dumps(dataclasses.asdict(table)["map"])) < 300_000
 
     def test_fewer_than_two_classes_have_no_table(self) -> None:
         data = sample(10)
@@ -256,3 +263,74 @@ class TestTable:
         assert table is not None
         assert all(math.isnan(value) for value in table.columns.variability)
         assert table.most_collapsed == table.least_collapsed == []
+
+
+class TestMap:
+    def test_it_speaks_of_the_columns_in_their_order(self) -> None:
+        data = sample(90)
+        table = token_table(data.stats, data.head, of_five(data), None, None)
+        assert table is not None
+        assert table.map is not None
+        used = torch.tensor(table.columns.ids)
+        means = data.stats.means[torch.searchsorted(data.stats.class_ids, used)]
+        for plane in table.map.planes:
+            expected = oracle_map(means.numpy(), data.head.weight[used].numpy(), plane.axes_of)
+            for x, y, share, of in (
+                (plane.x, plane.y, plane.means_share, "means"),
+                (plane.row_x, plane.row_y, plane.rows_share, "rows"),
+            ):
+                where, along = expected[of]
+                np.testing.assert_allclose(np.abs([x, y]), np.abs(where.T), atol=6e-5)
+                np.testing.assert_allclose(share, along, rtol=1e-9)
+        apart = np.linalg.norm(means[:, None].numpy() - means.numpy(), axis=2)
+        np.fill_diagonal(apart, np.inf)
+        size = np.sqrt(np.mean(np.sum((means - means.mean(dim=0)).numpy() ** 2, axis=1)))
+        for place, nearest in enumerate(table.map.nearest):
+            order = np.argsort(apart[place])[: len(nearest)]
+            assert nearest == used[order].tolist()
+            np.testing.assert_allclose(table.map.distances[place], apart[place, order] / size, atol=6e-5)
+        assert len(table.map.nearest[0]) == NEIGHBOURS
+        assert table.map.others == {}
+        assert table.map.contexts == [[] for _ in table.columns.ids]
+        for record in (*table.most_collapsed, *table.least_collapsed):
+            assert table.map.nearest[table.columns.ids.index(record.id)][0] == record.nearest_id
+
+    def test_neighbours_that_are_left_out_of_the_columns_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(detail, "MOST_COLUMNS", 10)
+        data = sample(90)
+        whole = MetricInputs(data.stats, data.head, 2, None, None)
+        table = token_table(data.stats, data.head, None, None, None)
+        assert table is not None
+        assert table.map is not None
+        assert len(table.columns.ids) == len(table.map.nearest) == len(table.map.planes[0].x) == 10 < table.classes
+        named = {token_id for nearest in table.map.nearest for token_id in nearest}
+        assert table.map.others == {str(i): f"#{i}" for i in sorted(named - set(table.columns.ids))}
+        projected = project(whole.used.centred, whole.weight, "means")
+        assert table.map.planes[0].means_share == projected.means_share.tolist(), "the plane is that of all classes"
+
+    def test_contexts_are_quoted_where_there_is_a_text_a_tokenizer_and_a_wish(self) -> None:
+        class Numbers:
+            all_special_ids = ()
+
+            def convert_ids_to_tokens(self, token_id: int) -> str:
+                return f"<{token_id}>"
+
+            def decode(self, token_ids: list[int], **_: object) -> str:
+                return " ".join(map(str, token_ids))
+
+        data, blocks = sample(90), token_blocks(9, seed=1, classes=12, length=50)
+        table = token_table(data.stats, data.head, None, None, Numbers(), blocks=blocks, contexts=2)
+        assert table is not None
+        assert table.map is not None
+        assert {len(quoted) for quoted in table.map.contexts} == {0, 2}
+        token_id = next(token_id for token_id in table.columns.ids if token_id < 12)
+        quoted = table.map.contexts[table.columns.ids.index(token_id)]
+        assert quoted == contexts_of(blocks, torch.tensor([token_id]), 2, Numbers())[0]
+        bare = table.without_contexts()
+        assert bare.map is not None
+        assert not any(bare.map.contexts)
+        assert bare.map.planes == table.map.planes
+        for settings in ({"contexts": 0}, {"blocks": None}):
+            given = {"blocks": blocks, "contexts": 2, **settings}
+            without = token_table(data.stats, data.head, None, None, Numbers(), **given)
+            assert without == bare

@@ -16,6 +16,7 @@ from nc_hf.report.publishing import prepare, publish
 from tests.hub.repository import Repository
 from tests.hub.server import StandIn
 from tests.published import NAME, files_of_pull, measured_report, readable_model, writes
+from tests.reports import SCHEMA_7
 
 
 @pytest.fixture
@@ -61,6 +62,18 @@ def test_paths_of_this_machine_are_not_published(repository: Repository, report:
     assert all("secret folder" not in text for text in changed.values())
     assert Report.from_dict(json.loads(changed["nc_report.json"])).corpus.source == "stories.jsonl"
     assert ModelCard(changed["README.md"]).data.eval_results[-1].dataset_name == "stories.jsonl"
+
+
+def test_pieces_of_the_text_are_not_published(repository: Repository, report: Report) -> None:
+    """Whoever may read the model's repository may perhaps not read the text."""
+    quoting = Report.load(SCHEMA_7)
+    assert quoting.token_table is not None
+    assert quoting.token_table.map is not None
+    publish(prepare(replace(report, token_table=quoting.token_table)))
+    published = Report.from_dict(json.loads(files_of_pull(repository)["nc_report.json"]))
+    assert published.token_table == quoting.token_table.without_contexts() != quoting.token_table
+    quoted = json.dumps(quoting.token_table.map.contexts[0][0], ensure_ascii=False)
+    assert not any(quoted in text for text in files_of_pull(repository).values())
 
 
 def test_a_copy_with_the_commit_is_published_to_by_name(hub: StandIn, repository: Repository, report: Report) -> None:

@@ -14,7 +14,7 @@ import pytest
 from nc_hf.errors import FileError
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report
 from nc_hf.report.verdict import verdict
-from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, SCHEMA_6, with_metrics
+from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, with_metrics
 
 
 def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
@@ -46,9 +46,9 @@ def of_this_schema(written: dict[str, Any]) -> dict[str, Any]:
 
 class TestFile:
     def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self) -> None:
-        report = Report.load(SCHEMA_6)
-        assert report.schema_version == SCHEMA_VERSION == 6
-        assert report.to_json() == SCHEMA_6.read_text(encoding="utf-8")
+        report = Report.load(SCHEMA_7)
+        assert report.schema_version == SCHEMA_VERSION == 7
+        assert report.to_json() == SCHEMA_7.read_text(encoding="utf-8")
         assert report.errors is not None
         assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
 
@@ -59,9 +59,10 @@ class TestFile:
             (SCHEMA_2, 2, {"errors", "metrics/nc1_cdnv/bound", "classes/hash", "classes/census"}),
             (REFERENCE, 3, {"errors", "metrics/nc1_cdnv/bound", "classes/hash", "classes/census"}),
             (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids", "classes/hash", "classes/census"}),
-            (SCHEMA_5, 5, set()),
+            (SCHEMA_5, 5, {"model/base"}),
+            (SCHEMA_6, 6, {"token_table/map"}),
         ],
-        ids=["schema 1", "schema 2", "schema 3", "schema 4", "schema 5"],
+        ids=["schema 1", "schema 2", "schema 3", "schema 4", "schema 5", "schema 6"],
     )
     def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(
         self, path: Path, schema: int, empty: set[str]
@@ -70,7 +71,7 @@ class TestFile:
         assert written["schema_version"] == schema < SCHEMA_VERSION
         later = added(report.to_dict(), of_this_schema(written))
         assert later.pop("verdict") == verdict(report).to_dict()
-        assert empty | {"model/base"} <= later.keys()
+        assert empty <= later.keys()
         assert not any(later.values()), later
         assert report.to_dict() == Report.from_dict(report.to_dict()).to_dict()
         assert set(report.metrics) == set(written["metrics"])
@@ -110,6 +111,22 @@ class TestFile:
         assert math.isnan(report.layers["layer.0"]["nc2_cos_std"].value)
         assert report.layers["final"] == {}
         assert Report.from_dict(report.to_dict()).to_json() == report.to_json()
+
+    def test_what_a_reader_of_the_text_alone_may_see_can_be_taken_out(self, report: Report) -> None:
+        """Of what the report quotes nothing is left, and all else is as it was."""
+        whole = Report.load(SCHEMA_7)
+        assert whole.token_table is not None
+        assert whole.token_table.map is not None
+        bare, quoted = whole.without_contexts(), [text for each in whole.token_table.map.contexts for text in each]
+        assert len(quoted) == 3 * len(whole.token_table.columns.ids)
+        written = bare.to_json()
+        assert not any(json.dumps(text, ensure_ascii=False) in written for text in quoted)
+        later, before = bare.to_dict(), whole.to_dict()
+        for document in (later, before):
+            document["token_table"]["map"].pop("contexts")
+        assert later == before
+        assert bare.without_contexts() == bare
+        assert report.without_contexts() == report, "an older one quotes nothing"
 
     def test_save_and_load_is_exact(self, report: Report, tmp_path: Path) -> None:
         awkward = with_metrics(report, nc1_cdnv=MetricValue(0.1 + 0.2, 5e-324), nc2_cos_std=MetricValue(1e300, None))
