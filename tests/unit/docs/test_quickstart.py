@@ -43,6 +43,7 @@ def test_it_is_whole_and_small() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_it_runs_offline(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
