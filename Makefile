@@ -14,7 +14,7 @@ SELECTION := -m "not slow"
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality style bench
+.PHONY: help demo test quality style bench docs
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -39,6 +39,9 @@ style: $(STAMP)  ## Format, and mend what ruff can mend
 bench: $(STAMP)  ## Every benchmark, one after another
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
 		echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(STAMP)  ## The site, in dist/docs
+	$(BIN)/mkdocs build --strict --quiet -f docs/site/mkdocs.yml
 
 # What the demo needs and no more; what is there already is left as it is.
 $(STUDY): pyproject.toml

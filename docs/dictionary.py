@@ -1,4 +1,4 @@
-"""Write the tables of docs/dictionary.md: the columns of ``results.csv`` and the entries of a report, as declared."""
+"""Write the tables of docs/dictionary.md: options, columns of ``results.csv`` and entries of a report, as declared."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import griffe
 
+from nc_hf.measurement.options import OPTIONS, PASS_OPTIONS
 from nc_hf.metrics.table import PRESETS
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.several import TrajectoryRecord
@@ -44,7 +45,24 @@ def entries(record: type[Any]) -> str:
     return _table(("entry", "type", "what it is"), rows)
 
 
-TABLES = {"columns": columns, "report": lambda: entries(ReportRecord), "trajectory": lambda: entries(TrajectoryRecord)}
+def options() -> str:
+    """Return the options of a measurement, one a row: in Python, on the command line, the default."""
+    rows = []
+    for name, option in OPTIONS.items():
+        command = option.flag[0] if option.flag else f"--{name.replace('_', '-')}"
+        also = " Of a callback too." if name in PASS_OPTIONS else ""
+        rows.append(
+            (f"`{name}`", f"`{command}`" if option.panel else "none", f"`{option.default!r}`", option.help + also)
+        )
+    return _table(("in Python", "command", "default", "what it does"), rows)
+
+
+TABLES = {
+    "options": options,
+    "columns": columns,
+    "report": lambda: entries(ReportRecord),
+    "trajectory": lambda: entries(TrajectoryRecord),
+}
 
 
 def _entries(record: type[Any], before: str = "", met: dict[Any, str] | None = None) -> Iterator[tuple[str, str, str]]:
@@ -106,7 +124,7 @@ def _named(kind: Any) -> str:
     return "object"
 
 
-def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | Any) -> str:
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)])
 

@@ -10,7 +10,7 @@ from nc_hf.study.table import HALVES, OTHER_TEXT, STDERR
 from tests.paths import ROOT
 
 _SECTIONS = (ROOT / "docs" / "dictionary.md").read_text(encoding="utf-8").split("\n## ")[1:]
-COLUMNS, REPORT, TRAJECTORY = (re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE) for section in _SECTIONS)
+OPTIONS, COLUMNS, REPORT, TRAJECTORY = (re.findall(r"^\| `([^`]+)` \|", each, re.MULTILINE) for each in _SECTIONS)
 
 
 def undocumented(columns: Iterable[str]) -> list[str]:

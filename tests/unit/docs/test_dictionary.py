@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from nc_hf.measurement import options
 from nc_hf.study.analysis.columns import is_measured
 from nc_hf.study.cell import settings
 from nc_hf.study.table import SIZES, STATE
-from tests.dictionary import COLUMNS, REPORT, TRAJECTORY, undocumented
+from tests.dictionary import COLUMNS, OPTIONS, REPORT, TRAJECTORY, undocumented
 from tests.paths import RECIPES, ROOT
 from tests.reports import SCHEMA_6
 from tests.scripts import load_script
@@ -58,6 +59,10 @@ def test_every_entry_of_a_report_is_there() -> None:
 def test_every_entry_is_told(script: ModuleType) -> None:
     for table in script.TABLES.values():
         assert all(cell.strip() for row in table().splitlines()[2:] for cell in row.replace("\\|", "")[1:-1].split("|"))
+
+
+def test_every_option_is_there() -> None:
+    assert OPTIONS == list(options.OPTIONS)
 
 
 def test_every_column_of_a_study_is_there() -> None:
