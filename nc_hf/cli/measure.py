@@ -9,6 +9,7 @@ import typer
 
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.measurement.options import HOW, OUT, MeasureOptions
+from nc_hf.remedies import FrontEnd
 from nc_hf.runtime.shards import parse_shard
 
 if TYPE_CHECKING:
@@ -83,4 +84,4 @@ def _give(report: Report, output: Path | None, markdown: Path | None, as_json: b
     else:
         from rich.console import Console
 
-        Console().print(report.to_table())
+        Console().print(report.to_table(FrontEnd.COMMAND))

@@ -216,14 +216,23 @@ def complete(
     """
     for name, value in given.items():
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            raise TypeError(f"there is no option {name!r}{f': do you mean {near[0]!r}?' if near else ''}")
+            raise TypeError(f"there is no option {name!r}{suggestion(name, names)}")
         _check(name, value)
     declared = {name: OPTIONS[name].default for name in names}
     read = {name: _in_one_form(name, value) for name, value in given.items()}
     whole: Any = {**declared, **(defaults or {}), **read}  # a dict of what the names say
     completed: MeasureOptions = whole
     return completed
+
+
+def suggestion(name: str, names: Collection[str]) -> str:
+    """Ask, after a colon, whether the nearest of these names was meant; nothing where none is near.
+
+    >>> suggestion("wieght", ["weight", "bias"]), suggestion("x", ["weight", "bias"])
+    (": do you mean 'weight'?", '')
+    """
+    near = difflib.get_close_matches(name, names, n=1)
+    return f": do you mean {near[0]!r}?" if near else ""
 
 
 def _check(name: str, value: object) -> None:

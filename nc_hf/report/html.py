@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from nc_hf.metrics.table import FAMILIES, METRICS
-from nc_hf.report.cautions import Remedy
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.detail import TokenRecord
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.several import ComparedMetric, ComparisonRecord
@@ -43,21 +43,21 @@ class Column:
     cells: Mapping[str, str]
 
 
-def html_verdict(subject: str, verdict: Verdict, note: str = "", remedies: Mapping[Remedy, str] | None = None) -> str:
+def html_verdict(subject: str, verdict: Verdict, note: str = "", front_end: FrontEnd | None = None) -> str:
     """Return a verdict as a card: the headline, the findings and the cautions.
 
     Args:
         subject: whose verdict it is, above the headline.
         verdict: what the values say.
         note: a remark below.
-        remedies: what the page offers against the cautions.
+        front_end: whose remedies go with the cautions; none by default.
     """
     findings = "".join(
         f"<li><p class='asked'>{escape(finding.question)}</p>"
         f"<p><strong>{escape(finding.answer)}.</strong> {escape(finding.reason)}</p></li>"
         for finding in verdict.findings
     )
-    cautions = "".join(f"<p class='caution'>{escape(caution)}</p>" for caution in verdict.warnings(remedies))
+    cautions = "".join(f"<p class='caution'>{escape(caution)}</p>" for caution in verdict.warnings(front_end))
     return (
         f"<section class='verdict {verdict.level}' aria-label='Verdict'>"
         f"<p class='subject'>{escape(subject)}</p><h2>{escape(verdict.title)}</h2>"

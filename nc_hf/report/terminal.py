@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_hf.report.cautions import COMMAND
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.verdict import Verdict, verdict
 from nc_hf.report.words import (
@@ -36,9 +36,9 @@ _ARROW_STYLES = {"down": "cyan", "up": "green", "none": "dim"}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def report_table(report: ReportRecord) -> RenderableType:
-    """Return the whole report for a terminal of any width from 80 columns."""
-    return Group(*_sections(report))
+def report_table(report: ReportRecord, front_end: FrontEnd = FrontEnd.PYTHON) -> RenderableType:
+    """Return the whole report for a terminal of any width from 80 columns, with the advice of a front end."""
+    return Group(*_sections(report, front_end))
 
 
 def metric_table(metrics: Mapping[str, MetricValue], untrained: Mapping[str, float] | None = None) -> RenderableType:
@@ -89,10 +89,10 @@ def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
     return grid
 
 
-def _sections(report: ReportRecord) -> Iterator[RenderableType]:
+def _sections(report: ReportRecord, front_end: FrontEnd) -> Iterator[RenderableType]:
     yield Text(f"Neural collapse of {report.name}", style="bold")
     yield Text()
-    yield section("Verdict", _verdict(verdict(report)))
+    yield section("Verdict", _verdict(verdict(report), front_end))
     yield section("Circumstances", pairs(circumstances(report)))
     metrics = metric_table(report.metrics, report.untrained)
     yield section(f"Metrics ({report.preset})", Group(metrics, Text(), Text(LEGEND, style="dim")))
@@ -110,13 +110,13 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
         yield section("Diagnostics", pairs([(name, number(value)) for name, value in report.diagnostics.items()]))
 
 
-def _verdict(said: Verdict) -> RenderableType:
+def _verdict(said: Verdict, front_end: FrontEnd) -> RenderableType:
     """Return the headline, the answers with their reasons, and the cautions."""
     findings = (
         Text.assemble(finding.question, " ", (f"{finding.answer}.", "bold"), " ", finding.reason)
         for finding in said.findings
     )
-    warnings = pairs([("!", warning) for warning in said.warnings(COMMAND)])
+    warnings = pairs([("!", warning) for warning in said.warnings(front_end)])
     return Group(Text(said.headline, style="bold"), *findings, *([warnings] if said.cautions else []))
 
 

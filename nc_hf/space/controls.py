@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from nc_hf.errors import CorpusError
+from nc_hf.remedies import FrontEnd
 from nc_hf.space.html import message
 from nc_hf.space.settings import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 from nc_hf.space.upload import documents, read_upload
@@ -42,11 +43,12 @@ class TextControls:
     text: gr.State
     budget: gr.Number
     preset: gr.Dropdown
+    tokenizer: gr.Textbox
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """In the order that `chosen` takes them."""
-        return [self.corpus, self.dataset, self.text, self.budget, self.preset]
+        """In the order that `chosen` takes them, then the others."""
+        return [self.corpus, self.dataset, self.text, self.budget, self.preset, self.tokenizer]
 
 
 def text_controls(prefix: str, limit: int) -> TextControls:
@@ -90,6 +92,13 @@ def text_controls(prefix: str, limit: int) -> TextControls:
             "used for your analysis, and kept for nobody.</p>",
             elem_id=f"{prefix}-upload-note",
         )
+    with gr.Accordion("A model without its own tokenizer", open=False, elem_id=f"{prefix}-other-tokenizer"):
+        tokenizer = gr.Textbox(
+            label="Tokenizer",
+            info="Id on the Hub of the one that the model was trained with; empty for the model's own",
+            placeholder="owner/name",
+            elem_id=f"{prefix}-tokenizer",
+        )
     text = gr.State("", time_to_live=_UPLOAD_SECONDS)
     corpus.change(
         lambda kind: (gr.update(visible=kind == DATASET), gr.update(visible=kind == UPLOAD)),
@@ -99,7 +108,7 @@ def text_controls(prefix: str, limit: int) -> TextControls:
         **QUIET,
     )
     upload.upload(take_upload, upload, [text, noted], queue=False, **QUIET)
-    return TextControls(corpus, dataset, text, budget, preset)
+    return TextControls(corpus, dataset, text, budget, preset, tokenizer)
 
 
 def take_upload(path: str) -> tuple[str, str]:
@@ -108,7 +117,7 @@ def take_upload(path: str) -> tuple[str, str]:
     try:
         text = read_upload(file.read_bytes())
     except CorpusError as fault:
-        return "", message(str(fault))
+        return "", message(fault.told(FrontEnd.PAGE))
     finally:
         file.unlink(missing_ok=True)
     count = len(documents(text))

@@ -18,7 +18,7 @@ import torch
 
 from nc_hf import ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, LabelError, NCError
-from nc_hf.measurement.options import OPTIONS
+from nc_hf.measurement.options import OPTIONS, suggestion
 from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
 from nc_hf.metrics.compute import metric_names
 from nc_hf.metrics.table import MIN_COUNT, needs_of
@@ -50,6 +50,9 @@ Examples:
     collapse = evaluate.load("./spaces/neural_collapse", module_type="measurement")
     collapse.compute(features=features, labels=labels, weight=weight)["nc1_trace_ratio"]
 """
+
+KEYWORDS = ("features", "labels", "weight", "bias", "preset", "min_count", "agreement_tokens", "categories")
+"""Of ``compute``."""
 
 _CITATION = """\
 @inproceedings{wu2024linguistic,
@@ -92,6 +95,9 @@ class NeuralCollapse(evaluate.Measurement):
 
     def compute(self, *, features: Any = None, labels: Any = None, **options: Any) -> dict[str, float]:
         """Compute the metrics of what was added, these features (N, D) and labels (N,) included, and forget it."""
+        for name in options.keys() - KEYWORDS:
+            meant = suggestion(name, KEYWORDS) or f": pass one of {', '.join(KEYWORDS)}."
+            raise InputError(f"there is no keyword {name!r}{meant}")
         try:
             if features is not None or labels is not None:
                 self.add_batch(features=features, labels=labels)
