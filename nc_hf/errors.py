@@ -6,11 +6,37 @@ by itself or all of them as ``NCError``.
 
 from __future__ import annotations
 
+from nc_hf.remedies import FrontEnd, Remedy, words
+
 
 class NCError(Exception):
-    """Anything that nc_hf refuses to do, with the way out in the message."""
+    """Anything that nc_hf refuses to do, with the way out in the message.
+
+    Args:
+        fault: what is wrong. A whole sentence with its advice, where that is the same for everybody; with a ``remedy``
+            without its full stop.
+        remedy: what to do, where each front end has its own way.
+        **named: what the words of the remedy take up.
+    """
 
     exit_code = 1
+
+    def __init__(self, fault: str, remedy: Remedy | None = None, **named: object) -> None:
+        """Keep fault and remedy apart."""
+        super().__init__(fault)
+        self.fault, self.remedy, self.named = fault, remedy, named
+
+    def __str__(self) -> str:
+        """Return the sentence as it is said in Python."""
+        return self.told(FrontEnd.PYTHON)
+
+    def told(self, front_end: FrontEnd | None = None) -> str:
+        """Return the sentence with the advice that this front end has; without one, with what everybody can do."""
+        if self.remedy is None:
+            return self.fault
+        if front_end is None:
+            return f"{self.fault}."
+        return f"{self.fault}: {words(self.remedy, front_end, **self.named)}."
 
 
 class InputError(NCError):

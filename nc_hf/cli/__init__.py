@@ -18,6 +18,7 @@ from nc_hf.cli.publish import publish_command
 from nc_hf.cli.space import space_command
 from nc_hf.cli.trajectory import trajectory_command
 from nc_hf.errors import NCError
+from nc_hf.remedies import FrontEnd
 
 _EXIT_CODES = """[bold]Exit codes[/bold]
   0  done
@@ -42,7 +43,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except NCError as error:
-            typer.echo(f"nc-hf: {error}", err=True)
+            typer.echo(f"nc-hf: {error.told(FrontEnd.COMMAND)}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo(

@@ -10,6 +10,7 @@ import typer
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.cli.written import tell_written
 from nc_hf.measurement.options import HOW, OUT, MeasureOptions
+from nc_hf.remedies import FrontEnd
 from nc_hf.runtime.shards import parse_shard
 
 if TYPE_CHECKING:
@@ -93,4 +94,4 @@ def _give(report: Report, output: Path | None, markdown: Path | None, html: Path
     else:
         from rich.console import Console
 
-        Console().print(report.to_table())
+        Console().print(report.to_table(FrontEnd.COMMAND))

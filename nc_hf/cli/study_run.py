@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from nc_hf.errors import NCError
+from nc_hf.remedies import FrontEnd
 
 CELLS, WHOLE = "What is trained (each takes a list: 32,64)", "What is measured, and how it is run"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -110,7 +111,7 @@ def main() -> None:
     try:
         command()(prog_name="tinystories_grid")
     except NCError as error:
-        typer.echo(f"tinystories_grid: {error}", err=True)
+        typer.echo(f"tinystories_grid: {error.told(FrontEnd.COMMAND)}", err=True)
         raise SystemExit(error.exit_code) from None
 
 

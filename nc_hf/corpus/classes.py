@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,8 +118,8 @@ def choose_classes(rule: ClassRule, census: Tensor, tokenizer: PreTrainedTokeniz
     assert chosen.ids is not None
     if len(chosen.ids) < 2:
         raise InputError(
-            f"classes is {chosen.rule}, which leaves {len(chosen.ids)}, and collapse is a property of two or more: "
-            "pass a smaller share, or more tokens."
+            f"classes is {chosen.rule}, which leaves {len(chosen.ids)}, and collapse is a property of two or more",
+            Remedy.MORE_CLASSES,
         )
     return chosen
 

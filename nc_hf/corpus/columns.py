@@ -7,6 +7,7 @@ from typing import Any
 
 from nc_hf.corpus.reading import ReadRecord
 from nc_hf.errors import CorpusError
+from nc_hf.remedies import Remedy
 
 TEXT_COLUMN = "text"
 
@@ -100,10 +101,7 @@ def _refusal(row: dict[str, Any], column: str, where: str) -> CorpusError:
     if entry(row, column) is not LACKING:
         return CorpusError(f"{where} has no text in the column {column!r}: choose another column.")
     names = ", ".join(_paths(row)) or "none"
-    return CorpusError(
-        f"{where} has no column {column!r} (its columns: {names}): name the one with the text, as in "
-        "file:PATH::COLUMN or hub:ID:::COLUMN."
-    )
+    return CorpusError(f"{where} has no column {column!r} (its columns: {names})", Remedy.COLUMN)
 
 
 def _paths(row: dict[str, Any], above: str = "") -> Iterator[str]:

@@ -34,6 +34,7 @@ from nc_hf.corpus.stores import Store
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, InputError, TokenizerError
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -181,10 +182,7 @@ class Corpus:
             CorpusError: as `sample` does.
         """
         if tokenizer is None:
-            raise TokenizerError(
-                "there is no tokenizer to read the corpus with: name the one that the model was trained with "
-                "(in a Trainer, its processing_class)."
-            )
+            raise TokenizerError("there is no tokenizer to read the corpus with", Remedy.TOKENIZER)
         from nc_hf.hub.tokenizer import check_tokenizer
 
         config = causal_lm(model).config.get_text_config()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from nc_hf.corpus.compression import uncompressed_name
 from nc_hf.errors import CorpusError
+from nc_hf.remedies import Remedy
 
 ALL = "all"
 """The split of a corpus that is not divided."""
@@ -59,7 +60,7 @@ def choose_split(split: str, names: Iterable[str], where: str) -> str:
 
 
 def check_versions(
-    names: Iterable[str], split: str | None, where: str, advice: Callable[[str, str | None], str]
+    names: Iterable[str], split: str | None, where: str, advice: Callable[[str, str | None], str] | None = None
 ) -> None:
     """Refuse files of which one is another version of another: two would be read where one is meant.
 
@@ -72,7 +73,7 @@ def check_versions(
         split: which all of them are of; None where nothing is divided.
         where: what an error calls the place.
         advice: says what to do, from the name of one of the files and a pattern that means its version in every split,
-            None where nothing is divided.
+            None where nothing is divided; default: what is done about a data set of the Hub, which ``where`` names.
 
     Raises:
         CorpusError: there are two versions; it names a file of each.
@@ -83,8 +84,10 @@ def check_versions(
         others = [other for its_number, (its_text, other) in met.items() if its_number == number or its_text != text]
         if others:
             of = f" of the split {split!r}" if split else ""
-            do = advice(others[0], _pattern(others[0]))
-            raise CorpusError(f"{where!r} has two versions{of}, {others[0]} and {name}: {do}.")
+            fault = f"{where!r} has two versions{of}, {others[0]} and {name}"
+            if advice is None:
+                raise CorpusError(fault, Remedy.ONE_VERSION, dataset=where.removeprefix("hub:"), file=others[0])
+            raise CorpusError(f"{fault}: {advice(others[0], _pattern(others[0]))}.")
         met[number] = text, name
 
 

@@ -21,6 +21,7 @@ from nc_hf.corpus.reading import ReadRecord, Source
 from nc_hf.corpus.settings import file_names
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import CorpusError, HubError, NCError
+from nc_hf.remedies import Remedy
 
 
 def text_alone(rows: Any, column: str, where: str) -> Any:
@@ -69,7 +70,7 @@ def open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> Source:
 
     dataset, where = str(spec.dataset), f"hub:{spec.dataset}"
     if Path(dataset).exists():  # datasets would take it for the data set
-        raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub: work in another folder.")
+        raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub", Remedy.HIDDEN_DATA_SET)
     with _hub_faults(dataset, token):
         builder = load_dataset_builder(dataset, spec.config, token=token)
         named = {name: [str(file) for file in files] for name, files in (builder.config.data_files or {}).items()}
@@ -104,7 +105,9 @@ def _check_compression(files: Iterable[list[str]], where: str) -> None:
     """Refuse what `datasets` reads with a package that is not there."""
     known = import_module("fsspec").available_compressions()  # comes with datasets; has no types
     if "zstd" not in known and any(file.endswith((".zst", ".zstd")) for file in chain(*files)):
-        raise CorpusError(f"{where} has files in .zst, which the package zstandard reads: pip install zstandard.")
+        raise CorpusError(
+            f"{where} has files in .zst, which the package zstandard reads", Remedy.INSTALL, package="zstandard"
+        )
 
 
 def _check_versions(files: list[str], split: str, dataset: str) -> None:
@@ -115,11 +118,7 @@ def _check_versions(files: list[str], split: str, dataset: str) -> None:
         if split_of(name):
             folders.setdefault(folder, []).append(name)
     for names in folders.values():
-        check_versions(names, split, f"hub:{dataset}", partial(_advice, dataset))
-
-
-def _advice(dataset: str, name: str, _: str | None) -> str:
-    return f"fetch one, as by `hf download --repo-type dataset {dataset} {name} --local-dir .`, and name its path"
+        check_versions(names, split, f"hub:{dataset}")
 
 
 def _read_rows(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
@@ -143,7 +142,7 @@ def _hub_faults(dataset: str, token: str | bool | None) -> Iterator[None]:
     """Turn whatever the libraries between us and the Hub raise into one sentence."""
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
-    from nc_hf.hub.faults import way_in
+    from nc_hf.hub.faults import is_sent
 
     try:
         yield
@@ -151,17 +150,12 @@ def _hub_faults(dataset: str, token: str | bool | None) -> Iterator[None]:
         raise
     except DatasetNotFoundError as error:
         raise HubError(
-            f"There is no data set {dataset} on the Hub that you may read: check its name or, if it is private or "
-            f"gated, accept its conditions and {way_in(token)}."
+            f"There is no data set {dataset} on the Hub that you may read", Remedy.GATED_DATA_SET, sent=is_sent(token)
         ) from error
     except (DatasetsError, FileNotFoundError, ValueError) as error:
         reason = " ".join(str(error).splitlines()[:2]).rstrip(".")
         raise CorpusError(
-            f"The data set {dataset} cannot be opened ({reason}): name a configuration that it has, as in "
-            f"hub:{dataset}:CONFIG, or another data set."
+            f"The data set {dataset} cannot be opened ({reason})", Remedy.CONFIGURATION, dataset=dataset
         ) from error
     except Exception as error:  # fsspec, pyarrow and the HTTP client have no root in common
-        raise HubError(
-            f"Reading {dataset} from the Hub failed ({type(error).__name__}): check the network and HF_ENDPOINT, and "
-            "try again."
-        ) from error
+        raise HubError(f"Reading {dataset} from the Hub failed ({type(error).__name__})", Remedy.CONNECTION) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import TokenizerError
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -47,7 +48,8 @@ def own_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
             return Marks(tuple(marked[:at]), tuple(marked[at + len(plain) :]))
     raise TokenizerError(
         "The tokenizer does more to a text than to put tokens around it, so documents cannot be packed as its model "
-        "knows them: name another tokenizer."
+        "knows them",
+        Remedy.TOKENIZER,
     )
 
 

@@ -15,6 +15,7 @@ from nc_hf.corpus.stores import Store
 from nc_hf.corpus.tokens import checked, tokenise, tokenizer_hash
 from nc_hf.corpus.writers import BegunBlocks, Sequence, Writer
 from nc_hf.errors import CorpusError, InputError, TokenizerError
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -118,10 +119,7 @@ def _separator(tokenizer: PreTrainedTokenizerBase, marks: Marks) -> int | None:
     if marks.begin or marks.end:
         return None
     if tokenizer.eos_token_id is None:
-        raise TokenizerError(
-            "The tokenizer has no end-of-text token to put between documents: set tokenizer.eos_token to the one that "
-            "its model was trained with, or use packing='paper', which puts none."
-        )
+        raise TokenizerError("The tokenizer has no end-of-text token to put between documents", Remedy.END_OF_TEXT)
     return int(tokenizer.eos_token_id)
 
 
@@ -136,10 +134,9 @@ def _too_short(total: int, block_size: int, packing: str, corpus: str) -> Corpus
         return CorpusError(f"The corpus {corpus} has no text: name one that does, or another split.")
     if packing == "paper":
         return CorpusError(
-            f"No group of {PAPER_GROUP:,} texts of the corpus {corpus} fills a block of {block_size:,} tokens: "
-            "give more text or a smaller block_size."
+            f"No group of {PAPER_GROUP:,} texts of the corpus {corpus} fills a block of {block_size:,} tokens",
+            Remedy.LONGER_TEXT,
         )
     return CorpusError(
-        f"The corpus {corpus} has {total:,} tokens, less than one block of {block_size:,}: "
-        "give more text or a smaller block_size."
+        f"The corpus {corpus} has {total:,} tokens, less than one block of {block_size:,}", Remedy.LONGER_TEXT
     )

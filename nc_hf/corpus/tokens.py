@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import CorpusError, TokenizerError
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -100,7 +101,7 @@ def token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list
     except BaseException as panic:
         if type(panic).__name__ != "PanicException":  # what Rust raises in Python is no Exception
             raise
-        raise TokenizerError("The tokenizer broke down on the text: name another tokenizer or text.") from panic
+        raise TokenizerError("The tokenizer broke down on the text", Remedy.OWN_TEXT) from panic
     ids: list[list[int]] = encoded["input_ids"]
     return ids
 

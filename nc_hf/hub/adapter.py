@@ -12,6 +12,7 @@ from nc_hf.errors import InputError, ModelError
 from nc_hf.hub.adapter_settings import IN_FRONT, MERGED, OF_NO_EFFECT, PLAIN_INIT
 from nc_hf.hub.configuration import MALFORMED
 from nc_hf.hub.reference import Reference, parse_reference
+from nc_hf.remedies import Remedy
 from nc_hf.runtime.extras import require
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -46,8 +47,7 @@ def check_adapter_files(name: str, files: Iterable[str]) -> None:
     names = set(files)
     if ADAPTER_WEIGHTS not in names and "adapter_model.bin" in names:
         raise ModelError(
-            f"{name} is an adapter with its weights as a pickle only, which may run code: load it where you trust it, "
-            "save_pretrained() it, which writes safetensors, and name the result."
+            f"{name} is an adapter with its weights as a pickle only, which may run code", Remedy.SAFETENSORS
         )
     if ADAPTER_WEIGHTS not in names:
         raise ModelError(

@@ -16,6 +16,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from nc_hf.errors import ModelError
+from nc_hf.remedies import Remedy
 
 # What Python raises when a file's JSON is not of the expected form.
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
@@ -63,12 +64,12 @@ def _check_type(name: str, config: Mapping[str, Any]) -> None:
     if kind not in CONFIG_MAPPING_NAMES:
         if config.get("auto_map"):
             raise ModelError(f"{name} needs code of its repository, which is never run: name a model of transformers.")
-        raise ModelError(f"{name} is of the type {str(kind)[:50]!r}, which transformers does not know: update it.")
+        raise ModelError(f"{name} is of the type {str(kind)[:50]!r}, which transformers does not know", Remedy.UPDATE)
     if quantised := config.get("quantization_config"):
         method = str(quantised.get("quant_method", "by a method that is not named"))[:50]
         raise ModelError(f"The weights of {name} are quantised ({method}): name the original model instead.")
     if config.get("transformers_weights"):
-        raise ModelError(f"{name} keeps its weights under a name of its own: save them as model.safetensors.")
+        raise ModelError(f"{name} keeps its weights under a name of its own", Remedy.SAFETENSORS)
 
 
 def check_causal(name: str, config: Mapping[str, Any]) -> None:

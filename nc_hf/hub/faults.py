@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from nc_hf.errors import HubError, NCError
+from nc_hf.remedies import Remedy
 
 # The client speaks HTTP through httpx2 or, before version 2, httpx: its own errors build on the root of either's.
 _TransportError: type[BaseException] = HfHubHTTPError.__bases__[0]
@@ -38,61 +39,52 @@ def hub_faults(name: str, revision: str | None = None, token: str | bool | None 
     except NCError:
         raise
     except (HfHubHTTPError, _TransportError, OSError, EntryNotFoundError) as fault:
-        raise HubError(_sentence(fault, name, revision, token)) from fault
+        raise _told(fault, name, revision, is_sent(token)) from fault
     except (ValueError, TypeError, KeyError, AttributeError) as fault:  # an answer, but not of the form of the Hub's
-        raise HubError(
-            f"What {constants.ENDPOINT} answers about {name} cannot be read: check HF_ENDPOINT, then try again."
-        ) from fault
+        raise HubError(f"What {constants.ENDPOINT} answers about {name} cannot be read", Remedy.ENDPOINT) from fault
 
 
-def way_in(token: str | bool | None) -> str:
-    """Say how to get access; who deliberately sends no token, such as a visitor of a page, can only log in."""
-    if token is False:
-        return "log in"
-    return "use a token of an account with access" if token or get_token() else "set HF_TOKEN or run `hf auth login`"
+def is_sent(token: str | bool | None) -> bool:
+    """Whether a token is shown to the Hub: one that is given, or the one of the environment unless it is False."""
+    return bool(token or (token is None and get_token()))
 
 
-def _sentence(fault: BaseException, name: str, revision: str | None, token: str | bool | None) -> str:
+def _told(fault: BaseException, name: str, revision: str | None, sent: bool) -> HubError:
     """Say what happened; the order goes from the special kinds of error to the general ones they derive from."""
     if isinstance(fault, LocalEntryNotFoundError):  # the cache had nothing to fall back on; the reason is beneath
         fault = fault.__cause__ or OfflineModeIsEnabled()
     page = f"{constants.ENDPOINT}/{name}"
     match fault:
         case GatedRepoError():
-            return f"{name} is gated: accept its conditions on {page}, then {way_in(token)}."
+            return HubError(f"{name} is gated", Remedy.GATED, page=page, sent=sent)
         case RepositoryNotFoundError():
-            return (
-                f"There is no {name} on {constants.ENDPOINT} that you may read: check the id or, if private, "
-                f"{way_in(token)}."
-            )
+            return HubError(f"There is no {name} on {constants.ENDPOINT} that you may read", Remedy.PRIVATE, sent=sent)
         case RevisionNotFoundError():
-            return f"{name} has no revision {revision!r}: choose one of its branches and tags on {page}/tree/main."
-        case DisabledRepoError():
-            return f"{name} was disabled on the Hub: choose another model."
-        case OfflineModeIsEnabled():
-            return (
-                f"The client is offline (HF_HUB_OFFLINE) and {name} is not wholly in the cache: unset it and try again."
+            return HubError(
+                f"{name} has no revision {revision!r}: choose one of its branches and tags on {page}/tree/main."
             )
+        case DisabledRepoError():
+            return HubError(f"{name} was disabled on the Hub: choose another model.")
+        case OfflineModeIsEnabled():
+            return HubError(f"{name} is not wholly in the cache, and the Hub is not asked", Remedy.OFFLINE)
         case HfHubHTTPError():
-            return _answer_sentence(fault, name)
+            return _of_answer(fault, name)
         case EntryNotFoundError():
-            return f"{name} lacks a file that its own list names: try again later or another revision."
+            return HubError(f"{name} lacks a file that its own list names: try again later or another revision.")
     if isinstance(fault, _TransportError):
-        return (
-            f"The connection to {constants.ENDPOINT} failed while reading {name}: check the network and HF_ENDPOINT, "
-            "then try again, or set HF_HUB_OFFLINE=1 to use what is in the cache."
-        )
+        return HubError(f"The connection to {constants.ENDPOINT} failed while reading {name}", Remedy.CONNECTION)
     if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full: free space in {constants.HF_HUB_CACHE} or set HF_HOME to a larger disk."
-    return f"{name} did not arrive whole: check the connection and try again."
+        return HubError("The disk is full", Remedy.DISK)
+    return HubError(f"{name} did not arrive whole: check the connection and try again.")
 
 
-def _answer_sentence(fault: HfHubHTTPError, name: str) -> str:
+def _of_answer(fault: HfHubHTTPError, name: str) -> HubError:
     status = fault.response.status_code
     if status == 429:
         seconds = fault.response.headers.get("Retry-After", "")
         pause = f"{seconds} seconds" if seconds.isdigit() else "a few minutes"
-        return f"The Hub limits the rate of requests: wait {pause}, or log in for more, and try again."
+        return HubError("The Hub limits the rate of requests", Remedy.RATE, pause=pause)
     if status in (401, 403):
-        return f"The Hub refuses the token for {name}: make a new one at {constants.ENDPOINT}/settings/tokens."
-    return f"The Hub answered {status} for {name}: try again later, or check HF_ENDPOINT ({constants.ENDPOINT})."
+        tokens = f"{constants.ENDPOINT}/settings/tokens"
+        return HubError(f"The Hub refuses the token for {name}", Remedy.NEW_TOKEN, page=tokens)
+    return HubError(f"{constants.ENDPOINT} answered {status} for {name}", Remedy.ENDPOINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ class Listing:
         folder: where they are, if they are on this machine.
         sha256: of each file that the Hub keeps outside of git, as it keeps weights, in hexadecimal.
         blobs: what git calls the content of each file of the Hub: equal means the same bytes.
+        originals: models of the Hub that this one was made of, as its page says.
     """
 
     name: str
@@ -43,10 +45,24 @@ class Listing:
     folder: Path | None
     sha256: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, str] = field(default_factory=dict)
+    originals: tuple[str, ...] = ()
 
     def tokenizer_files(self) -> list[str]:
         """Name the files of which a tokenizer may be made."""
         return sorted(file for file in self.sizes if is_of_tokenizer(file))
+
+    def model_folders(self, token: str | bool | None = None) -> list[str]:
+        """Name the folders below that hold a ``config.json``, in order.
+
+        Raises:
+            HubError: the Hub does not list them.
+        """
+        if self.folder:
+            return sorted(path.parent.name for path in self.folder.glob("*/config.json"))
+        with hub_faults(self.name, self.revision, token):
+            tree = HfApi(token=token).list_repo_tree(self.name, revision=self.commit, recursive=True)
+            found = [file.path for file in tree if isinstance(file, RepoFile)]
+        return sorted(path.removesuffix("/config.json") for path in found if path.endswith("/config.json"))
 
     def check_small(self, *files: str) -> None:
         """Refuse files that would be fetched without a further look and are of a size that they never have.
@@ -123,7 +139,18 @@ def look_up(asked: Reference, token: str | bool | None = None) -> Listing:
         None,
         {file.path: file.lfs.sha256 for file in files if file.lfs},
         {file.path: file.blob_id for file in files},
+        _originals(info.tags or ()),
     )
+
+
+def _originals(tags: Iterable[str]) -> tuple[str, ...]:
+    """Read the models of the tags ``base_model:OWNER/NAME``, which the Hub sets by a model's card.
+
+    >>> _originals(["gguf", "base_model:a/b", "base_model:quantized:a/b"])
+    ('a/b',)
+    """
+    named = (tag.rpartition(":")[2] for tag in tags if tag.startswith("base_model:"))
+    return tuple(dict.fromkeys(name for name in named if "/" in name))
 
 
 def _look_into_cache(asked: Reference) -> Listing:

@@ -111,7 +111,7 @@ def _is_address(text: str) -> bool:
 
 def _split_revision(text: str) -> tuple[str, str | None]:
     model, at, revision = text.partition("@")
-    return model, revision if at else None
+    return model.rstrip("/"), revision.rstrip("/") if at else None
 
 
 def _split_address(text: str) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from nc_hf.errors import ModelError
+from nc_hf.remedies import Remedy
 
 # Folder, limit, usage, and the part of the usage that is page cache which the kernel gives back: versions 2 and 1.
 _CGROUPS = (
@@ -45,8 +46,7 @@ def check_memory(name: str, num_bytes: int) -> None:
     room = free_memory()
     if room is not None and num_bytes > room:
         raise ModelError(
-            f"{name} needs {shown_bytes(num_bytes)} of memory and {shown_bytes(room)} is free: "
-            "choose a smaller model, a narrower dtype or a larger machine."
+            f"{name} needs {shown_bytes(num_bytes)} of memory and {shown_bytes(room)} is free", Remedy.MEMORY
         )
 
 
@@ -58,10 +58,7 @@ def check_disk(name: str, num_bytes: int, folder: Path) -> None:
     """
     room = free_disk(folder)
     if num_bytes > room:
-        raise ModelError(
-            f"{name} needs {shown_bytes(num_bytes)} of disk and {shown_bytes(room)} is free: "
-            "free some, or set HF_HOME to a larger disk."
-        )
+        raise ModelError(f"{name} needs {shown_bytes(num_bytes)} of disk and {shown_bytes(room)} is free", Remedy.DISK)
 
 
 def shown_bytes(num_bytes: int) -> str:

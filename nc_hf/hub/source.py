@@ -27,7 +27,8 @@ from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.room import check_disk, check_memory, shown_bytes
-from nc_hf.hub.weights import WEIGHTS, check_described, check_files, summarise_weights
+from nc_hf.hub.weights import WEIGHTS, check_described, check_files, elsewhere, summarise_weights
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsRepoMetadata
@@ -137,7 +138,9 @@ def _over(listing: Listing, adapter: Adapter, base: ModelSource) -> ModelSource:
 
 def _whole(listing: Listing, max_bytes: int | None, token: str | bool | None) -> ModelSource:
     """Check a model that is whole."""
-    weights = check_files(listing.name, listing.sizes)
+    if "config.json" not in listing.sizes:
+        raise elsewhere(listing.name, listing.sizes, listing.originals, listing.model_folders(token), listing.folder)
+    weights = check_files(listing.name, listing.sizes, listing.originals)
     listing.check_small(*listing.tokenizer_files())
     config = read_config(listing.name, listing.fetch_small("config.json", token).parent)
     if weights != WEIGHTS:
@@ -149,8 +152,8 @@ def _whole(listing: Listing, max_bytes: int | None, token: str | bool | None) ->
     size = sum(listing.sizes[shard] for shard in shards)
     if max_bytes is not None and size > max_bytes:
         raise ModelError(
-            f"{listing.name} has {shown_bytes(size)} of weights and the limit is {shown_bytes(max_bytes)}: "
-            "choose a smaller model or raise the limit."
+            f"{listing.name} has {shown_bytes(size)} of weights and the limit is {shown_bytes(max_bytes)}",
+            Remedy.SIZE_LIMIT,
         )
     check_memory(listing.name, size)
     check_memory(listing.name, size + check_described(listing.name, config, summary))
@@ -182,9 +185,7 @@ def _read_headers(listing: Listing, token: str | bool | None) -> SafetensorsRepo
             safe_open(listing.folder / shard, "pt")  # fails unless the file holds all that its header declares
         return headers
     except (SafetensorsParsingError, SafetensorError, *MALFORMED) as fault:
-        raise ModelError(
-            f"The weights of {listing.name} are not whole safetensors files: fetch or save them anew."
-        ) from fault
+        raise ModelError(f"The weights of {listing.name} are not whole safetensors files", Remedy.SAVE_ANEW) from fault
 
 
 def _check_disk(source: ModelSource) -> None:
@@ -204,9 +205,9 @@ def _check_index(listing: Listing, index: Path) -> None:
     try:
         shards = {str(shard) for shard in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
     except (OSError, *MALFORMED) as fault:
-        raise ModelError(f"{index.name} of {listing.name} cannot be read: fetch or save the weights anew.") from fault
+        raise ModelError(f"{index.name} of {listing.name} cannot be read", Remedy.SAVE_ANEW) from fault
     strange = sorted(shard for shard in shards if "/" in shard or shard not in listing.sizes)
     if strange:
         raise ModelError(
-            f"{index.name} of {listing.name} names {strange[0][:80]!r}, which is not there: save the weights anew."
+            f"{index.name} of {listing.name} names {strange[0][:80]!r}, which is not there", Remedy.SAVE_ANEW
         )

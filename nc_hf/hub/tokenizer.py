@@ -18,11 +18,13 @@ from nc_hf.hub.listing import is_of_tokenizer, look_up
 from nc_hf.hub.loading import download
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.source import ModelSource
+from nc_hf.remedies import Remedy
 
 # Settings are handed to the tokenizer's class as they stand, and some of its arguments are paths that it opens: a
 # repository could name any file of this machine. So only what cannot be a path is left in.
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 _DECLARED = ("add_bos_token",)
+_ORIGIN = "nc_hf_origin"
 _NAMED = {
     "added_tokens_decoder",
     "additional_special_tokens",
@@ -37,7 +39,7 @@ _NAMED = {
 def load_tokenizer(source: ModelSource, *, token: str | bool | None = None) -> Any:
     """Build the tokenizer that came with the model; its few files are fetched if they are not there.
 
-    An adapter that came without one has that of its base.
+    An adapter that came without one has that of its base, and a revision that of the repository's default branch.
 
     Args:
         source: as :func:`~nc_hf.hub.source.resolve` gave it.
@@ -49,6 +51,8 @@ def load_tokenizer(source: ModelSource, *, token: str | bool | None = None) -> A
     """
     if source.base and not has_tokenizer(source.files):
         return load_tokenizer(source.base, token=token)
+    if source.revision and source.path is None and not has_tokenizer(source.files):
+        return open_tokenizer(source.id, token=token)
     folder = download(source, weights=False, token=token)
     files = [folder / file for file in source.files if not file.endswith(".safetensors") and file != ADAPTER_CONFIG]
     if source.base:  # where the settings do not say of which kind the tokenizer is, the model's configuration does
@@ -74,7 +78,19 @@ def open_tokenizer(
     """
     listing = look_up(parse_reference(reference, revision, allow_local=allow_local), token)
     files = listing.tokenizer_files() + ["config.json"] * ("config.json" in listing.sizes)
-    return _build(listing.name, [listing.fetch_small(file, token) for file in files])
+    tokenizer = _build(listing.name, [listing.fetch_small(file, token) for file in files])
+    tokenizer.init_kwargs[_ORIGIN] = f"{listing.name}@{listing.commit}" if listing.commit else listing.name
+    return tokenizer
+
+
+def origin_of(tokenizer: Any) -> str | None:
+    """Return where a tokenizer is from that came by itself (`open_tokenizer`); None for one that came with its model.
+
+    Returns:
+        ``ID@COMMIT``, or the folder as it was written.
+    """
+    origin: str | None = getattr(tokenizer, "init_kwargs", {}).get(_ORIGIN)
+    return origin
 
 
 def has_tokenizer(files: Iterable[str]) -> bool:
@@ -106,12 +122,11 @@ def check_tokenizer(tokenizer: Any, model_config: Any) -> None:
     highest = max((number for token, number in vocabulary.items() if token not in unused), default=-1)
     if highest >= size:
         raise TokenizerError(
-            f"The tokenizer has a token {highest} and the model a vocabulary of {size}: name the model's own tokenizer."
+            f"The tokenizer has a token {highest} and the model a vocabulary of {size}", Remedy.TOKENIZER
         )
     if 2 * len(vocabulary) < size:
         raise TokenizerError(
-            f"The tokenizer has {len(vocabulary)} tokens and the model a vocabulary of {size}: "
-            "name the model's own tokenizer."
+            f"The tokenizer has {len(vocabulary)} tokens and the model a vocabulary of {size}", Remedy.TOKENIZER
         )
 
 
@@ -119,7 +134,7 @@ def _build(name: str, files: Iterable[Path]) -> Any:
     """Build a tokenizer from copies of its files, with their settings cleaned."""
     paths = {path.name: path for path in files}
     if not paths.keys() - {"config.json", *_SETTINGS}:
-        raise TokenizerError(f"{name} has no tokenizer: name the one that it was trained with.")
+        raise TokenizerError(f"{name} has no tokenizer", Remedy.TOKENIZER)
     declared: dict[str, Any] = {}
     with TemporaryDirectory(prefix="nc_hf_tokenizer_") as place:
         try:
@@ -133,10 +148,10 @@ def _build(name: str, files: Iterable[Path]) -> Any:
             tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
         except Exception as fault:  # tokenizer classes raise whatever their parsers raise
             raise TokenizerError(
-                f"The tokenizer of {name} cannot be read ({first_line(fault)}): name another one."
+                f"The tokenizer of {name} cannot be read ({first_line(fault)})", Remedy.TOKENIZER
             ) from fault
     if not len(tokenizer):
-        raise TokenizerError(f"The tokenizer of {name} has no tokens: name another one.")
+        raise TokenizerError(f"The tokenizer of {name} has no tokens", Remedy.TOKENIZER)
     tokenizer.name_or_path = name
     tokenizer.init_kwargs |= declared  # transformers forgets it beside a tokenizer.json, whether that acts on it or not
     return tokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,12 @@ from transformers import AutoModelForCausalLM
 
 from nc_hf.errors import ModelError
 from nc_hf.hub.configuration import MALFORMED, first_line
+from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsFileMetadata, SafetensorsRepoMetadata
 
+_SHOWN = 5
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 # transformers switches initialisation and tying off for the whole process while it builds a model, and two threads that
 # build at once can leave them off for good: one model at a time.
@@ -43,8 +45,13 @@ class WeightSummary:
     dtype: str
 
 
-def check_files(name: str, files: Iterable[str]) -> str:
+def check_files(name: str, files: Iterable[str], originals: Sequence[str] = ()) -> str:
     """Return the file to read the weights from: ``model.safetensors`` or its index.
+
+    Args:
+        name: of the model, for the message.
+        files: at its root, ``config.json`` among them.
+        originals: models that it was made of, as its page says.
 
     Raises:
         ModelError: if there is none, or what lies there is an adapter where a whole model is needed, pickles or another
@@ -53,20 +60,45 @@ def check_files(name: str, files: Iterable[str]) -> str:
     names = set(files)
     if "adapter_config.json" in names:
         raise ModelError(f"{name} is an adapter and no base for another one: merge it, save, and name the result.")
-    if "config.json" not in names:
-        raise ModelError(f"{name} has no config.json: name a repository or folder in the format of transformers.")
     for weights in (WEIGHTS, WEIGHTS_INDEX):
         if weights in names:
             return weights
     endings = {Path(file).suffix for file in names}
     if endings & _PICKLES:
-        raise ModelError(
-            f"{name} has its weights as pickles or the like only, which may run code: load it where you trust it, "
-            "save_pretrained() it, which writes safetensors, and name the result."
-        )
+        raise ModelError(f"{name} has its weights as pickles or the like only, which may run code", Remedy.SAFETENSORS)
     if ".gguf" in endings:
-        raise ModelError(f"{name} is in the format GGUF, quantised for other programs: name the original model.")
+        raise _gguf(name, originals)
     raise ModelError(f"{name} has no {WEIGHTS}: name a repository or folder with weights as safetensors.")
+
+
+def elsewhere(
+    name: str, files: Iterable[str], originals: Sequence[str], folders: Sequence[str], local: Path | None
+) -> ModelError:
+    """Say of a repository or folder without ``config.json`` where a model is instead.
+
+    Args:
+        name: as it was written.
+        files: at its root.
+        originals: models that it was made of, as its page says.
+        folders: below it, with a ``config.json`` each.
+        local: where it is, if it is on this machine.
+    """
+    if "adapter_config.json" in files:
+        return ModelError(f"{name} is an adapter and no base for another one: merge it, save, and name the result.")
+    if folders:
+        shown = ", ".join(folders[:_SHOWN]) + (f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else "")
+        fault = f"{name} has no config.json at its top, but in {shown}"
+        if local is not None:
+            return ModelError(f"{fault}: name one of these folders, such as {Path(name) / folders[0]}.")
+        return ModelError(fault, Remedy.SUB_FOLDER, name=name, folder=folders[0])
+    if any(file.endswith(".gguf") for file in files):
+        return _gguf(name, originals)
+    return ModelError(f"{name} has no config.json: name a repository or folder in the format of transformers.")
+
+
+def _gguf(name: str, originals: Sequence[str]) -> ModelError:
+    known = f", by its page {' or '.join(originals)}" if originals else ""
+    return ModelError(f"{name} is in the format GGUF, quantised for other programs: name the original model{known}.")
 
 
 def summarise_weights(name: str, headers: SafetensorsRepoMetadata, sizes: Mapping[str, int]) -> WeightSummary:
@@ -88,7 +120,7 @@ def summarise_weights(name: str, headers: SafetensorsRepoMetadata, sizes: Mappin
         except MALFORMED as fault:
             raise ModelError(f"The header of {file} in {name} contradicts itself: name another model.") from fault
         if end > sizes[file] - 8:
-            raise ModelError(f"The header of {file} in {name} declares more than the file holds: save it anew.")
+            raise ModelError(f"The header of {file} in {name} declares more than the file holds", Remedy.SAVE_ANEW)
         for tensor, info in header.tensors.items():
             elements[tensor] = math.prod(info.shape)
             kinds[info.dtype] += elements[tensor]

@@ -6,6 +6,7 @@ import torch
 
 from nc_hf.errors import FeatureError
 from nc_hf.model.forward_pass import TapBatch
+from nc_hf.remedies import Remedy
 from nc_hf.statistics.class_statistics import all_finite
 
 
@@ -18,7 +19,6 @@ def checked(batch: TapBatch, batch_number: int) -> int:
     for (name, features), passed in zip(batch.features.items(), finite, strict=True):
         if not passed and not all_finite(features):
             raise FeatureError(
-                f"batch {batch_number} has NaN or Inf in the {name} features: look for a diverged model, or load "
-                "it in float32."
+                f"batch {batch_number} has NaN or Inf in the {name} features, as of a diverged model", Remedy.FLOAT32
             )
     return int(highest)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nc_hf.errors import LabelError
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.output_layer import OutputLayer
+from nc_hf.remedies import Remedy
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
 
 _PARTS = ("head/features", "head/logits")
@@ -73,9 +74,7 @@ class HeadReading:
             LabelError: the label is that of another tokenizer.
         """
         if self.head is not None and label >= self.head.vocab_size:
-            raise LabelError(
-                f"label {label} is beyond the head's {self.head.vocab_size} classes: use the model's own tokenizer."
-            )
+            raise LabelError(f"label {label} is beyond the head's {self.head.vocab_size} classes", Remedy.TOKENIZER)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what the head was checked by, as tensors."""

@@ -69,9 +69,17 @@ def mark_records(blocks: TokenBlocks, losses: MarkLosses, tokenizer: Any) -> lis
     return records
 
 
-def marks_note(blocks: TokenBlocks, apart: bool | None) -> str | None:
-    """Say what has to be known of how documents were marked and kept apart; None where it is as it should be."""
+def marks_note(blocks: TokenBlocks, apart: bool | None, origin: str | None = None) -> str | None:
+    """Say what has to be known of how documents were marked and kept apart; None where it is as it should be.
+
+    Args:
+        blocks: that were read.
+        apart: as of `Collection`.
+        origin: where the tokenizer is from, if it did not come with the model.
+    """
     notes = [blocks.marks.note] if blocks.marks.note else []
     if apart is False:
         notes.append("this model cannot read the documents of a block by themselves: each sees those before it")
+    if origin is not None:
+        notes.append(f"the tokenizer is that of {origin}")
     return "; ".join(notes) or None

@@ -18,6 +18,7 @@ from nc_hf.corpus.repetition import repeated_share
 from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import InputError, TokenizerError
 from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.hub.tokenizer import origin_of
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.mark_losses import mark_records, marks_note
@@ -246,7 +247,7 @@ def _corpus_record(
         seed=part.seed,
         text_hash=None if part.census is None else hash_counts(part.census),
         marks=mark_records(part, collection.marks, tokenizer),
-        marks_note=marks_note(part, collection.apart),
+        marks_note=marks_note(part, collection.apart, origin_of(tokenizer)),
         repeated_share=repeated_share(part.input_ids, part.context),
     )
 

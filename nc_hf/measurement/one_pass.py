@@ -25,6 +25,7 @@ from nc_hf.model.output_layer import OutputLayer
 from nc_hf.model.probe import evaluating, frugal
 from nc_hf.model.readers import find_reader
 from nc_hf.model.tap import FeatureTap
+from nc_hf.remedies import Remedy
 from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
 
@@ -198,8 +199,8 @@ def _forward(
         model(input_ids=blocks.input_ids[chosen].long().to(device), **options)
     except torch.OutOfMemoryError as error:
         raise InputError(
-            f"{len(chosen)} blocks of {blocks.block_size} tokens do not fit into the memory of {device}: pass a "
-            "smaller batch_size or block_size."
+            f"{len(chosen)} blocks of {blocks.block_size} tokens do not fit into the memory of {device}",
+            Remedy.BATCH_MEMORY,
         ) from error
     batch = tap.take()
     if batch is None:
@@ -214,8 +215,7 @@ def room_for_statistics(device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise InputError(
-            f"the statistics do not fit into the memory of {device}, beside the model: measure the final layer alone, "
-            "without layer_errors, with fewer agreement_tokens, or on the device cpu."
+            f"the statistics do not fit into the memory of {device}, beside the model", Remedy.STATISTICS_MEMORY
         ) from error
 
 
@@ -227,8 +227,8 @@ def check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:
         LabelError: a token beyond the head.
     """
     if not len(blocks):
-        raise CorpusError("there is no block to measure on: pass a longer corpus, or a smaller block_size.")
+        raise CorpusError("there is no block to measure on", Remedy.LONGER_TEXT)
     classes = OutputLayer(model).rows
     highest = blocks.highest_id
     if classes is not None and highest >= classes:
-        raise LabelError(f"token {highest} is beyond the head's {classes} classes: use the model's own tokenizer.")
+        raise LabelError(f"token {highest} is beyond the head's {classes} classes", Remedy.TOKENIZER)

@@ -118,7 +118,7 @@ def trajectory(
         if report is not None:
             points.append(TrajectoryPoint(state.name, state.commit, state.named(report), same_as))
         else:
-            failed.append(TrajectoryFailure(state.name, state.commit, str(course.failures[state.key])))
+            failed.append(TrajectoryFailure(state.name, state.commit, course.failures[state.key].told()))
     if not points:
         raise next(iter(course.failures.values()))
     return Trajectory(asked.id, points, failed)

@@ -17,6 +17,7 @@ from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.forward_pass import FINAL
+from nc_hf.remedies import Remedy
 
 UNTRAINED_TOKENS = 50_000
 """Tokens that it reads at most: its values differ from a trained model's by far more than they would by more text."""
@@ -48,8 +49,8 @@ def untrained_values(
             fresh = type(own)(copy.deepcopy(own.config)).to(weight.device, weight.dtype)
     except torch.OutOfMemoryError as error:
         raise InputError(
-            f"the untrained model does not fit into the memory of {weight.device} beside the trained one: leave "
-            "untrained out, or use the device cpu."
+            f"the untrained model does not fit into the memory of {weight.device} beside the trained one",
+            Remedy.UNTRAINED_MEMORY,
         ) from error
     needed = needs_of(() if isinstance(preset, str) else preset)
     part = blocks.spread(UNTRAINED_TOKENS, seed=0)

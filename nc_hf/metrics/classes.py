@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import StatisticsError
+from nc_hf.remedies import Remedy
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 # Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding, and so
@@ -33,12 +34,13 @@ class ClassView:
         used = counts >= min_count if classes is None else counted(stats, classes)
         self.num_classes = int(used.sum())
         if self.num_classes < 2:
-            which, way = f"of {stats.num_classes} classes", "lower min_count"
+            few = "tokens, and collapse is a property of two or more"
             if classes is not None:
-                which, way = f"of the {len(classes)} classes that count", "name commoner ones"
+                listed = f"{self.num_classes} of the {len(classes)} classes that count have at least {min_count}"
+                raise StatisticsError(f"{listed} {few}", Remedy.MORE_TEXT)
             raise StatisticsError(
-                f"{self.num_classes} {which} have at least {min_count} tokens, and collapse is a property of two or "
-                f"more: measure more text or {way}."
+                f"{self.num_classes} of {stats.num_classes} classes have at least {min_count} {few}: measure more text "
+                "or lower min_count."
             )
         self.dim = stats.dim
         self.class_ids = stats.class_ids[used]

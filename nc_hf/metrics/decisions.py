@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import StatisticsError
+from nc_hf.remedies import Remedy
 from nc_hf.runtime.precision import full_float32
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -129,7 +130,7 @@ def decide(
     kept = slice(None) if classes is None else torch.isin(stats.class_ids, classes.to(stats.class_ids.device))
     class_ids, counts, means = stats.class_ids[kept].to(device), stats.counts[kept].to(device), stats.means[kept]
     if not len(means):
-        raise StatisticsError("no class that counts was met: measure more text, or name commoner classes.")
+        raise StatisticsError("no class that counts was met", Remedy.MORE_TEXT)
     origin = means.mean(dim=0)
     centres = (means - origin).to(device, dtype)
     offsets = centres.square().sum(dim=1)

@@ -16,6 +16,7 @@ from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import PairKernel, sweep
 from nc_hf.metrics.table import Pairs
+from nc_hf.remedies import Remedy
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 K = TypeVar("K", bound=PairKernel)
@@ -136,9 +137,7 @@ class MetricInputs:
         assert self.head is not None, "a metric that needs the head was computed without it"
         weight, last = self.head.weight.detach(), int(view.class_ids[-1])
         if last >= len(weight):
-            raise LabelError(
-                f"label {last} is beyond the head's {len(weight)} classes: measure with the model's own head."
-            )
+            raise LabelError(f"label {last} is beyond the head's {len(weight)} classes", Remedy.TOKENIZER)
         if weight.shape[1] != self.stats.dim:
             raise MergeError(
                 f"the head reads features of width {weight.shape[1]} and the statistics hold width {self.stats.dim}: "

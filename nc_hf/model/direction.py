@@ -16,6 +16,7 @@ from torch import nn
 from nc_hf.errors import ModelError
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.probe import Probed, frugal, probe
+from nc_hf.remedies import Remedy
 
 PROBED = 8
 """Tokens of a row."""
@@ -47,8 +48,8 @@ def refuse_reading_ahead(model: nn.Module, words: Sequence[int]) -> None:
     if moved > max(_ROUNDING.get(dtype, _FLOAT32) for dtype in probed.dtypes):  # NaN is said where the text is read
         raise ModelError(
             f"{type(causal_lm(model)).__name__} reads ahead: its features change with the tokens after them, so that "
-            "each has seen its own label; use a model that reads from left to right, or listen to a Trainer whose "
-            "batches tell how they are read (token_type_ids)."
+            "each has seen its own label",
+            Remedy.LEFT_TO_RIGHT,
         )
 
 

@@ -20,6 +20,7 @@ from nc_hf.model.head_form import candidate_forms, declared_softcaps
 from nc_hf.model.logits import argmax_with_ties
 from nc_hf.model.output_layer import READABLE, OutputLayer
 from nc_hf.model.probe import probe
+from nc_hf.remedies import Remedy
 from nc_hf.runtime.precision import matmul_dtypes
 
 VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time
@@ -228,7 +229,7 @@ class ClassifierHead:
                 "pass the logits of the same positions, of a model with one head."
             )
         if logits is not None and not (features.isfinite().all() and logits.isfinite().all()):
-            raise FeatureError("The model's features or logits hold NaN or Inf; load it in float32 or bfloat16.")
+            raise FeatureError("The model's features or logits hold NaN or Inf", Remedy.FLOAT32)
 
     def _fitted(self, made: Tensor, features: Tensor, logits: Tensor, softcaps: list[float]) -> Self:
         """The plainest form that fits about as well as the best one, or as well as rounding lets anything fit."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import LabelError
+from nc_hf.remedies import Remedy
 
 LOSS_ELEMENTS = 2**22  # logits per float32 copy: 16 MB
 
@@ -39,10 +40,7 @@ def token_losses(logits: Tensor, index: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of each kept position in nats, (N,) float32, without a float32 copy of all logits."""
     width = logits.shape[-1]
     if labels.numel() and int(labels.max()) >= width:
-        raise LabelError(
-            f"The label {int(labels.max())} lies beyond the model's {width} logits; use the tokenizer that belongs to "
-            "the model."
-        )
+        raise LabelError(f"The label {int(labels.max())} lies beyond the model's {width} logits", Remedy.TOKENIZER)
     step = max(1, LOSS_ELEMENTS // width)
     losses = [
         nn.functional.cross_entropy(logits.index_select(0, rows).float(), wanted, reduction="none")

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from nc_hf.metrics.jackknife import FEWEST_GROUPS
 from nc_hf.metrics.table import METRICS
+from nc_hf.remedies import FrontEnd, Remedy, words
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.words import number
-
-Remedy = Literal["own_text", "plain_text", "more_text", "median"]
-
-COMMAND: Mapping[Remedy, str] = {
-    "own_text": "name a corpus of the kind that the model was trained on",
-    "plain_text": "name a corpus that does not repeat itself",
-    "more_text": "raise max_tokens, or name a longer corpus",
-    "median": "go by nc1_cdnv_median",
-}
-"""What the reader of a terminal can do, in Python too."""
-
-PAGE: Mapping[Remedy, str] = {
-    "own_text": "choose a text of the kind that the model was trained on",
-    "plain_text": "choose a text that does not repeat itself",
-    "more_text": "raise the tokens to read, or choose a longer text",
-    "median": "go by nc1_cdnv_median",
-}
-"""What a visitor of the page can do."""
 
 REPEATED = 0.1
 """Share of runs of 32 tokens that stood before: real corpora have less than 0.01, copies of one text nearly 1."""
@@ -64,10 +46,11 @@ class Caution:
     remedy: Remedy | None = None
     voids: str = ""
 
-    def sentence(self, remedies: Mapping[Remedy, str] | None = None) -> str:
-        """Return the sentence, with the remedy in the words of a front end that has one."""
-        advice = (remedies or {}).get(self.remedy) if self.remedy else None
-        return f"{self.said}: {advice}." if advice else f"{self.said}."
+    def sentence(self, front_end: FrontEnd | None = None) -> str:
+        """Return the sentence, with the remedy in the words of a front end where there is one to tell."""
+        if front_end is None or self.remedy is None:
+            return f"{self.said}."
+        return f"{self.said}: {words(self.remedy, front_end)}."
 
 
 def cautions(report: ReportRecord) -> tuple[Caution, ...]:
@@ -87,7 +70,9 @@ def _unread(report: ReportRecord) -> Iterator[Caution]:
     elif entropy is not None and not report.loss < entropy:
         why = f"{loss} the {number(entropy, 3)} of who knows only how often each token occurs in it"
     if why:
-        yield Caution(f"The model does not read this text ({why})", "own_text", "the model does not read this text")
+        yield Caution(
+            f"The model does not read this text ({why})", Remedy.OWN_TEXT, "the model does not read this text"
+        )
 
 
 def _repeated(report: ReportRecord) -> Iterator[Caution]:
@@ -96,7 +81,7 @@ def _repeated(report: ReportRecord) -> Iterator[Caution]:
         yield Caution(
             f"The text repeats itself ({share:.0%} of it stood before, word for word), "
             "and features of the same words agree without any collapse",
-            "plain_text",
+            Remedy.PLAIN_TEXT,
             "the text repeats itself",
         )
 
@@ -107,29 +92,29 @@ def _fragments(report: ReportRecord) -> Iterator[Caution]:
         yield Caution(
             f"The tokenizer does not know the characters of this text: {share:.0%} of the tokens are single bytes "
             "or unknown",
-            "own_text",
+            Remedy.OWN_TEXT,
         )
 
 
 def _tokens(report: ReportRecord) -> Iterator[Caution]:
     if report.tokens < FEW_TOKENS:
-        yield Caution(f"Only {report.tokens:,} tokens were read, by which values are not steady", "more_text")
+        yield Caution(f"Only {report.tokens:,} tokens were read, by which values are not steady", Remedy.MORE_TEXT)
 
 
 def _classes(report: ReportRecord) -> Iterator[Caution]:
     classes = report.classes
     if classes.used < FEW_CLASSES:
-        yield Caution(f"Only {classes.used:,} tokens of the vocabulary were measured", "more_text")
+        yield Caution(f"Only {classes.used:,} tokens of the vocabulary were measured", Remedy.MORE_TEXT)
     if classes.used < classes.listed:
         yield Caution(
             f"{classes.listed - classes.used:,} of the {classes.listed:,} tokens that count were too rare in what was "
             "read, so the values speak of the others alone",
-            "more_text",
+            Remedy.MORE_TEXT,
         )
     elif classes.fewest < FEW_OF_EACH and classes.rule != "all":
         yield Caution(
             f"Of some tokens that count only {classes.fewest} were read, by which their means are mostly noise",
-            "more_text",
+            Remedy.MORE_TEXT,
         )
 
 
@@ -142,7 +127,7 @@ def _noise(report: ReportRecord) -> Iterator[Caution]:
         yield Caution(
             f"The noise of the rarest means is {scatter / classes.fewest:.0%} of the spread of all means, for which "
             "neither the corrections nor the errors are made",
-            "more_text",
+            Remedy.MORE_TEXT,
         )
 
 
@@ -152,7 +137,7 @@ def _errors(report: ReportRecord) -> Iterator[Caution]:
         here = "is 1" if blocks == 1 else f"are {blocks}"
         yield Caution(
             f"There are no standard errors: they take {FEWEST_GROUPS} blocks of text or more, and here {here}",
-            "more_text",
+            Remedy.MORE_TEXT,
         )
 
 
@@ -169,9 +154,9 @@ def _directions(report: ReportRecord) -> Iterator[Caution]:
 def _pairs(report: ReportRecord) -> Iterator[Caution]:
     top, excluded = first_value(report, "nc1_cdnv_top_share"), first_value(report, "nc1_cdnv_excluded_share")
     if "nc1_cdnv" in report.metrics and top is not None and top > TOP_SHARE:
-        yield Caution(f"Ten pairs of tokens make {top:.0%} of nc1_cdnv, which says little of all others", "median")
+        yield Caution(f"Ten pairs of tokens make {top:.0%} of nc1_cdnv, which says little of all others", Remedy.MEDIAN)
     if excluded is not None and excluded > EXCLUDED and any(_reads_cdnv(name) for name in report.metrics):
-        yield Caution(f"The means of {excluded:.0%} of the pairs of tokens cannot be told apart yet", "more_text")
+        yield Caution(f"The means of {excluded:.0%} of the pairs of tokens cannot be told apart yet", Remedy.MORE_TEXT)
 
 
 def first_value(report: ReportRecord, *names: str) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
 from nc_hf.report.csv import csv_text, report_row
 from nc_hf.report.markdown import markdown_card
@@ -102,11 +103,15 @@ class Report(ReportRecord):
         """Return a header line and one row: the circumstances, the loss, then every metric and its standard error."""
         return csv_text([report_row(self)])
 
-    def to_table(self) -> RenderableType:
-        """Return the report for a terminal; print it with ``rich.print``."""
+    def to_table(self, front_end: FrontEnd = FrontEnd.PYTHON) -> RenderableType:
+        """Return the report for a terminal; print it with ``rich.print``.
+
+        Args:
+            front_end: whose advice goes with the cautions.
+        """
         from nc_hf.report.terminal import report_table
 
-        return report_table(self)
+        return report_table(self, front_end)
 
 
 def _with_strata_and_tokens(entries: _Entries) -> _Entries:

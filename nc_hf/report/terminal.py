@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_hf.report.cautions import COMMAND
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.summary import DIAL_HEADER, Dial, dials, facts
 from nc_hf.report.verdict import Verdict, verdict
@@ -37,9 +37,9 @@ _ARROW_STYLES = {"down": "cyan", "up": "green", "none": "dim"}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def report_table(report: ReportRecord) -> RenderableType:
-    """Return the whole report for a terminal of any width from 80 columns."""
-    return Group(*_sections(report))
+def report_table(report: ReportRecord, front_end: FrontEnd = FrontEnd.PYTHON) -> RenderableType:
+    """Return the whole report for a terminal of any width from 80 columns, with the advice of a front end."""
+    return Group(*_sections(report, front_end))
 
 
 def metric_table(metrics: Mapping[str, MetricValue], untrained: Mapping[str, float] | None = None) -> RenderableType:
@@ -90,11 +90,11 @@ def pairs(entries: Sequence[tuple[str, RenderableType]]) -> RenderableType:
     return grid
 
 
-def _sections(report: ReportRecord) -> Iterator[RenderableType]:
+def _sections(report: ReportRecord, front_end: FrontEnd) -> Iterator[RenderableType]:
     yield Text(f"Neural collapse of {report.name}", style="bold")
     yield Text()
     yield Padding(pairs(facts(report)), (0, 0, 1, 2))
-    yield section("Verdict", _verdict(verdict(report)))
+    yield section("Verdict", _verdict(verdict(report), front_end))
     if shown := dials(report):
         yield section("Dials", _dial_table(shown))
     metrics = metric_table(report.metrics, report.untrained)
@@ -114,13 +114,13 @@ def _sections(report: ReportRecord) -> Iterator[RenderableType]:
     yield section("Circumstances", pairs(circumstances(report)))
 
 
-def _verdict(said: Verdict) -> RenderableType:
+def _verdict(said: Verdict, front_end: FrontEnd) -> RenderableType:
     """Return the headline, the answers with their reasons, and the cautions."""
     findings = (
         Text.assemble(finding.question, " ", (f"{finding.answer}.", "bold"), " ", finding.reason)
         for finding in said.findings
     )
-    warnings = pairs([("!", warning) for warning in said.warnings(COMMAND)])
+    warnings = pairs([("!", warning) for warning in said.warnings(front_end)])
     return Group(Text(said.headline, style="bold"), *findings, *([warnings] if said.cautions else []))
 
 

@@ -49,7 +49,8 @@ class CorpusRecord:
         text_hash: of the token counts of the text, whatever part of it was measured; None where they are not known.
         seed: by which blocks of it were chosen; None where all of them were measured.
         marks: what was put around and between documents; the packing ``paper`` puts nothing.
-        marks_note: what has to be known of how documents are marked and kept apart; None where it is as it should be.
+        marks_note: what has to be known of how documents are marked and kept apart, and of a tokenizer that did not
+            come with the model; None where it is as it should be.
     """
 
     source: str

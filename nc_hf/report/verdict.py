@@ -6,7 +6,7 @@ called close to it. The headline takes the two properties that followed the qual
 the scatter within classes (NC1) and the agreement with the nearest mean (NC4). Where a caution leaves nothing to judge,
 there is no verdict and no finding: features that did not come of reading the text may look collapsed all the same.
 
-Every front end says the same, from here; the remedies of the cautions are worded for each in `nc_hf.report.cautions`.
+Every front end says the same, from here; the remedies of the cautions are worded for each in `nc_hf.remedies`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nc_hf.report.cautions import Caution, Remedy, cautions
+from nc_hf.remedies import FrontEnd
+from nc_hf.report.cautions import Caution, cautions
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.words import number
 
@@ -94,9 +95,9 @@ class Verdict:
         basis = self.headline.removeprefix(self.title).lstrip(",: ")
         return basis[:1].upper() + basis[1:]
 
-    def warnings(self, remedies: Mapping[Remedy, str] | None = None) -> list[str]:
-        """Return the cautions as sentences, with the remedies of a front end that has any."""
-        return [caution.sentence(remedies) for caution in self.cautions]
+    def warnings(self, front_end: FrontEnd | None = None) -> list[str]:
+        """Return the cautions as sentences, with the remedies of a front end where there is one to tell."""
+        return [caution.sentence(front_end) for caution in self.cautions]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, which offers no remedy: its reader may have measured nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from nc_hf.errors import InputError
+from nc_hf.remedies import Remedy
 
 
 def require(who_needs: str, extra: str, *packages: str) -> None:
@@ -20,4 +21,4 @@ def require(who_needs: str, extra: str, *packages: str) -> None:
     """
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise InputError(f"{who_needs} {' and '.join(missing)}: pip install 'nc_hf[{extra}]'.")
+        raise InputError(f"{who_needs} {' and '.join(missing)}", Remedy.INSTALL, package=f"'nc_hf[{extra}]'")

@@ -16,6 +16,7 @@ import gradio as gr
 from nc_hf.errors import InputError
 from nc_hf.report import Report, compare
 from nc_hf.runtime.progress import Progress
+from nc_hf.space.access import api_front_end, token
 from nc_hf.space.exports import Figure, Form, as_png, as_text
 from nc_hf.space.html import sentence
 from nc_hf.space.lazy import LazyService
@@ -24,7 +25,6 @@ from nc_hf.space.settings import DEFAULT_TOKENS, check_texts
 from nc_hf.space.upload import check_size
 
 if TYPE_CHECKING:
-    from nc_hf.space.service import Result
     from nc_hf.space.store import StoredResult
 
 
@@ -61,7 +61,7 @@ class Api:
         """
         from nc_hf.space.request import suggest_models
 
-        with _told_to_visitors(text=text):
+        with self._told_to_visitors(text=text):
             return suggest_models(text)
 
     def suggest_revisions(self, model: str) -> list[str]:
@@ -75,7 +75,7 @@ class Api:
         """
         from nc_hf.space.request import suggest_revisions
 
-        with _told_to_visitors(model=model):
+        with self._told_to_visitors(model=model):
             return suggest_revisions(model)
 
     def measure(
@@ -86,8 +86,11 @@ class Api:
         text: str = "",
         max_tokens: int = DEFAULT_TOKENS,
         preset: str = "core",
+        tokenizer: str = "",
         job: str = "",
+        whole: bool = False,
         oauth_token: gr.OAuthToken | None = None,
+        request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Measure the neural collapse of a causal language model on a text.
 
@@ -100,18 +103,25 @@ class Api:
             text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
             max_tokens: tokens to read at the most, 1,000 or more.
             preset: "core", "paper" or "full".
+            tokenizer: id on the Hub of the one to read the text with; empty for the model's own.
             job: an id of 16 or more random characters, by which `cancel` can end this; may stay empty.
+            whole: answer as `open_result` does, also where nothing is kept to be opened.
             oauth_token: the visitor's own, which Gradio adds.
+            request: as it came, which Gradio adds.
 
         Returns:
-            First progress, with stage, done, total, rate and seconds_left; at the end key, verdict and report.
+            First progress, with stage, done, total, rate and seconds_left; at the end key, model, commit, corpus,
+            tokens, classes, loss, verdict, and metrics with value and stderr.
         """
-        with _told_to_visitors(job=job), self._jobs.running(job) as running:
+        with self._told_to_visitors(job=job), self._jobs.running(job) as running:
             service = self._service.get()
-            request = service.request(model, revision, corpus, text, max_tokens, preset)
-            for step in service.run(request, token(oauth_token)):
+            asked = service.request(model, revision, corpus, text, max_tokens, preset, tokenizer)
+            for step in service.run(asked, token(self._service.settings, oauth_token, request)):
                 running.check()
-                yield _step(step)
+                if isinstance(step, Waiting | Progress):
+                    yield _step(step)
+                else:
+                    yield step.to_dict() if whole else step.summary()
 
     def cancel(self, job: str) -> bool:
         """Cancel a running measurement or comparison.
@@ -122,7 +132,7 @@ class Api:
         Returns:
             Whether a job with this id was under way.
         """
-        with _told_to_visitors(job=job):
+        with self._told_to_visitors(job=job):
             return self._jobs.cancel(job)
 
     def compare(
@@ -132,8 +142,10 @@ class Api:
         max_tokens: int = DEFAULT_TOKENS,
         preset: str = "core",
         text: str = "",
+        tokenizer: str = "",
         job: str = "",
         oauth_token: gr.OAuthToken | None = None,
+        request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Compare two to six models or revisions on the same text.
 
@@ -143,21 +155,23 @@ class Api:
             max_tokens: tokens to read at the most, 1,000 or more.
             preset: "core", "paper" or "full".
             text: what to measure on where the corpus is "upload"; texts are parted by <|endoftext|>. It is not kept.
+            tokenizer: id on the Hub of the one to read the text with; empty for each model's own.
             job: an id of 16 or more random characters, by which `cancel` can end this; may stay empty.
             oauth_token: the visitor's own, which Gradio adds.
+            request: as it came, which Gradio adds.
 
         Returns:
             First progress; at the end names, losses, bits_per_byte, metrics with values, differences and a foremost
             one, warnings of what makes them not comparable, and notes: which are of one model or leave no verdict.
         """
-        with _told_to_visitors(job=job), self._jobs.running(job) as running:
+        with self._told_to_visitors(job=job), self._jobs.running(job) as running:
             reports = []
             service = self._service.get()
-            for request in service.requests(models, corpus, text, max_tokens, preset):
-                for step in service.run(request, token(oauth_token)):
+            for asked in service.requests(models, corpus, text, max_tokens, preset, tokenizer):
+                for step in service.run(asked, token(self._service.settings, oauth_token, request)):
                     running.check()
                     if isinstance(step, Waiting | Progress):
-                        yield {"model": request.name, **_step(step)}
+                        yield {"model": asked.name, **_step(step)}
                     else:
                         reports.append(step.report)
             yield compare(reports).to_dict()
@@ -169,9 +183,9 @@ class Api:
             model: a part of the model's id; empty for all.
 
         Returns:
-            The newest first: key, model, revision, commit, corpus, max_tokens, preset, loss, created.
+            The newest first: key, model, revision, commit, corpus, max_tokens, preset, tokenizer, loss, created.
         """
-        with _told_to_visitors(model=model):
+        with self._told_to_visitors(model=model):
             stored = self._service.get().store.all()
             found = [kept for kept in stored if model.lower() in kept.request.model.lower()]
             return [kept.summary() for kept in found]
@@ -185,7 +199,7 @@ class Api:
         Returns:
             key, verdict and report.
         """
-        with _told_to_visitors(key=key):
+        with self._told_to_visitors(key=key):
             kept = self._kept(key)
             return self._service.get().read(kept, kept.request).to_dict()
 
@@ -199,7 +213,7 @@ class Api:
         Returns:
             A PNG as a data URL.
         """
-        with _told_to_visitors(key=key, name=name):
+        with self._told_to_visitors(key=key, name=name):
             drawn = as_png(self._kept(key).report, [name])
         return "data:image/png;base64," + base64.b64encode(drawn).decode()
 
@@ -214,10 +228,23 @@ class Api:
         Returns:
             The content of the file.
         """
-        with _told_to_visitors(key=key, form=form, report=report):
+        with self._told_to_visitors(key=key, form=form, report=report):
             if bool(key) == bool(report):
                 raise InputError("One result is exported: pass the key of a kept one, or a report.")
             return as_text(_read_report(report) if report else self._kept(key).report, form)
+
+    @contextmanager
+    def _told_to_visitors(self, **texts: object) -> Iterator[None]:
+        """Turn whatever goes wrong into Gradio's error, with a sentence on what to do.
+
+        Args:
+            texts: arguments that must be texts; an annotation alone refuses no number or list.
+        """
+        try:
+            check_texts(**texts)
+            yield
+        except Exception as fault:
+            raise gr.Error(sentence(fault, api_front_end(self._service.settings)), print_exception=False) from fault
 
     def _kept(self, key: str) -> StoredResult:
         """Return a result.
@@ -229,20 +256,6 @@ class Api:
         if kept is None:
             raise InputError("No result is kept under this key: ask `results` for the keys.")
         return kept
-
-
-@contextmanager
-def _told_to_visitors(**texts: object) -> Iterator[None]:
-    """Turn whatever goes wrong into Gradio's error, with a sentence on what to do.
-
-    Args:
-        texts: arguments that must be texts; an annotation alone refuses no number or list.
-    """
-    try:
-        check_texts(**texts)
-        yield
-    except Exception as fault:
-        raise gr.Error(sentence(fault), print_exception=False) from fault
 
 
 def _read_report(text: str) -> Report:
@@ -260,16 +273,27 @@ def _read_report(text: str) -> Report:
     return Report.from_dict(document)
 
 
-def token(oauth_token: gr.OAuthToken | None) -> str | bool:
-    """Return the visitor's own token; False, so that none is sent, for one who has not logged in."""
-    return oauth_token.token if oauth_token is not None else False
-
-
-def _step(step: Waiting | Progress | Result) -> dict[str, Any]:
-    """Return a step as JSON."""
+def _step(step: Waiting | Progress) -> dict[str, Any]:
+    """Return how far a job is, as JSON."""
     if isinstance(step, Waiting):
         return {"stage": "waiting", "ahead": step.ahead, "seconds_left": step.seconds}
-    if isinstance(step, Progress):
-        counted = {"stage": step.stage, "done": step.done, "total": step.total}
-        return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
-    return step.to_dict()
+    counted = {"stage": step.stage, "done": step.done, "total": step.total}
+    return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
+
+
+def answer_tools_in_json(page: gr.Blocks) -> None:
+    """Let MCP tools answer in JSON; Gradio writes an answer as Python does, with None and single quotes.
+
+    Args:
+        page: launched.
+    """
+    server = page.mcp_server_obj
+    if server is None:
+        return
+    written = server.postprocess_output_data
+
+    def in_json(data: Any, root_url: str) -> Any:
+        said = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in data]
+        return written(said, root_url)
+
+    vars(server)["postprocess_output_data"] = in_json

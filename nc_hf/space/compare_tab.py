@@ -10,7 +10,7 @@ import gradio as gr
 from nc_hf.report import compare
 from nc_hf.report.html import html_comparison
 from nc_hf.runtime.progress import Progress
-from nc_hf.space.api import token
+from nc_hf.space.access import page_front_end, token
 from nc_hf.space.charts import STRATA, comparison_frame, overlay_frame
 from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import comparison_links
@@ -104,24 +104,26 @@ class CompareTab:
         text: str,
         budget: float | None,
         preset: str,
+        tokenizer: str,
         oauth_token: gr.OAuthToken | None = None,
+        came: gr.Request | None = None,
     ) -> Iterator[dict[Any, Any]]:
         """Measure one after another, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
             service = self._service.get()
-            requests = service.requests((models or "").splitlines(), named, own, budget, preset)
+            requests = service.requests((models or "").splitlines(), named, own, budget, preset, tokenizer or "")
             reports = []
             for number, request in enumerate(requests, start=1):
                 prefix = f"{number} of {len(requests)}, {request.name}: "
-                for step in service.run(request, token(oauth_token)):
+                for step in service.run(request, token(service.settings, oauth_token, came)):
                     if isinstance(step, Waiting | Progress):
                         yield self.job.running(progress(step, prefix))
                     else:
                         reports.append(step.report)
             yield self._done(reports)
         except Exception as fault:
-            yield self.job.failed(sentence(fault))
+            yield self.job.failed(sentence(fault, page_front_end(self._service.settings)))
 
     def _done(self, reports: list[Any]) -> dict[Any, Any]:
         comparison = compare(reports)

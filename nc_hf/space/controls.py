@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from nc_hf.errors import CorpusError
+from nc_hf.remedies import FrontEnd
 from nc_hf.space.html import message
 from nc_hf.space.settings import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 from nc_hf.space.upload import documents, read_upload
@@ -46,11 +47,12 @@ class TextControls:
     text: gr.State
     budget: gr.Number
     preset: gr.Dropdown
+    tokenizer: gr.Textbox
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """In the order that `chosen` takes them."""
-        return [self.corpus, self.dataset, self.text, self.budget, self.preset]
+        """In the order that `chosen` takes them, then the others."""
+        return [self.corpus, self.dataset, self.text, self.budget, self.preset, self.tokenizer]
 
     def filled(self, request: Request) -> dict[Any, Any]:
         """Fill them with what was asked; a text of one's own is nowhere any more."""
@@ -61,6 +63,7 @@ class TextControls:
             self.dataset: gr.update(value=dataset, visible=kind == DATASET),
             self.budget: request.max_tokens,
             self.preset: request.preset,
+            self.tokenizer: request.tokenizer or "",
         }
 
 
@@ -105,6 +108,13 @@ def text_controls(prefix: str, limit: int) -> TextControls:
             "used for your analysis, and kept for nobody.</p>",
             elem_id=f"{prefix}-upload-note",
         )
+    with gr.Accordion("A model without its own tokenizer", open=False, elem_id=f"{prefix}-other-tokenizer"):
+        tokenizer = gr.Textbox(
+            label="Tokenizer",
+            info="Id on the Hub of the one that the model was trained with; empty for the model's own",
+            placeholder="owner/name",
+            elem_id=f"{prefix}-tokenizer",
+        )
     text = gr.State("", time_to_live=_UPLOAD_SECONDS)
     corpus.change(
         lambda kind: (gr.update(visible=kind == DATASET), gr.update(visible=kind == UPLOAD)),
@@ -114,7 +124,7 @@ def text_controls(prefix: str, limit: int) -> TextControls:
         **QUIET,
     )
     upload.upload(take_upload, upload, [text, noted], queue=False, **QUIET)
-    return TextControls(corpus, dataset, text, budget, preset)
+    return TextControls(corpus, dataset, text, budget, preset, tokenizer)
 
 
 def take_upload(path: str) -> tuple[str, str]:
@@ -123,7 +133,7 @@ def take_upload(path: str) -> tuple[str, str]:
     try:
         text = read_upload(file.read_bytes())
     except CorpusError as fault:
-        return "", message(str(fault))
+        return "", message(fault.told(FrontEnd.PAGE))
     finally:
         file.unlink(missing_ok=True)
     count = len(documents(text))

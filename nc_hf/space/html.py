@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
-from nc_hf.report.cautions import PAGE
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.html import html_definitions, html_metrics, html_summary
 from nc_hf.report.words import number
 from nc_hf.runtime.progress import Progress
@@ -29,11 +29,11 @@ _STAGES = {
 }
 
 
-def sentence(fault: BaseException) -> str:
+def sentence(fault: BaseException, front_end: FrontEnd) -> str:
     """Return what to tell a visitor; what was not foreseen goes to the log instead."""
     known = told(fault)
     if isinstance(known, NCError):
-        return str(known)
+        return known.told(front_end)
     return f"Something failed that should not ({known}): try another model, or again later."
 
 
@@ -99,7 +99,7 @@ def verdict_card(result: Result) -> str:
     note = "Measured before; the same question is answered at once." if result.kept else ""
     if not result.key:
         note = "Not kept: only you see this result."
-    return html_summary(result.report, note, PAGE)
+    return html_summary(result.report, note, FrontEnd.PAGE)
 
 
 def metric_table(result: Result) -> str:

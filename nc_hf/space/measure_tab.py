@@ -10,7 +10,7 @@ import gradio as gr
 from nc_hf.errors import NCError
 from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.runtime.progress import Progress
-from nc_hf.space.api import token
+from nc_hf.space.access import page_front_end, token
 from nc_hf.space.charts import STRATA, strata_frame, token_frame
 from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
@@ -150,7 +150,10 @@ class MeasureTab:
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
-        controls = [self.model, self.revision, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
+        text = self.text
+        controls = [
+            self.model, self.revision, text.corpus, text.dataset, text.budget, text.preset, text.tokenizer
+        ]  # fmt: skip
         page.load(lambda: chips(self._service.get().store.all()), None, self.chips, **QUICK)
         followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
@@ -174,7 +177,9 @@ class MeasureTab:
         text: str,
         budget: float | None,
         preset: str,
+        tokenizer: str,
         oauth_token: gr.OAuthToken | None = None,
+        came: gr.Request | None = None,
     ) -> str:
         """Say what is known of the model before it is measured, or why it cannot be."""
         from nc_hf.space.preview import preview
@@ -186,10 +191,10 @@ class MeasureTab:
             named, own = chosen(corpus, dataset, text)
             if named == UPLOAD and not own:  # still to be chosen; what is asked of the model does not depend on it
                 named = "builtin"
-            request = service.request(model or "", revision or "", named, own, budget, preset)
-            return preview_line(preview(service, request, token(oauth_token)))
+            request = service.request(model or "", revision or "", named, own, budget, preset, tokenizer or "")
+            return preview_line(preview(service, request, token(service.settings, oauth_token, came)))
         except NCError as fault:
-            return message(str(fault), "note")
+            return message(sentence(fault, page_front_end(self._service.settings)), "note")
 
     def _measure(
         self,
@@ -200,18 +205,20 @@ class MeasureTab:
         text: str,
         budget: float | None,
         preset: str,
+        tokenizer: str,
         oauth_token: gr.OAuthToken | None = None,
+        came: gr.Request | None = None,
     ) -> Iterator[dict[Any, Any]]:
         """Measure, and show every step."""
         try:
             named, own = chosen(corpus, dataset, text)
             service = self._service.get()
-            request = service.request(model or "", revision or "", named, own, budget, preset)
+            request = service.request(model or "", revision or "", named, own, budget, preset, tokenizer or "")
             yield self.job.running(message("Asking the Hub which commit is meant …", "note"))
-            for step in service.run(request, token(oauth_token)):
+            for step in service.run(request, token(service.settings, oauth_token, came)):
                 yield self.job.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
         except Exception as fault:
-            yield self._failed(sentence(fault))
+            yield self._failed(sentence(fault, page_front_end(self._service.settings)))
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
         asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
@@ -224,15 +231,15 @@ class MeasureTab:
         try:
             request = self._service.get().request(
                 asked["model"], asked.get("revision", ""), corpus, "",
-                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset,
+                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset, asked.get("tokenizer", ""),
             )  # fmt: skip
             controls = self._filled(request)
         except NCError as fault:
-            return self._failed(sentence(fault))
+            return self._failed(sentence(fault, page_front_end(self._service.settings)))
         try:
-            result = self._service.get().find(request, token(oauth_token))
+            result = self._service.get().find(request, token(self._service.settings, oauth_token, page))
         except Exception as fault:
-            return controls | self._failed(sentence(fault))
+            return controls | self._failed(sentence(fault, page_front_end(self._service.settings)))
         if result is not None:
             return controls | self._done(result) | {self.form: gr.update(open=False)}
         return controls | {self.job.status: message("This has not been measured yet: press Measure to begin.", "note")}

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from nc_hf.report.html import RESULT_STYLE
-from nc_hf.space.api import Api
+from nc_hf.space.access import is_own, visitors_log_in
+from nc_hf.space.api import Api, answer_tools_in_json
 from nc_hf.space.compare_tab import CompareTab
 from nc_hf.space.earlier_tab import EarlierTab
 from nc_hf.space.lazy import LazyService
+from nc_hf.space.look import STYLE, heading, theme
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
 
 FOLDER = Path(__file__).parent
 TITLE = "Collapse meter"
-_SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+OWN = (
+    "This page is for this machine alone. Gated models are read with its token of the Hub (HF_TOKEN, or what "
+    "<code>hf auth login</code> keeps); their results are kept for nobody."
+)
 
 
 def serve(settings: Settings, **address: Any) -> None:
@@ -29,9 +33,11 @@ def serve(settings: Settings, **address: Any) -> None:
         settings: of the owner.
         address: for ``gr.Blocks.launch``, such as ``server_port``.
     """
-    service = LazyService(settings)
+    own = is_own(address.get("server_name"))
+    service = LazyService(replace(settings, own=own))
     page = build(service)
-    page.launch(prevent_thread_lock=True, **launch_options(), **address)
+    page.launch(prevent_thread_lock=True, share=False if own else None, **launch_options(), **address)
+    answer_tools_in_json(page)
     service.load()
     page.block_thread()
 
@@ -41,11 +47,13 @@ def build(service: LazyService) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Row(equal_height=True):
             gr.HTML(
-                f"<h1>{TITLE}</h1><p>How far have a language model's features collapsed around the next token?</p>",
+                heading(TITLE, "How far have a language model's features collapsed around the next token?"),
                 elem_id="title",
             )
-            if os.environ.get("OAUTH_CLIENT_ID"):  # as on a Space with hf_oauth
+            if visitors_log_in():
                 gr.LoginButton("Log in for gated models", size="sm", scale=0, min_width=220, elem_id="login")
+            elif service.settings.own:
+                gr.HTML(f"<p class='legend'>{OWN}</p>", elem_id="own")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
                 measuring = MeasureTab(service)
@@ -61,28 +69,6 @@ def build(service: LazyService) -> gr.Blocks:
     return page
 
 
-def theme() -> gr.themes.Base:
-    """Return the look: neutral, one accent, fonts of the visitor's system."""
-    look = gr.themes.Default(
-        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=_SYSTEM, font_mono=_MONO
-    )
-    # Darker than the defaults, so that small text and the button's label stand out as much as WCAG asks (4.5 to 1).
-    return look.set(
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_400",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_400",
-        block_label_text_color="*neutral_700",
-        block_title_text_color="*neutral_700",
-        block_title_text_color_dark="*neutral_200",
-        color_accent="*primary_700",
-        button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_800",
-    )
-
-
 def _head() -> str:
     """Return what stands in the page's head: places, so that nothing moves when Gradio has started, and movements."""
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("frame.css", "page.js"))
@@ -93,7 +79,7 @@ def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
-        "css_paths": [RESULT_STYLE, FOLDER / "style.css"],
+        "css_paths": [RESULT_STYLE, STYLE],
         "head": _head(),
         "mcp_server": True,
         "ssr_mode": False,

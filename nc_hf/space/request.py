@@ -39,6 +39,7 @@ class Request:
         max_tokens: tokens to read at the most.
         preset: ``core``, ``paper`` or ``full``.
         text: of the corpus ``upload``, else empty.
+        tokenizer: id on the Hub, ``@`` and a revision where one is meant, never a path; None for the model's own.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Request:
     max_tokens: int = DEFAULT_TOKENS
     preset: str = "core"
     text: str = field(default="", repr=False)
+    tokenizer: str | None = None
 
     @property
     def name(self) -> str:
@@ -57,18 +59,22 @@ class Request:
     def link(self) -> str:
         """The query of a deep link to this request; an upload has none."""
         entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
-        return "?" + urlencode({key: str(value) for key, value in {**entries, "preset": self.preset}.items() if value})
+        entries |= {"preset": self.preset, "tokenizer": self.tokenizer}
+        return "?" + urlencode({key: str(value) for key, value in entries.items() if value})
 
     @property
     def options(self) -> MeasureOptions:
         """How to measure it, as far as a visitor decides; nothing that came over a network is a path."""
-        return {"preset": self.preset, "max_tokens": self.max_tokens, "untrained": True, "allow_local": False}
+        options: MeasureOptions = {"preset": self.preset, "max_tokens": self.max_tokens, "untrained": True}
+        return {**options, "tokenizer": self.tokenizer, "allow_local": False}
 
     @property
     def repositories(self) -> list[tuple[str, str]]:
-        """Kind and id of what its analysis fetches: the model, and the data set where there is one."""
+        """Kind and id of what its analysis fetches: the model, a tokenizer that is named, a data set of the Hub."""
         dataset = None if self.corpus == UPLOAD else CorpusSpec.parse(self.corpus).dataset
-        return [("model", self.model), *([("dataset", dataset)] if dataset else [])]
+        tokenizer = parse_reference(self.tokenizer).id if self.tokenizer else None
+        named = (("model", self.model), ("model", tokenizer), ("dataset", dataset))
+        return [(kind, name) for kind, name in named if name]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, without the text of an upload."""
@@ -87,7 +93,15 @@ class Request:
 
 
 def parse_request(
-    model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str, *, limit: int
+    model: str,
+    revision: str,
+    corpus: str,
+    text: str,
+    max_tokens: object,
+    preset: str,
+    tokenizer: str = "",
+    *,
+    limit: int,
 ) -> Request:
     """Check everything that can be checked without the Hub.
 
@@ -98,13 +112,14 @@ def parse_request(
         text: of the corpus ``upload``.
         max_tokens: budget.
         preset: name.
+        tokenizer: id, ``id@revision`` or a pasted address; empty for the model's own.
         limit: the largest budget.
 
     Raises:
         InputError: the model, revision, budget or preset cannot be meant, or what should be a text is none.
         CorpusError: the corpus cannot be meant, or the text is empty or too long.
     """
-    check_texts(model=model, revision=revision, corpus=corpus, text=text, preset=preset)
+    check_texts(model=model, revision=revision, corpus=corpus, text=text, preset=preset, tokenizer=tokenizer)
     if not model.strip():
         raise InputError("No model is named: write its id, such as EleutherAI/pythia-70m.")
     reference = parse_reference(model, revision.strip() or None, allow_local=False)
@@ -118,7 +133,8 @@ def parse_request(
         raise InputError(
             f"A text comes with the corpus {named[:80]!r}: name the corpus {UPLOAD}, or leave the text out."
         )
-    return Request(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text)
+    other = str(parse_reference(tokenizer)) if tokenizer.strip() else None
+    return Request(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text, other)
 
 
 def corpus_name(corpus: str) -> str:

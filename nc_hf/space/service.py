@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -41,12 +42,31 @@ class Result:
     kept: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the whole as JSON."""
         return {
             "key": self.key,
             "kept": self.kept,
             "verdict": self.verdict.to_dict(),
             "report": self.report.to_dict(),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return what it comes to, as JSON of some 2 kB: the verdict, and every metric with its standard error."""
+        report = self.report
+        return {
+            "key": self.key,
+            "kept": self.kept,
+            "model": report.name,
+            "commit": report.model.commit,
+            "corpus": report.corpus.source,
+            "tokens": report.tokens,
+            "classes": report.classes.used,
+            "loss": _finite(report.loss),
+            "verdict": self.verdict.to_dict(),
+            "metrics": {
+                name: {"value": _finite(metric.value), "stderr": _finite(metric.stderr)}
+                for name, metric in report.metrics.items()
+            },
         }
 
 
@@ -68,9 +88,19 @@ class Service:
             self.pace.note(kept.report.model.parameters, kept.report.tokens, kept.report.seconds)
         self._queue = Queue(settings.max_waiting)
 
-    def request(self, model: str, revision: str, corpus: str, text: str, max_tokens: object, preset: str) -> Request:
+    def request(
+        self,
+        model: str,
+        revision: str,
+        corpus: str,
+        text: str,
+        max_tokens: object,
+        preset: str,
+        tokenizer: str = "",
+    ) -> Request:
         """Check what a visitor wrote; see `parse_request`."""
-        return parse_request(model, revision, corpus, text, max_tokens, preset, limit=self.settings.max_tokens)
+        limit = self.settings.max_tokens
+        return parse_request(model, revision, corpus, text, max_tokens, preset, tokenizer, limit=limit)
 
     def find(self, request: Request, token: str | bool) -> Result | None:
         """Return the result that is kept, if there is one.
@@ -121,7 +151,15 @@ class Service:
         finally:
             self._queue.leave(entry)
 
-    def requests(self, models: list[str], corpus: str, text: str, max_tokens: object, preset: str) -> list[Request]:
+    def requests(
+        self,
+        models: list[str],
+        corpus: str,
+        text: str,
+        max_tokens: object,
+        preset: str,
+        tokenizer: str = "",
+    ) -> list[Request]:
         """Check a comparison: two to six different models or revisions on one text.
 
         Raises:
@@ -132,7 +170,9 @@ class Service:
             raise InputError(f"What was passed as models is no list: pass 2 to {MAX_COMPARED} ids in one.")
         check_texts(**{f"models[{index}]": model for index, model in enumerate(models)})
         named = [model for model in models if model.strip()]
-        requests = list(dict.fromkeys(self.request(model, "", corpus, text, max_tokens, preset) for model in named))
+        requests = list(
+            dict.fromkeys(self.request(model, "", corpus, text, max_tokens, preset, tokenizer) for model in named)
+        )
         if not 2 <= len(requests) <= MAX_COMPARED:
             raise InputError(
                 f"A comparison takes 2 to {MAX_COMPARED} different models or revisions, not {len(requests)}: "
@@ -153,6 +193,11 @@ class Service:
 
     def _result(self, found: StoredResult, *, kept: bool) -> Result:
         return Result(found.key, found.request, found.report, verdict(found.report), kept)
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number as JSON has it, which knows neither NaN nor infinities."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _as_asked(report: Report, request: Request) -> Report:

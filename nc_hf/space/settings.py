@@ -28,6 +28,7 @@ class Settings:
         max_bytes: the largest weights that are fetched.
         cache_bytes: the fetched models that are kept for the next request.
         max_waiting: requests that may wait in the queue.
+        own: whether the page is for this machine alone, and reads with its owner's token what he may read.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Settings:
     max_bytes: int
     cache_bytes: int
     max_waiting: int
+    own: bool = False
 
     @classmethod
     def from_environment(cls) -> Settings:

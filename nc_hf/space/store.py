@@ -18,10 +18,11 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError, NCError
-from nc_hf.hub import Reference
+from nc_hf.hub import Reference, parse_reference
 from nc_hf.hub.adapter import ADAPTER_CONFIG, base_reference, read_adapter
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import look_up
+from nc_hf.hub.tokenizer import has_tokenizer
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from nc_hf.report.comparability import same_model
@@ -78,7 +79,7 @@ class StoredResult:
         if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
             return None
         decided = tuple(deciding(asked.options).items())
-        return asked.corpus, self.text_commit, decided, self.report.versions.get("nc_hf")
+        return asked.corpus, self.text_commit, asked.tokenizer, decided, self.report.versions.get("nc_hf")
 
     def summary(self) -> dict[str, Any]:
         """Return the request and the outcome in short, as JSON."""
@@ -107,6 +108,12 @@ def identify(request: Request, token: str | bool) -> Identity:
             whole = api.model_info(below.id, revision=below.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         parts.append([below.id, whole.sha])
         public = public and not whole.private and not whole.gated
+    reader = _tokenizer_of(request, [sibling.rfilename for sibling in model.siblings or ()])
+    if reader is not None:
+        with hub_faults(reader.id, reader.revision, token):
+            files = api.model_info(reader.id, revision=reader.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        parts.append(["tokenizer", reader.id, files.sha])
+        public = public and not files.private and not files.gated
     if request.corpus == UPLOAD:
         return Identity(_key([*parts, request.text]), commit, public=False, base=base)
     dataset = CorpusSpec.parse(request.corpus).dataset
@@ -117,6 +124,14 @@ def identify(request: Request, token: str | bool) -> Identity:
         public = public and not text.private and not text.gated
         return Identity(_key(parts), commit, public, text.sha, base)
     return Identity(_key(parts), commit, public, base=base)
+
+
+def _tokenizer_of(request: Request, files: Sequence[str]) -> Reference | None:
+    """Return the tokenizer that is named, or the default branch where the revision has none; None for its own."""
+    if request.tokenizer:
+        return parse_reference(request.tokenizer)
+    lacking = request.revision is not None and ADAPTER_CONFIG not in files and not has_tokenizer(files)
+    return Reference(request.model) if lacking else None
 
 
 def _base_of(adapter: Reference, token: str | bool) -> Reference:

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import evaluate
 import gradio as gr
@@ -18,6 +19,7 @@ import torch
 from nc_hf.errors import InputError, NCError
 from nc_hf.metrics import METRICS, PRESETS
 from nc_hf.report.words import ARROWS, LEGEND, number
+from nc_hf.space.look import STYLE, heading, theme
 
 HERE = Path(__file__).resolve().parent
 ARRAYS = ("features", "labels", "weight", "bias")
@@ -27,9 +29,8 @@ MAX_CLASSES = 65_536  # two thousand million pairs, about a minute
 CELL = 'style="text-align: left; vertical-align: top; overflow-wrap: anywhere"'
 NUMBER = 'style="text-align: right; vertical-align: top; white-space: nowrap"'
 
+TITLE = "Neural collapse of features and a head"
 _ABOUT = f"""\
-# Neural collapse of features and a head
-
 Upload a `.npz` or `.safetensors` file with `features` (N, D), `labels` (N,), the next token of each feature, and, if
 you like, the head's `weight` (V, D) and `bias` (V,). {LEGEND}.
 """
@@ -123,7 +124,8 @@ def _table(values: dict[str, float]) -> str:
 
 def build() -> gr.Blocks:
     """Lay out the page."""
-    with gr.Blocks(title="Neural collapse of features and a head", delete_cache=(3600, 3600)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        gr.HTML(heading(TITLE, "NC1 to NC4 of what enters a language model's head."), elem_id="title")
         gr.Markdown(_ABOUT)
         with gr.Row():
             file = gr.File(label="Features, labels and head", file_types=[".npz", ".safetensors"])
@@ -150,5 +152,10 @@ def _example() -> Path:
     return path
 
 
+def launch_options() -> dict[str, Any]:
+    """Return what ``launch()`` needs: the look is that of the collapse meter."""
+    return {"theme": theme(), "css_paths": [STYLE], "footer_links": ["api", "settings"], "max_file_size": MAX_BYTES}
+
+
 if __name__ == "__main__":
-    build().launch(max_file_size=MAX_BYTES)
+    build().launch(**launch_options())

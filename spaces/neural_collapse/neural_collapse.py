@@ -22,6 +22,7 @@ from nc_hf.measurement.options import OPTIONS
 from nc_hf.metrics import METRICS, AgreementCounts, count_agreement
 from nc_hf.metrics.naming import metric_names
 from nc_hf.metrics.table import MIN_COUNT, needs_of
+from nc_hf.runtime.nearest import did_you_mean
 
 # evaluate turns what passes through its own table into Python lists, a hundred million objects for a hundred thousand
 # features. This measurement therefore keeps arrays as they are, in memory, and leaves evaluate's table out.
@@ -50,6 +51,9 @@ Examples:
     collapse = evaluate.load("./spaces/neural_collapse", module_type="measurement")
     collapse.compute(features=features, labels=labels, weight=weight)["nc1_trace_ratio"]
 """
+
+KEYWORDS = ("features", "labels", "weight", "bias", "preset", "min_count", "agreement_tokens", "categories")
+"""Of ``compute``."""
 
 _CITATION = """\
 @inproceedings{wu2024linguistic,
@@ -92,6 +96,9 @@ class NeuralCollapse(evaluate.Measurement):
 
     def compute(self, *, features: Any = None, labels: Any = None, **options: Any) -> dict[str, float]:
         """Compute the metrics of what was added, these features (N, D) and labels (N,) included, and forget it."""
+        for name in options.keys() - KEYWORDS:
+            listed = ", ".join(sorted(KEYWORDS))
+            raise InputError(f"there is no keyword {name!r}{did_you_mean(name, KEYWORDS)}: pass some of {listed}.")
         try:
             if features is not None or labels is not None:
                 self.add_batch(features=features, labels=labels)

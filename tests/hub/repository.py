@@ -35,6 +35,7 @@ class Repository:
     """A model, data set or Space.
 
     ``claimed`` holds sizes that the Hub's lists and headers shall state instead of the true ones, by file name;
+    ``originals`` are the models of which its card says that it was made of them;
     without ``digests`` the lists leave out what they say of files outside of git, as those of some mirrors do.
     """
 
@@ -46,6 +47,7 @@ class Repository:
     readers: set[str] = field(default_factory=set)
     claimed: dict[str, int] = field(default_factory=dict)
     digests: bool = True
+    originals: tuple[str, ...] = ()
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -119,7 +121,7 @@ class Repository:
             "private": self.private,
             "gated": "manual" if self.gated else False,
             "disabled": self.disabled,
-            "tags": [],
+            "tags": [f"base_model:{name}" for name in self.originals],
             "downloads": 1,
             "likes": 0,
             "lastModified": WHEN,

@@ -131,5 +131,5 @@ class TestRealModel:
     def test_tokenizer_of_another_model_is_refused(self, real: list[object], shared_data: Path, tmp_path: Path) -> None:
         result = run(*real, "--tokenizer", shared_data / "tokenizers" / "gpt2", "--output", tmp_path / "report.json")
         assert result.exit_code == 4
-        assert "name the model's own tokenizer" in result.stderr
+        assert "name the one that the model was trained with, by --tokenizer" in result.stderr
         assert list(tmp_path.iterdir()) == []

@@ -330,6 +330,13 @@ def test_options_that_the_page_does_not_offer_are_refused(
         client.predict(handle_file(file), preset, min_count, api_name="/measure")
 
 
+def test_a_keyword_that_is_misspelt_is_named_with_the_nearest(collapse: evaluate.Measurement) -> None:
+    with pytest.raises(InputError, match=r"there is no keyword 'wieght' \(did you mean weight\?\)"):
+        collapse.compute(features=FEATURES, labels=LABELS, wieght=WEIGHT)
+    with pytest.raises(InputError, match=r"there is no keyword 'x': pass one of features, labels, weight, .*\.$"):
+        collapse.compute(features=FEATURES, labels=LABELS, x=1)
+
+
 def test_without_a_file_the_page_says_so(client: Client) -> None:
     with pytest.raises(AppError, match="upload one first"):
         client.predict(None, "core", 10, api_name="/measure")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Stage
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
+from tests.paths import ROOT
 from tests.space import STORIES, Space, add_real_data
 from tests.space import space as space
 
@@ -40,7 +42,8 @@ def client(space: Space, hub: StandIn) -> Client:
 
 def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:
     """The last thing that `measure` yields."""
-    answer = client.submit(model, api_name="/measure", **{"corpus": "builtin", "max_tokens": 2_000, **asked}).result()
+    asked = {"corpus": "builtin", "max_tokens": 2_000, "whole": True, **asked}
+    answer = client.submit(model, api_name="/measure", **asked).result()
     assert isinstance(answer, dict)
     return answer
 
@@ -246,13 +249,33 @@ def test_what_the_annotations_do_not_keep_out_is_refused(client: Client, action:
     assert len(str(refused.value)) < 200
 
 
+def test_the_client_of_the_guide_runs_as_it_stands_there(space: Space, hub: StandIn) -> None:
+    hub.add("tiny/guide", gpt2_files())
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "space.md").read_text(), re.DOTALL)
+    for there, here in (
+        ("http://127.0.0.1:7860", space.url),
+        ("EleutherAI/pythia-70m", "tiny/guide"),
+        ("max_tokens=50_000", "corpus='builtin', max_tokens=2_000"),
+    ):
+        assert there in code
+        code = code.replace(there, here)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    answer = names["answer"]
+    assert len(json.dumps(answer)) < 3_000
+    metrics = names["report"]["metrics"]
+    assert answer["metrics"].keys() == metrics.keys()
+    for name, metric in answer["metrics"].items():
+        assert metric == {key: metrics[name][key] for key in ("value", "stderr")}, name
+
+
 def test_mcp_tools_are_typed_and_one_is_called(space: Space, hub: StandIn) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
     hub.add("tiny/tool", gpt2_files())
 
-    async def use() -> tuple[Any, Any]:
+    async def use() -> tuple[Any, Any, Any, Any]:
         async with (
             streamablehttp_client(f"{space.url}gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
@@ -260,18 +283,33 @@ def test_mcp_tools_are_typed_and_one_is_called(space: Space, hub: StandIn) -> No
             await session.initialize()
             tools = (await session.list_tools()).tools
             asked = {"model": "tiny/tool", "corpus": "builtin", "max_tokens": 2_000}
-            return tools, await session.call_tool("measure", asked)
+            measured = await session.call_tool("measure", asked)
+            key = json.loads(measured.content[0].text)["key"]
+            opened = await session.call_tool("open_result", {"key": key})
+            return tools, measured, opened, await session.call_tool("results", {"model": "tiny/tool"})
 
-    tools, answer = asyncio.run(use())
+    tools, answer, whole, listed = asyncio.run(use())
     schemas = {tool.name: tool.inputSchema for tool in tools}
     assert set(schemas) == TOOLS
     for tool in tools:
         assert len(tool.description) > 40, tool.name
         for name, argument in tool.inputSchema["properties"].items():
             assert argument.get("description", "").endswith("."), (tool.name, name, "Gradio takes one line of it")
-            assert "enum" in argument or argument["type"] in ("string", "integer", "array"), (tool.name, name)
+            assert "enum" in argument or argument["type"] in ("string", "integer", "boolean", "array"), (
+                tool.name,
+                name,
+            )
     assert schemas["measure"]["required"] == ["model"]
     assert not answer.isError
-    text = answer.content[0].text
+    (content,) = answer.content
+    said = json.loads(content.text)
+    assert len(content.text) < 3_000
     report = measure("tiny/tool", "builtin", max_tokens=2_000, progress=False)
-    assert repr(report.metrics["nc4_agreement"].value) in text
+    assert said["metrics"].keys() == report.metrics.keys()
+    for name, metric in report.metrics.items():
+        assert said["metrics"][name] == {"value": metric.value, "stderr": metric.stderr}, name
+    assert said["verdict"] == verdict(report).to_dict()
+    assert json.loads(whole.content[0].text)["report"]["metrics"]["nc4_agreement"]["value"] == (
+        report.metrics["nc4_agreement"].value
+    )
+    assert [entry["model"] for entry in json.loads(listed.content[0].text)] == ["tiny/tool"]

@@ -29,7 +29,8 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
 
 def ask(space: Space, model: str, **asked: Any) -> dict[str, Any]:
     client = Client(space.url, verbose=False)
-    answer = client.submit(model, api_name="/measure", **{"corpus": "builtin", "max_tokens": 2_000, **asked}).result()
+    asked = {"corpus": "builtin", "max_tokens": 2_000, "whole": True, **asked}
+    answer = client.submit(model, api_name="/measure", **asked).result()
     assert isinstance(answer, dict)
     return answer
 
@@ -54,7 +55,7 @@ def test_what_is_refused_before_or_on_the_gpu_is_said_in_full(space: Space, hub:
     assert space.log.count("The GPU is taken") == taken, "a GPU was held for what needs none"
     hub.add("tiny/silent", gpt2_files(tokenizer=False))
     before = space.fetched()
-    with pytest.raises(Exception, match=r"there is no tokenizer .* name the one"):
+    with pytest.raises(Exception, match=r"there is no tokenizer .* pass the id of the one"):
         ask(space, "tiny/silent")
     assert space.log.count("The GPU is taken") == taken + 1
     assert space.fetched() == before, "what a failed analysis fetched stayed"

@@ -196,6 +196,29 @@ def test_a_visitor_s_token_is_for_that_visitor_alone(logged_in_space: Space, hub
     assert "hf_friend" not in logged_in_space.log
 
 
+def test_on_one_s_own_machine_the_owner_s_token_is_for_requests_of_this_machine_alone(
+    hub: StandIn, tmp_path: Path
+) -> None:
+    hub.users[OWNER_TOKEN] = "owner"
+    hub.add("a/gated", gpt2_files(3), gated=True, readers={"owner"})
+    own = Space(tmp_path, STAND_IN, HF_TOKEN=OWNER_TOKEN)
+    try:
+        here = Client(own.url, verbose=False)
+        assert "This page is for this machine alone" in json.dumps(here.config)
+        hub.requests.clear()
+        answer = ask(here, "a/gated")
+        assert answer["key"] == "", "a result of a gated model was kept"
+        assert answer["metrics"]["nc4_agreement"]["value"] is not None
+        assert {token for _, address, token in hub.requests if "a/gated" in address} == {OWNER_TOKEN}
+        assert here.predict("a/gated", api_name="/results") == []
+        for headers in ({"x-forwarded-for": "8.8.8.8"}, {"host": "evil.example"}):
+            with pytest.raises(Exception, match="is gated"):
+                ask(Client(own.url, verbose=False, headers=headers), "a/gated")
+        assert OWNER_TOKEN not in own.log
+    finally:
+        own.close()
+
+
 def test_what_a_visitor_uploads_is_seen_by_nobody_else(space: Space, hub: StandIn) -> None:
     hub.add("tiny/mine", gpt2_files())
     text = "My diary says the word xylotheque many times. " * 120

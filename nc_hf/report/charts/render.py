@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from nc_hf.errors import InputError
 from nc_hf.report.charts.style import THEMES, VERSION, Chart, Spec
+from nc_hf.runtime.extras import require
 
 Theme = Literal["light", "dark"]
 
@@ -25,8 +24,7 @@ def converter() -> ModuleType:
     Raises:
         InputError: it is not installed.
     """
-    if find_spec("vl_convert") is None:
-        raise InputError("charts on a page need vl-convert: pip install 'nc_hf[html]'.")
+    require("charts on a page need", "html", "vl_convert")
     import vl_convert
 
     return vl_convert

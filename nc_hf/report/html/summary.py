@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from nc_hf.report.cautions import Remedy
+from nc_hf.remedies import FrontEnd
 from nc_hf.report.html.parts import arrow
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.summary import Dial, Scale, dials, facts
@@ -16,33 +16,33 @@ _READING = "to the right is more collapsed · bar: 95 % interval · ticks: limit
 _UNTRAINED = " · hollow: untrained"
 
 
-def html_summary(report: ReportRecord, note: str = "", remedies: Mapping[Remedy, str] | None = None) -> str:
+def html_summary(report: ReportRecord, note: str = "", front_end: FrontEnd | None = None) -> str:
     """Return what was measured, the verdict, and the dials.
 
     Args:
         report: whose.
         note: a remark below the verdict.
-        remedies: what the page offers against the cautions.
+        front_end: whose remedies go with the cautions; none by default.
     """
     rows = "".join(f"<div><dt>{heading}</dt><dd>{escape(phrase)}</dd></div>" for heading, phrase in facts(report))
     head = f"<header><p class='subject'>{escape(report.name)}</p><dl class='facts'>{rows}</dl></header>"
-    return f"{head}{html_verdict(verdict(report), note, remedies)}{html_dials(dials(report))}"
+    return f"{head}{html_verdict(verdict(report), note, front_end)}{html_dials(dials(report))}"
 
 
-def html_verdict(verdict: Verdict, note: str = "", remedies: Mapping[Remedy, str] | None = None) -> str:
+def html_verdict(verdict: Verdict, note: str = "", front_end: FrontEnd | None = None) -> str:
     """Return a verdict as a card: the headline, the findings and the cautions.
 
     Args:
         verdict: what the values say.
         note: a remark below.
-        remedies: what the page offers against the cautions.
+        front_end: whose remedies go with the cautions; none by default.
     """
     findings = "".join(
         f"<li><p class='asked'>{escape(finding.question)}</p>"
         f"<p><strong>{escape(finding.answer)}.</strong> {escape(finding.reason)}</p></li>"
         for finding in verdict.findings
     )
-    cautions = "".join(f"<p class='caution'>{escape(caution)}</p>" for caution in verdict.warnings(remedies))
+    cautions = "".join(f"<p class='caution'>{escape(caution)}</p>" for caution in verdict.warnings(front_end))
     remark = f"<p class=note>{escape(note)}</p>" if note else ""
     listed = f"<ul>{findings}</ul>" if findings else ""
     return (

@@ -9,6 +9,7 @@ import pytest
 
 from nc_hf.errors import TokenizerError
 from nc_hf.hub import check_tokenizer, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.hub.tokenizer import has_tokenizer, origin_of
 from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.helpers import is_one_sentence_with_advice
 from tests.hub.models import VOCABULARY, gpt2_files, tokenizer_files
@@ -18,7 +19,7 @@ from tests.hub.server import StandIn
 def test_a_model_without_tokenizer_is_looked_up_but_has_none_to_load(hub: StandIn) -> None:
     hub.add("someone/bare", gpt2_files(tokenizer=False))
     source = resolve("someone/bare")
-    with pytest.raises(TokenizerError, match="no tokenizer: name the one"):
+    with pytest.raises(TokenizerError, match="no tokenizer: pass the one"):
         load_tokenizer(source)
     assert load_model(source).config.vocab_size == VOCABULARY
 
@@ -114,3 +115,14 @@ def test_an_adapter_has_its_own_tokenizer_or_that_of_its_base(hub: StandIn) -> N
     unnamed = {**lora_files(), "tokenizer.json": tokenizer_files()["tokenizer.json"]}
     hub.add("someone/unnamed", unnamed)
     assert len(load_tokenizer(resolve("someone/unnamed"))) == VOCABULARY
+
+
+def test_a_revision_without_one_has_that_of_the_default_branch(hub: StandIn) -> None:
+    repository = hub.add("someone/course", gpt2_files())
+    repository.commit(gpt2_files(1, tokenizer=False), branch="step5")
+    source = resolve("someone/course@step5")
+    assert not has_tokenizer(source.files)
+    tokenizer = load_tokenizer(source)
+    assert len(tokenizer) == VOCABULARY
+    assert origin_of(tokenizer) == f"someone/course@{repository.branches['main']}"
+    assert origin_of(load_tokenizer(resolve("someone/course"))) is None

@@ -26,7 +26,12 @@ from tests.hub.server import StandIn
         ({"config.json": "{}", "model.gguf": b"GGUF"}, "GGUF"),
         ({"config.json": "{}", "pytorch_model.bin": b"PK"}, "pickles"),
         ({"config.json": "{}"}, "no model.safetensors"),
+        ({"model.Q4_K_M.gguf": b"GGUF"}, "GGUF"),
         ({"README.md": "# Nothing"}, "no config.json"),
+        (
+            {"b/config.json": "{}", "a/c/config.json": "{}"},
+            "no config.json at its top, but in a/c, b: fetch one, as by",
+        ),
         ({"adapter_config.json": "{}", "adapter_model.safetensors": b""}, "an adapter"),
         ({"adapter_config.json": "{}", "adapter_model.bin": b"PK"}, "an adapter with its weights as a pickle only"),
         ({"adapter_config.json": "{}", "config.json": "{}", "model.safetensors": b""}, "an adapter without"),

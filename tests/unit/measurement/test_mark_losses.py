@@ -78,5 +78,6 @@ def test_what_has_to_be_known_is_said() -> None:
     blocks = pack_texts(TEXTS, letters(bos_first=True), 16)
     assert marks_note(blocks, True) is None
     assert "each sees those before it" in str(marks_note(blocks, False))
+    assert marks_note(blocks, True, "a/b@c0ffee") == "the tokenizer is that of a/b@c0ffee"
     declared = replace(blocks, marks=Marks((BOS,), note="declared"))
     assert str(marks_note(declared, False)).startswith("declared; this model")

@@ -77,7 +77,7 @@ def test_a_report_is_called_by_the_state_s_name(output: Path) -> None:
 def test_the_tokenizer_is_the_checkpoint_s_own_or_the_folder_s(output: Path) -> None:
     state = states_in(output)[0]
     assert state.own_tokenizer() is None
-    with pytest.raises(TokenizerError, match="has no tokenizer: name the one that it was trained with"):
+    with pytest.raises(TokenizerError, match="has no tokenizer: pass the one that the model was trained with"):
         state.tokenizer()
     write(output, tokenizer_files())
     assert state.own_tokenizer().name_or_path == str(output)

@@ -75,7 +75,7 @@ def test_named_classes_are_taken_whatever_their_count_if_they_have_a_variance(
 def test_fewer_than_two_of_the_named_classes_are_refused_with_their_number(
     drawn: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    said = r"^1 of the 3 classes that count have at least 2 tokens, .*: measure more text or name commoner ones\.$"
+    said = r"^1 of the 3 classes that count have at least 2 tokens, .*: raise max_tokens, or name a longer corpus\.$"
     with pytest.raises(StatisticsError, match=said):
         ClassView(statistics(*drawn), classes=torch.tensor([3, 11, 400]))
 

@@ -48,7 +48,7 @@ def test_where_no_class_that_counts_was_seen_there_is_no_centre() -> None:
     stats = ClassStatistics(1)
     stats.update(torch.tensor([[0.0], [4.0]]), torch.tensor([3, 5]))
     nothing = torch.empty(0, 1), torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
-    with pytest.raises(StatisticsError, match="no class that counts was met: measure more text"):
+    with pytest.raises(StatisticsError, match="no class that counts was met: raise max_tokens"):
         count_agreement(stats, *nothing, leave_one_out=True, classes=torch.tensor([7, 9]))
 
 

@@ -142,7 +142,7 @@ def test_pairs_are_those_of_a_loop() -> None:
 @pytest.mark.parametrize(
     ("shape", "kind", "said"),
     [
-        ((12, 4), LabelError, "label 12 is beyond the head's 12 classes: measure with the model's own head"),
+        ((12, 4), LabelError, "label 12 is beyond the head's 12 classes: pass the one"),
         ((13, 5), MergeError, "the head reads features of width 5 and the statistics hold width 4: take both"),
     ],
 )

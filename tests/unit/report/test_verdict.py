@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from nc_hf.remedies import FrontEnd
 from nc_hf.report import Report
-from nc_hf.report.cautions import COMMAND
 from nc_hf.report.verdict import HEADLINES, verdict
 from tests.varied_reports import with_values
 
@@ -99,8 +99,8 @@ def test_the_json_form_holds_the_sentences_and_no_remedy(report: Report) -> None
         "sentences": [said.headline, *(f"{each.question} {each.answer}. {each.reason}" for each in said.findings)],
         "cautions": ["Only 500 tokens were read, by which values are not steady."],
     }
-    assert said.warnings(COMMAND) == [
-        "Only 500 tokens were read, by which values are not steady: raise max_tokens, or name a longer corpus."
+    assert said.warnings(FrontEnd.COMMAND) == [
+        "Only 500 tokens were read, by which values are not steady: raise --max-tokens, or name a longer --corpus."
     ]
 
 

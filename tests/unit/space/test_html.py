@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nc_hf.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Progress
@@ -54,7 +55,7 @@ def test_a_stage_of_unknown_length_tells_its_seconds() -> None:
 
 def test_the_page_offers_its_own_remedies_only(report: Report) -> None:
     card = verdict_card(result_of(replace(report, tokens=500)))
-    assert "Only 500 tokens were read, by which values are not steady: raise the tokens to read" in card
+    assert "Only 500 tokens were read, by which values are not steady: raise the &quot;Token budget&quot;" in card
     assert "max_tokens" not in card
 
 
@@ -70,5 +71,5 @@ def test_progress_tells_stage_rate_and_time_to_go() -> None:
 
 
 def test_what_was_not_foreseen_is_told_without_its_details() -> None:
-    said = sentence(KeyError("/home/secret"))
+    said = sentence(KeyError("/home/secret"), FrontEnd.PAGE)
     assert said == "Something failed that should not (KeyError): try another model, or again later."

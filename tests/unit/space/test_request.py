@@ -78,6 +78,7 @@ def test_a_text_is_read_as_its_documents_and_told_to_nobody() -> None:
         "corpus": UPLOAD,
         "max_tokens": 2_000,
         "preset": "core",
+        "tokenizer": None,
     }
 
 

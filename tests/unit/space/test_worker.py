@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("gradio")
 
 from nc_hf.errors import CancelledError, InputError
+from nc_hf.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.faults import UnforeseenError
@@ -26,7 +27,7 @@ def test_a_panic_that_is_no_exception_ends_an_analysis_with_a_sentence() -> None
 
     with pytest.raises(UnforeseenError) as fault:
         list(Analysis(panic).steps())
-    assert sentence(fault.value) == (
+    assert sentence(fault.value, FrontEnd.PAGE) == (
         "Something failed that should not (PanicException): try another model, or again later."
     )
 
