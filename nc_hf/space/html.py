@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
 from nc_hf.remedies import FrontEnd
+from nc_hf.report.charts import frequency_chart, layers_chart, plane_chart, token_chart
 from nc_hf.report.html import html_definitions, html_metrics, html_summary
+from nc_hf.report.html.charts import html_chart
+from nc_hf.report.record import ReportRecord
 from nc_hf.report.words import number
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.faults import told
@@ -100,6 +104,19 @@ def verdict_card(result: Result) -> str:
     if not result.key:
         note = "Not kept: only you see this result."
     return html_summary(result.report, note, FrontEnd.PAGE)
+
+
+def pictures(report: ReportRecord, others: Iterable[ReportRecord]) -> str:
+    """Return the pictures of a report as figures that the page's script draws.
+
+    Args:
+        report: whose.
+        others: of other models on the same text with the same options.
+    """
+    charts = [plane_chart(report, others), token_chart(report), frequency_chart(report)]
+    if report.layers:
+        charts.append(layers_chart(report))
+    return "".join(map(html_chart, charts))
 
 
 def metric_table(result: Result) -> str:

@@ -9,23 +9,24 @@ import gradio as gr
 
 from nc_hf.errors import NCError
 from nc_hf.report.html import html_circumstances, html_tokens
+from nc_hf.report.token_card import html_token
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.charts import STRATA, strata_frame, token_frame
 from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
-from nc_hf.space.html import message, metric_table, preview_line, progress, sentence, verdict_card
+from nc_hf.space.html import message, metric_table, pictures, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 from nc_hf.space.start import chips
 
 if TYPE_CHECKING:
+    from nc_hf.report import Report
     from nc_hf.space.request import Request
     from nc_hf.space.service import Result
 
 # The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
-_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link);
+_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link + location.hash);
   if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
 _TYPED = "() => document.querySelector('#model input').value"
 _MOST_REVISIONS = 200
@@ -76,65 +77,20 @@ class MeasureTab:
         with self.job.result:
             self.verdict = gr.HTML(elem_id="verdict")
             self.downloads = gr.HTML(elem_id="downloads")
+            self.pictures = gr.HTML(elem_id="pictures")
+            self.token = gr.HTML(elem_id="token")
             self.metrics = gr.HTML(elem_id="metrics")
-            gr.HTML(
-                "<h3>By token frequency</h3><p class='legend'>Classes with few tokens on the left, with many on the "
-                "right; each bin is measured by itself.</p>"
-            )
-            with gr.Row():
-                self.scatter = gr.LinePlot(
-                    x="tokens, from",
-                    y="scatter",
-                    tooltip="all",
-                    height=260,
-                    min_width=260,
-                    elem_id="plot-scatter",
-                    title="Scatter by frequency (NC1 ↓)",
-                    show_label=False,
-                    sort=None,
-                )
-                self.agreement = gr.LinePlot(
-                    x="tokens, from",
-                    y="agreement",
-                    tooltip="all",
-                    height=260,
-                    min_width=260,
-                    elem_id="plot-agreement",
-                    title="Agreement by frequency (NC4 ↑)",
-                    show_label=False,
-                    sort=None,
-                )
-            with gr.Row():
-                self.tokens_scatter = gr.ScatterPlot(
-                    x="log10 of count",
-                    y="scatter",
-                    tooltip="all",
-                    height=260,
-                    min_width=260,
-                    elem_id="plot-tokens",
-                    title="Scatter of every token (NC1 ↓)",
-                    show_label=False,
-                )
-                self.tokens_duality = gr.ScatterPlot(
-                    x="log10 of count",
-                    y="duality",
-                    tooltip="all",
-                    height=260,
-                    min_width=260,
-                    elem_id="plot-duality",
-                    title="Duality of every token (NC3 ↑)",
-                    show_label=False,
-                )
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
         self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.asked_token = gr.Textbox(visible="hidden", elem_id="asked-token")  # page.js writes into it
         self.report = gr.State(None)
 
     @property
     def _shown(self) -> list[gr.components.Component | gr.Column]:
         return [
-            *self.job.outputs, self.verdict, self.downloads, self.metrics, self.scatter, self.agreement,
-            self.tokens_scatter, self.tokens_duality, self.tokens, self.circumstances, self.link, self.report,
+            *self.job.outputs, self.verdict, self.downloads, self.pictures, self.token, self.metrics, self.tokens,
+            self.circumstances, self.link, self.report,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -146,6 +102,7 @@ class MeasureTab:
         gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
         started = self.job.when_pressed(self._measure, asked, self._shown)
         started.then(self._figure, self.report, self.downloads, **QUICK)
+        self.asked_token.input(self._card, [self.report, self.asked_token], self.token, **QUICK)
         self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
@@ -260,22 +217,34 @@ class MeasureTab:
 
     def _done(self, result: Result) -> dict[Any, Any]:
         report = result.report
-        strata, tokens = strata_frame(report), token_frame(report)
-        bins = list(strata[STRATA[0]])
         return {
             **self.job.done(),
             self.verdict: verdict_card(result),
             self.downloads: download_links(report, figure=False),
+            self.pictures: pictures(report, self._others(result)),
+            self.token: "",
             self.metrics: metric_table(result),
-            self.scatter: gr.LinePlot(strata, sort=bins),
-            self.agreement: gr.LinePlot(strata, sort=bins),
-            self.tokens_scatter: tokens,
-            self.tokens_duality: tokens,
             self.tokens: html_tokens(report),
             self.circumstances: html_circumstances(report),
             self.link: "" if result.request.corpus == UPLOAD else result.request.link,
             self.report: report,
         }
+
+    def _others(self, result: Result) -> Iterator[Report]:
+        """Reports of other models on the same text with the same options."""
+        from nc_hf.space.store import StoredResult
+
+        kept = StoredResult(result.key, result.request, result.report)
+        return iter(self._service.get().store.like(kept))
+
+    def _card(self, report: Report | None, asked: str) -> str:
+        """Return the card of a token, by the number that a click or a link names."""
+        if report is None or not asked.isdecimal():
+            return ""
+        try:
+            return html_token(report, int(asked))
+        except NCError as fault:
+            return message(sentence(fault, page_front_end(self._service.settings)), "note")
 
     def _figure(self, report: Any) -> str:
         return "" if report is None else download_links(report, figure=True)

@@ -11,6 +11,7 @@ import gradio as gr
 from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.access import is_own, visitors_log_in
 from nc_hf.space.api import Api, answer_tools_in_json
+from nc_hf.space.chart import TAG, library_route
 from nc_hf.space.compare_tab import CompareTab
 from nc_hf.space.earlier_tab import EarlierTab
 from nc_hf.space.lazy import LazyService
@@ -36,7 +37,11 @@ def serve(settings: Settings, **address: Any) -> None:
     own = is_own(address.get("server_name"))
     service = LazyService(replace(settings, own=own))
     page = build(service)
-    page.launch(prevent_thread_lock=True, share=False if own else None, **launch_options(), **address)
+    # Our routes come before Gradio's, which answers every other address with the page.
+    application = {"title": TITLE, "routes": [library_route()]}
+    page.launch(
+        prevent_thread_lock=True, app_kwargs=application, share=False if own else None, **launch_options(), **address
+    )
     answer_tools_in_json(page)
     service.load()
     page.block_thread()
@@ -72,7 +77,7 @@ def build(service: LazyService) -> gr.Blocks:
 def _head() -> str:
     """Return what stands in the page's head: places, so that nothing moves when Gradio has started, and movements."""
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("frame.css", "page.js"))
-    return f"<style>{style}</style><script>{script}</script>"
+    return f"<style>{style}</style><script>{script}</script>{TAG}"
 
 
 def launch_options() -> dict[str, Any]:

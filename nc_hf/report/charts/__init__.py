@@ -6,4 +6,4 @@ from nc_hf.report.charts.frequency import frequency_chart as frequency_chart
 from nc_hf.report.charts.layers import layers_chart as layers_chart
 from nc_hf.report.charts.plane import plane_chart as plane_chart
 from nc_hf.report.charts.style import Chart as Chart
-from nc_hf.report.charts.token_map import token_map as token_map
+from nc_hf.report.charts.token_map import token_chart as token_chart

@@ -6,8 +6,9 @@ import json
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
+from nc_hf.report.charts import token_map
 from nc_hf.report.charts.style import THEMES, VERSION, Chart, Spec
 from nc_hf.runtime.extras import require
 
@@ -34,7 +35,9 @@ def converter() -> ModuleType:
 def script() -> str:
     """Return Vega, Vega-Lite, Vega-Embed and what mounts every ``<figure data-chart>``, as one script (0.9 MB)."""
     mounting = (Path(__file__).parent / "mount.js").read_text(encoding="utf-8")
-    bundle: str = converter().javascript_bundle(f"const THEMES = {json.dumps(THEMES)};\n{mounting}", vl_version=VERSION)
+    bundle: str = converter().javascript_bundle(
+        f"const THEMES = {json.dumps({name: _look(name) for name in get_args(Theme)})};\n{mounting}", vl_version=VERSION
+    )
     return bundle.replace("</script", "<\\/script")
 
 
@@ -64,7 +67,12 @@ def whole(chart: Chart) -> Spec:
     }
 
 
+def _look(theme: Theme) -> Spec:
+    """Return the configuration of a theme, with the styles of single charts."""
+    return {**THEMES[theme], "style": {**THEMES[theme].get("style", {}), **token_map.STYLES[theme]}}
+
+
 def _on_paper(theme: Theme) -> Spec:
     from nc_hf.report.palette import DARK, LIGHT
 
-    return {**THEMES[theme], "background": (DARK if theme == "dark" else LIGHT).paper, "padding": 12}
+    return {**_look(theme), "background": (DARK if theme == "dark" else LIGHT).paper, "padding": 12}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nc_hf.report.charts.labels import label_widths
+from nc_hf.report.charts.style import Chart
 from nc_hf.report.detail import PlaneRecord, TokenMap, TokenTable
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.words import number
@@ -35,6 +36,11 @@ STYLES: dict[str, Spec] = {
 }
 """The look on light and on dark paper, for ``config.style`` of Vega-Lite."""
 
+_TITLE = "Where the tokens lie"
+_NOTE = (
+    "A point is the class mean of a token, on the plane of the two principal axes; an arrow leads to its row of the "
+    "classifier. Point at a token for its neighbours, click on it for its card."
+)
 _MOST, _LEAST = " ▼", " ▲"  # beside the words of the ends
 _ENDS, _COMMONEST, _LABELLED = 5, 30, 600
 _SEARCHED = 3  # letters from which what is found is so little that all of it has its word beside it
@@ -46,6 +52,14 @@ _IS_POINTED = (
 )
 # How many times the map is enlarged: what the interval that is bound to the scales shows, of what they show at first.
 _ENLARGED = "(isValid(zoom.x) ? abs(span / (zoom.x[1] - zoom.x[0])) : 1) * min(width, height)"
+
+
+def token_chart(report: ReportRecord) -> Chart:
+    """Return the map as a chart; without a panel where the report has no map, and the note says why."""
+    spec = token_map(report)
+    if spec is None:
+        return Chart("tokens", _TITLE, "The report holds no map of its tokens: measure with the preset core or full.")
+    return Chart("tokens", _TITLE, _NOTE, (spec,))
 
 
 def token_map(report: ReportRecord) -> Spec | None:
@@ -63,7 +77,6 @@ def token_map(report: ReportRecord) -> Spec | None:
     frames = {name: _frame(plane) for name, plane in planes.items()}
     return {
         "$schema": _SCHEMA,
-        "title": "Where the tokens lie",
         "description": _description(report, table, table.map),
         "width": "container",
         "height": 520,

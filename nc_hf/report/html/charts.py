@@ -27,12 +27,11 @@ def html_chart(chart: Chart, still: str = "") -> str:
     if still:
         still = f"<div class='still' role='img' aria-label='{escape(chart.description, quote=True)}'>{still}</div>"
     return (
-        f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}'>{heading}"
-        f"<div class='panels'>{places}</div>{still}{note}"
-        f"<script type='application/json'>{_embedded(chart)}</script></figure>"
+        f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}' data-panels='{_embedded(chart)}'>"
+        f"{heading}<div class='panels'>{places}</div>{still}{note}</figure>"
     )
 
 
 def _embedded(chart: Chart) -> str:
-    """Return the panels as JSON that no markup can end: names of models and tokens come from outside."""
-    return json.dumps(list(chart.panels), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    """Return the panels as JSON within an attribute: names of models and tokens come from outside."""
+    return escape(json.dumps(list(chart.panels), ensure_ascii=False, separators=(",", ":")), quote=True)

@@ -10,6 +10,7 @@ from nc_hf.report.charts.frequency import frequency_chart
 from nc_hf.report.charts.layers import layers_chart
 from nc_hf.report.charts.plane import plane_chart
 from nc_hf.report.charts.render import script, to_svg
+from nc_hf.report.charts.token_map import token_chart
 from nc_hf.report.html.charts import html_chart
 from nc_hf.report.html.definitions import html_definitions
 from nc_hf.report.html.metrics import html_metrics
@@ -17,6 +18,7 @@ from nc_hf.report.html.summary import html_summary
 from nc_hf.report.html.tables import html_circumstances, html_diagnostics, html_layers, html_strata, html_tokens
 from nc_hf.report.palette import DARK, LIGHT, Palette
 from nc_hf.report.record import ReportRecord
+from nc_hf.report.token_card import CARD_STYLE, html_token_cards
 
 _FOLDER = Path(__file__).parent
 _UNFOLD = """addEventListener("beforeprint", () => {
@@ -30,7 +32,7 @@ def html_document(report: ReportRecord) -> str:
     Raises:
         InputError: vl-convert is not installed.
     """
-    charts = [plane_chart(report), frequency_chart(report), layers_chart(report)]
+    charts = [plane_chart(report), token_chart(report), frequency_chart(report), layers_chart(report)]
     body = "".join(
         [
             html_summary(report),
@@ -50,7 +52,7 @@ def html_document(report: ReportRecord) -> str:
 def _tables(report: ReportRecord) -> Iterator[str]:
     for heading, table in (
         ("By class frequency", html_strata(report)),
-        ("Tokens", html_tokens(report)),
+        ("Tokens", html_tokens(report) + html_token_cards(report)),
         ("By layer", html_layers(report)),
     ):
         if table:
@@ -58,7 +60,9 @@ def _tables(report: ReportRecord) -> Iterator[str]:
 
 
 def _page(title: str, body: str, *, drawn: bool) -> str:
-    style = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("result.css", "document.css"))
+    style = (
+        "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("result.css", "document.css")) + CARD_STYLE
+    )
     drawing = f"<script>{script()}</script>" if drawn else ""
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"

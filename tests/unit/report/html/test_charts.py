@@ -14,7 +14,7 @@ EVIL = "</script><script>alert(1)</script>"
 def test_panels_are_read_back_as_they_were() -> None:
     chart = Chart("layers", "A <b>title</b>", EVIL, (panel(EVIL, "said", [{"model": EVIL}], []),) * 2)
     html = html_chart(chart, "<svg></svg>")
-    (data,) = re.findall(r"<script type='application/json'>(.*?)</script>", html)
+    (data,) = re.findall(r"data-panels='(.*?)'", html)
     assert json.loads(data) == list(chart.panels)
     assert html.count("<script") == 1
     assert html.count(f"<div class='panel' style='min-height:{chart.panels[0]['height'] + 50}px'></div>") == 2
