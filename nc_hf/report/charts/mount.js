@@ -1,4 +1,4 @@
-// Draws every <figure data-chart>: its panels are JSON within it. A figure that comes later, or another theme, is seen too.
+// Draws every <figure data-chart>: its panels are JSON in data-panels. A figure that comes later, or another theme, is seen too.
 // THEMES and vegaEmbed stand before this in the script.
 const media = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () =>
@@ -10,7 +10,7 @@ async function mount(figure) {
   if (figure.dataset.theme === theme) return;
   figure.dataset.theme = theme;
   (views.get(figure) || []).forEach((view) => view.finalize());
-  const specs = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+  const specs = JSON.parse(figure.dataset.panels);
   const places = figure.querySelectorAll(".panel");
   const options = { renderer: "svg", actions: false, config: THEMES[theme], mode: "vega-lite" };
   views.set(figure, await Promise.all(specs.map((spec, index) => vegaEmbed(places[index], spec, options))));

@@ -37,7 +37,9 @@ def script() -> str:
     """Return Vega, Vega-Lite, Vega-Embed and what mounts every ``<figure data-chart>``, as one script (0.9 MB)."""
     mounting = (Path(__file__).parent / "mount.js").read_text(encoding="utf-8")
     bundle: str = converter().javascript_bundle(f"const THEMES = {json.dumps(THEMES)};\n{mounting}", vl_version=VERSION)
-    return bundle.replace("</script", "<\\/script")
+    # In a scope of its own, for a page may have names of one letter too; once, for a page may load it twice.
+    once = f"if (!window.ncCharts) {{ window.ncCharts = true; (() => {{\n{bundle}\n}})(); }}"
+    return once.replace("</script", "<\\/script")
 
 
 def to_svg(chart: Chart, theme: Theme = "light") -> str:
