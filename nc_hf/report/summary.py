@@ -34,7 +34,7 @@ class Scale:
         """
         ends = [self.least, self.most, min(max(value, min(self.least, self.most)), max(self.least, self.most))]
         low, high, here = map(math.log, ends) if self.log else ends
-        return (here - low) / (high - low)
+        return abs(here - low) / abs(high - low)
 
 
 _NC3 = Scale(0.0, 1.0)

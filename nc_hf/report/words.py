@@ -196,18 +196,6 @@ def _adapter_phrase(base: BaseRecord | None) -> str:
     return f"{base.kind}, merged into its base {base.id}{revision} ({base.commit})"
 
 
-def shortened(text: str, most: int) -> str:
-    """Cut the middle out of a long name: the ends tell more.
-
-    >>> shortened("../models/stories260K", 14)
-    '../mod…ies260K'
-    """
-    if len(text) <= most:
-        return text
-    tail = (most + 1) // 2
-    return f"{text[: most - tail - 1]}…{text[-tail:]}"
-
-
 def short_commit(commit: str) -> str:
     """Return the first digits of a commit, or of the hash that stands for one.
 

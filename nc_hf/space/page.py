@@ -50,7 +50,7 @@ def serve(settings: Settings, **address: Any) -> None:
 def build(service: LazyService) -> gr.Blocks:
     """Make the page, with its API."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=True, elem_classes="head"):
             gr.HTML(
                 heading(TITLE, "How far have a language model's features collapsed around the next token?"),
                 elem_id="title",

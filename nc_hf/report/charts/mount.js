@@ -1,4 +1,4 @@
-// Draws every <figure data-chart>: its panels are JSON in an attribute. A figure that comes later, or another theme, is seen too.
+// Draws every <figure data-chart>: its panels are JSON in data-panels. A figure that comes later, or another theme, is seen too.
 // THEMES and vegaEmbed stand before this in the script.
 const media = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () =>

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args
+from typing import Literal
 
 from nc_hf.report.charts import token_map
 from nc_hf.report.charts.style import THEMES, VERSION, Chart, Spec
@@ -35,10 +35,11 @@ def converter() -> ModuleType:
 def script() -> str:
     """Return Vega, Vega-Lite, Vega-Embed and what mounts every ``<figure data-chart>``, as one script (0.9 MB)."""
     mounting = (Path(__file__).parent / "mount.js").read_text(encoding="utf-8")
-    bundle: str = converter().javascript_bundle(
-        f"const THEMES = {json.dumps({name: _look(name) for name in get_args(Theme)})};\n{mounting}", vl_version=VERSION
-    )
-    return bundle.replace("</script", "<\\/script")
+    themes = json.dumps({"light": _look("light"), "dark": _look("dark")})
+    bundle: str = converter().javascript_bundle(f"const THEMES = {themes};\n{mounting}", vl_version=VERSION)
+    # In a scope of its own, for a page may have names of one letter too; once, for a page may load it twice.
+    once = f"if (!window.ncCharts) {{ window.ncCharts = true; (() => {{\n{bundle}\n}})(); }}"
+    return once.replace("</script", "<\\/script")
 
 
 def to_svg(chart: Chart, theme: Theme = "light") -> str:

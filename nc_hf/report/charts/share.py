@@ -6,11 +6,12 @@ import textwrap
 from html import escape
 
 from nc_hf.report.charts.render import converter
+from nc_hf.report.names import shortened
 from nc_hf.report.palette import LIGHT
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.summary import Dial, dials, facts
 from nc_hf.report.verdict import verdict
-from nc_hf.report.words import ARROWS, number, shortened
+from nc_hf.report.words import ARROWS, number
 
 WIDTH, HEIGHT = 1200, 630
 _MARGIN = 64

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from nc_hf.report.comparison import compare
 from nc_hf.report.figures.parts import heading, palette, plain
 from nc_hf.report.figures.style import MARKERS, Palette, label, log_axis, styled, wants_log
+from nc_hf.report.names import shortened
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.several import ComparedMetric
-from nc_hf.report.words import shortened
 
 _ACROSS = 3
 

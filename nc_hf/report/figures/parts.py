@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nc_hf.errors import InputError
 from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.figures.style import DARK, LIGHT, Palette
+from nc_hf.report.names import shortened
 from nc_hf.report.record import ReportRecord
-from nc_hf.report.words import shortened
 
 Floats = NDArray[np.float64]
 

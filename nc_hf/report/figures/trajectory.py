@@ -15,8 +15,8 @@ from nc_hf.errors import InputError
 from nc_hf.metrics.table import METRICS
 from nc_hf.report.figures.parts import Floats, heading, palette, plain, subject
 from nc_hf.report.figures.style import Palette, family, label, log_axis, styled, wants_log
+from nc_hf.report.names import shortened
 from nc_hf.report.several import PointRecord, TrajectoryRecord
-from nc_hf.report.words import shortened
 
 _ACROSS = 3
 _MOST_NAMES = 12

@@ -26,12 +26,11 @@ def html_chart(chart: Chart, still: str = "") -> str:
     places = "".join(f"<div class='panel' style='min-height:{height}px'></div>" for height in heights)
     if still:
         still = f"<div class='still' role='img' aria-label='{escape(chart.description, quote=True)}'>{still}</div>"
-    return (
-        f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}' data-panels='{_embedded(chart)}'>"
-        f"{heading}<div class='panels'>{places}</div>{still}{note}</figure>"
-    )
+    opening = f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}' data-panels='{_embedded(chart)}'>"
+    return f"{opening}{heading}<div class='panels'>{places}</div>{still}{note}</figure>"
 
 
 def _embedded(chart: Chart) -> str:
-    """Return the panels as JSON within an attribute: names of models and tokens come from outside."""
-    return escape(json.dumps(list(chart.panels), ensure_ascii=False, separators=(",", ":")), quote=True)
+    """Return the panels as JSON for an attribute, which nothing in it ends: names and tokens come from outside."""
+    text = json.dumps(list(chart.panels), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")

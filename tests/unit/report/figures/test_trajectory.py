@@ -10,7 +10,7 @@ from nc_hf import Trajectory
 from nc_hf.errors import InputError
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.figures import trajectory_figure
-from nc_hf.report.words import shortened
+from nc_hf.report.names import shortened
 from tests.drawn import panel, trajectory, words
 from tests.reports import point
 
