@@ -39,7 +39,8 @@ def token(settings: Settings, oauth_token: gr.OAuthToken | None, request: gr.Req
     web page whose name was made to lead here.
     """
     if oauth_token is not None:
-        return oauth_token.token
+        own: str = oauth_token.token
+        return own
     if not settings.own or request is None or not _is_local(dict(request.headers)):
         return False
     found: str | None = get_token()
