@@ -13,17 +13,21 @@ import pytest
 pytest.importorskip("gradio")
 
 from nc_hf.errors import NCError
+from nc_hf.hub import parse_reference
 from nc_hf.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.space.access import page_front_end
+from nc_hf.space.request import parse_request
 from nc_hf.space.service import Result, Service
+from nc_hf.space.settings import UPLOAD
+from nc_hf.space.store import identify
 from tests.adapters import ADAPTER, BASE, lora_files
 from tests.command import refusal, run
 from tests.hub.models import gpt2_files, tokenizer_files
 from tests.hub.repository import Content
 from tests.hub.server import StandIn
-from tests.space import STORIES, add_real_data, request_for, settings_in
+from tests.space import LIMIT, STORIES, request_for, settings_in, stories_files
 
 NAME = "some/model"
 MARKLESS = {**tokenizer_files(), "tokenizer_config.json": json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})}
@@ -118,17 +122,25 @@ def test_the_owner_of_the_machine_is_told_of_his_own_token(hub: StandIn, tmp_pat
     assert said.endswith(f"/{NAME}, then run `hf auth login` on this machine and try again.")
 
 
-def by_command(model: str, *options: object) -> Report:
-    printed = run("measure", model, "--max-tokens", 2_000, "--untrained", "--json", "--quiet", *options)
+TEXT = "".join(f"The {a} {b} saw {n} birds. " for n, (a, b) in enumerate([("old", "cat"), ("red", "dog")] * 40))
+
+
+def by_command(folder: Path, model: str, *options: object, text: str = TEXT) -> Report:
+    file = folder / "mine.txt"
+    file.write_text(text)
+    printed = run(
+        "measure", model, "--corpus", file, "--max-tokens", 2_000, "--untrained", "--json", "--quiet", *options
+    )
     return Report.from_dict(json.loads(printed))
 
 
-def by_page(folder: Path, model: str, token: str | bool = False, **asked: Any) -> Result:
-    tokenizer = asked.pop("tokenizer", None)
-    request = replace(request_for(model, **asked), tokenizer=tokenizer)
+def by_page(
+    folder: Path, model: str, revision: str = "", *, tokenizer: str = "", token: str | bool = False, text: str = TEXT
+) -> Report:
+    request = parse_request(model, revision, UPLOAD, text, 2_000, "core", tokenizer, limit=LIMIT)
     *_, result = Service(settings_in(folder / "space")).run(request, token)
     assert isinstance(result, Result)
-    return result
+    return result.report
 
 
 def check_same(one: Report, other: Report) -> None:
@@ -138,83 +150,83 @@ def check_same(one: Report, other: Report) -> None:
     assert verdict(one).to_dict() == verdict(other).to_dict()
 
 
-def test_a_slash_at_the_end_and_a_page_s_address_mean_the_model(hub: StandIn, tmp_path: Path) -> None:
-    hub.add(NAME, gpt2_files())
-    spellings = (f"{NAME}/", f"https://huggingface.co/{NAME}/", f"https://huggingface.co/{NAME}/tree/main")
-    reports = [by_command(spelling, "--corpus", "builtin") for spelling in spellings]
-    for spelling, report in zip(spellings, reports, strict=True):
-        assert report.model.id == NAME
-        check_same(by_page(tmp_path, spelling).report, report)
+@pytest.mark.parametrize(
+    "spelling", [f"{NAME}/", f"https://huggingface.co/{NAME}/", f"https://huggingface.co/{NAME}/tree/main/"]
+)
+def test_a_slash_at_the_end_and_a_page_s_address_mean_the_model(spelling: str) -> None:
+    assert parse_reference(spelling, allow_local=True).id == NAME  # as the command reads it
+    assert request_for(spelling).model == NAME
 
 
 def test_an_adapter_over_a_base_in_safetensors_is_merged(hub: StandIn, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     hub.add(BASE, gpt2_files())
     hub.add(ADAPTER, lora_files())
-    report = by_command(ADAPTER, "--corpus", "builtin")
+    report = by_command(tmp_path, ADAPTER)
     assert report.model.base is not None
-    check_same(by_page(tmp_path, ADAPTER).report, report)
+    check_same(by_page(tmp_path, ADAPTER), report)
 
 
 def test_a_revision_without_tokenizer_is_read_with_that_of_the_main_branch(hub: StandIn, tmp_path: Path) -> None:
     repository = hub.add(NAME, {"config.json": gpt2_files()["config.json"], **tokenizer_files()})
-    repository.commit(gpt2_files(1), branch="step5")
-    bare = repository.commit(delete=tuple(tokenizer_files()), branch="step5")
-    report = by_command(f"{NAME}@step5", "--corpus", "builtin")
+    bare = repository.commit(gpt2_files(1, tokenizer=False), branch="step5")
+    report = by_command(tmp_path, f"{NAME}@step5")
     assert report.model.commit == bare
     assert report.corpus.marks_note == f"the tokenizer is that of {NAME}@{repository.branches['main']}"
-    result = by_page(tmp_path, NAME, revision="step5")
-    check_same(result.report, report)
+    check_same(by_page(tmp_path, NAME, "step5"), report)
+    before = identify(request_for(NAME, "step5"), False)
     repository.commit({"README.md": "another state of the main branch"})
-    assert by_page(tmp_path, NAME, revision="step5").key != result.key
+    assert identify(request_for(NAME, "step5"), False).key != before.key
 
 
 def test_a_tokenizer_that_is_named_reads_for_a_model_without_one(hub: StandIn, tmp_path: Path) -> None:
     hub.add(NAME, gpt2_files(tokenizer=False))
     other = hub.add("some/tokenizer", tokenizer_files())
-    report = by_command(NAME, "--corpus", "builtin", "--tokenizer", "some/tokenizer")
+    report = by_command(tmp_path, NAME, "--tokenizer", "some/tokenizer")
     assert report.corpus.marks_note == f"the tokenizer is that of some/tokenizer@{other.branches['main']}"
-    result = by_page(tmp_path, NAME, tokenizer="some/tokenizer")
-    check_same(result.report, report)
-    assert result.key
-    assert "tokenizer=some%2Ftokenizer" in result.request.link
+    check_same(by_page(tmp_path, NAME, tokenizer="some/tokenizer"), report)
+
+
+def test_a_tokenizer_that_is_named_is_part_of_the_request(hub: StandIn) -> None:
     hub.users["hf_friend"] = "friend"
+    hub.add(NAME, gpt2_files(tokenizer=False))
+    other = hub.add("some/tokenizer", tokenizer_files())
     hub.add("some/gated", tokenizer_files(), gated=True, readers={"friend"})
-    assert by_page(tmp_path, NAME, "hf_friend", tokenizer="some/gated").key == "", "its tokenizer is not for everybody"
+    asked = replace(request_for(NAME), tokenizer="some/tokenizer")
+    assert "tokenizer=some%2Ftokenizer" in asked.link
+    assert ("model", "some/tokenizer") in asked.repositories
+    found = identify(asked, False)
+    assert found.public
+    assert found.key != identify(request_for(NAME), False).key
+    other.commit({"README.md": "another state"})
+    assert identify(asked, False).key != found.key
+    assert not identify(replace(asked, tokenizer="some/gated"), "hf_friend").public
 
 
-def test_a_gated_model_is_read_with_a_token_and_kept_for_nobody(
-    hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gated_model_is_read_with_a_token(hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.users["hf_friend"] = "friend"
     hub.add(NAME, gpt2_files(), gated=True, readers={"friend"})
-    result = by_page(tmp_path, NAME, "hf_friend")
-    assert result.key == ""
+    theirs = by_page(tmp_path, NAME, token="hf_friend")
     monkeypatch.setenv("HF_TOKEN", "hf_friend")
-    check_same(result.report, by_command(NAME, "--corpus", "builtin"))
+    check_same(theirs, by_command(tmp_path, NAME))
 
 
 def test_a_model_that_was_never_trained_gets_no_verdict(hub: StandIn, tmp_path: Path) -> None:
     hub.add(NAME, gpt2_files())
-    report = by_command(NAME, "--corpus", "builtin")
-    check_same(by_page(tmp_path, NAME).report, report)
+    report = by_command(tmp_path, NAME)
+    check_same(by_page(tmp_path, NAME), report)
     said = verdict(report)
     assert (said.title, said.findings) == ("No verdict", ())
     assert said.warnings(FrontEnd.PAGE)[0].endswith(": choose a text of the kind that the model was trained on.")
-    shown = run("measure", NAME, "--max-tokens", 2_000, "--corpus", "builtin", "--quiet", columns=400)
-    assert ": name a --corpus of the kind that the model was trained on." in shown
+    assert said.warnings(FrontEnd.COMMAND)[0].endswith(": name a --corpus of the kind that the model was trained on.")
 
 
 @pytest.mark.slow
 def test_a_text_in_foreign_letters_gets_no_verdict(hub: StandIn, tmp_path: Path, shared_data: Path) -> None:
-    add_real_data(hub, shared_data)
+    hub.add(STORIES, stories_files(shared_data))
     drawn = random.Random(0)
     text = "".join(chr(drawn.randrange(0x4E00, 0x9FA5)) for _ in range(4_000))
-    file = tmp_path / "mine.txt"
-    file.write_text(text)
-    report = by_command(STORIES, "--corpus", file)
-    result = by_page(tmp_path, STORIES, corpus="upload", text=text)
-    assert result.report.metrics == report.metrics
-    assert result.verdict.to_dict() == verdict(report).to_dict()
-    assert result.verdict.level == "unknown"
-    assert any("The tokenizer does not know the characters" in each.said for each in result.verdict.cautions)
+    report = by_command(tmp_path, STORIES, text=text)
+    check_same(by_page(tmp_path, STORIES, text=text), report)
+    assert verdict(report).level == "unknown"
+    assert any("The tokenizer does not know the characters" in each.said for each in verdict(report).cautions)
