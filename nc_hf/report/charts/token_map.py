@@ -37,7 +37,8 @@ STYLES: dict[str, Spec] = {
 
 _MOST, _LEAST = " ▼", " ▲"  # beside the words of the ends
 _ENDS, _COMMONEST, _LABELLED = 5, 30, 600
-_SEARCHED = 3  # letters from which what is found is so little that all of it has its word beside it
+_FEW = 600  # tokens that have room for larger points
+_SEARCHED = 2  # letters from which what is found is so little that all of it has its word beside it
 _ESCAPED = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})|<0x[0-9A-F]{2}>|^#\d+$|^<.*>$|^\[.*\]$")
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _IS_FOUND = "search != '' && indexof(lower(datum.token), replace(lower(search), regexp(' ', 'g'), '␣')) >= 0"
@@ -83,8 +84,9 @@ def token_map(report: ReportRecord) -> Spec | None:
             {"calculate": "colour == 'occurrences' ? log(datum.count) / LN10 : colour == 'scatter (NC1)' ? "
              "datum.scatter : datum.duality", "as": "shade"},
             {"calculate": _IS_FOUND, "as": "found"},
+            {"calculate": "'#token-' + datum.id", "as": "link"},
         ],
-        "layer": [*_arrows(), *_points(), *_labels(), *_said(planes)],
+        "layer": [*_arrows(), *_points(len(table.columns.ids)), *_labels(), *_said(planes)],
     }  # fmt: skip
 
 
@@ -126,7 +128,6 @@ def _rows(table: TokenTable, places: TokenMap, spans: Sequence[float]) -> list[S
             "duality": _finite(columns.duality[place]),
             "near": f",{','.join(map(str, places.nearest[place]))},",
             "nearest": "  ".join(spelled[other] for other in places.nearest[place]),
-            "link": f"#token-{token_id}",
         }
         for each, plane in enumerate(places.planes):
             row |= {f"x{each}": plane.x[place], f"y{each}": plane.y[place], f"row_x{each}": plane.row_x[place],
@@ -181,8 +182,8 @@ _PLACE = {"x": _axis("x", "x", "left"), "y": _axis("y", "y", "low")}
 _TIP = {"x": _axis("x", "row_x", "left"), "y": _axis("y", "row_y", "low")}
 
 
-def _points() -> list[Spec]:
-    """Return the tokens: the colour as chosen, the shape by kind; what was searched for stands out of the rest."""
+def _points(count: int) -> list[Spec]:
+    """Return the tokens, smaller where they are many: the colour as chosen, the shape by kind, what is found ringed."""
     level = "colour == 'occurrences' ? format(pow(10, datum.value), ',.3~s') : format(datum.value, '.3~g')"
     tip: list[Spec] = [{"field": "token", "title": "token", "type": "nominal"}]
     tip += [{"field": "count", "title": "occurrences", "type": "quantitative", "format": ",d"}]
@@ -216,7 +217,7 @@ def _points() -> list[Spec]:
                               "range": ["circle", "triangle-up", "square"]},
                     "legend": {"title": None, "orient": "top", "symbolFillColor": "#8c8c8c", "symbolStrokeWidth": 0},
                 },
-                "size": {"value": 55, "condition": [{"test": "datum.found", "value": 160},
+                "size": {"value": 55 if count <= _FEW else 28, "condition": [{"test": "datum.found", "value": 160},
                                                     {"test": _IS_POINTED, "value": 130}]},
                 "opacity": {"value": 0.85, "condition": {"test": "search != '' && !datum.found", "value": 0.12}},
                 "tooltip": tip,

@@ -38,7 +38,6 @@ def test_a_row_a_token_with_everything_that_is_known_of_it() -> None:
         assert row["duality"] == pytest.approx(TABLE.columns.duality[place], rel=1e-3)
         assert row["nearest"].split("  ") == [spelled[other] for other in MAP.nearest[place]]
         assert [int(each) for each in row["near"].strip(",").split(",")] == MAP.nearest[place]
-        assert row["link"] == f"#token-{row['id']}"
         for number, plane in enumerate(MAP.planes):
             assert (row[f"x{number}"], row[f"row_y{number}"]) == (plane.x[place], plane.row_y[place])
 
