@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from nc_hf.report.charts.labels import label_widths
 from nc_hf.report.charts.style import Chart
+from nc_hf.report.charts.token_rows import token_rows
 from nc_hf.report.detail import PlaneRecord, TokenMap, TokenTable
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.words import number
@@ -41,10 +40,9 @@ _NOTE = (
     "A point is the class mean of a token, on the plane of the two principal axes; an arrow leads to its row of the "
     "classifier. Point at a token for its neighbours, click on it for its card."
 )
-_MOST, _LEAST = " ▼", " ▲"  # beside the words of the ends
-_ENDS, _COMMONEST, _LABELLED = 5, 30, 600
-_SEARCHED = 3  # letters from which what is found is so little that all of it has its word beside it
-_ESCAPED = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})|<0x[0-9A-F]{2}>|^#\d+$|^<.*>$|^\[.*\]$")
+_COMMONEST = 30  # tokens whose arrows are drawn together
+_FEW = 600  # tokens that have room for larger points
+_SEARCHED = 2  # letters from which what is found is so little that all of it has its word beside it
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _IS_FOUND = "search != '' && indexof(lower(datum.token), replace(lower(search), regexp(' ', 'g'), '␣')) >= 0"
 _IS_POINTED = (
@@ -81,7 +79,7 @@ def token_map(report: ReportRecord) -> Spec | None:
         "width": "container",
         "height": 520,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "data": {"values": _rows(table, table.map, [span for _, _, span in frames.values()])},
+        "data": {"values": token_rows(table, table.map, [span for _, _, span in frames.values()])},
         "params": [
             _choice("plane", "Axes of", tuple(planes)),
             _choice("colour", "Colour", COLOURS),
@@ -96,8 +94,9 @@ def token_map(report: ReportRecord) -> Spec | None:
             {"calculate": "colour == 'occurrences' ? log(datum.count) / LN10 : colour == 'scatter (NC1)' ? "
              "datum.scatter : datum.duality", "as": "shade"},
             {"calculate": _IS_FOUND, "as": "found"},
+            {"calculate": "'#token-' + datum.id", "as": "link"},
         ],
-        "layer": [*_arrows(), *_points(), *_labels(), *_said(planes)],
+        "layer": [*_arrows(), *_points(len(table.columns.ids)), *_labels(), *_said(planes)],
     }  # fmt: skip
 
 
@@ -111,52 +110,6 @@ def _frame(plane: PlaneRecord) -> tuple[float, float, float]:
     across, along = (0.0, *plane.x, *plane.row_x), (0.0, *plane.y, *plane.row_y)
     side = 1.12 * max(max(across) - min(across), max(along) - min(along))
     return (max(across) + min(across) - side) / 2, (max(along) + min(along) - side) / 2, side
-
-
-def _rows(table: TokenTable, places: TokenMap, spans: Sequence[float]) -> list[Spec]:
-    """Return what is known of each token, with its places on every plane, by their number."""
-    columns, spelled = table.columns, table.spelled
-    signs = {token.id: _MOST for token in table.most_collapsed[:_ENDS]}
-    signs |= {token.id: _LEAST for token in table.least_collapsed[:_ENDS] if token.id not in signs}
-    words = [text + signs.get(token_id, "") for token_id, text in zip(columns.ids, columns.texts, strict=True)]
-    order = sorted(range(len(words)), key=lambda place: columns.ids[place] not in signs)
-    labelled = order[:_LABELLED]
-    widths = []
-    for plane, span in zip(places.planes, spans, strict=True):
-        points = [(plane.x[place], plane.y[place]) for place in order]
-        found = label_widths(points, [words[place] for place in labelled], span, important=len(signs))
-        widths.append(dict(zip(labelled, found, strict=True)))
-    rows = []
-    for place, token_id in enumerate(columns.ids):
-        row: Spec = {
-            "id": token_id,
-            "token": columns.texts[place],
-            "word": words[place],
-            "rank": place,
-            "kind": _kind(columns.texts[place]),
-            "count": columns.counts[place],
-            "scatter": _finite(columns.variability[place]),
-            "duality": _finite(columns.duality[place]),
-            "near": f",{','.join(map(str, places.nearest[place]))},",
-            "nearest": "  ".join(spelled[other] for other in places.nearest[place]),
-            "link": f"#token-{token_id}",
-        }
-        for each, plane in enumerate(places.planes):
-            row |= {f"x{each}": plane.x[place], f"y{each}": plane.y[place], f"row_x{each}": plane.row_x[place],
-                    f"row_y{each}": plane.row_y[place], f"label{each}": widths[each].get(place)}  # fmt: skip
-        rows.append(row)
-    return rows
-
-
-def _kind(text: str) -> str:
-    """Tell where in a word a token stands, by what it spells."""
-    if not any(character.isalpha() for character in _ESCAPED.sub("", text)):
-        return "no letters"
-    return "begins a word" if text.startswith("␣") else "within a word"
-
-
-def _finite(value: float) -> float | None:
-    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def _choice(name: str, heading: str, options: Sequence[str]) -> Spec:
@@ -194,8 +147,8 @@ _PLACE = {"x": _axis("x", "x", "left"), "y": _axis("y", "y", "low")}
 _TIP = {"x": _axis("x", "row_x", "left"), "y": _axis("y", "row_y", "low")}
 
 
-def _points() -> list[Spec]:
-    """Return the tokens: the colour as chosen, the shape by kind; what was searched for stands out of the rest."""
+def _points(count: int) -> list[Spec]:
+    """Return the tokens, smaller where they are many: the colour as chosen, the shape by kind, what is found ringed."""
     level = "colour == 'occurrences' ? format(pow(10, datum.value), ',.3~s') : format(datum.value, '.3~g')"
     tip: list[Spec] = [{"field": "token", "title": "token", "type": "nominal"}]
     tip += [{"field": "count", "title": "occurrences", "type": "quantitative", "format": ",d"}]
@@ -229,7 +182,7 @@ def _points() -> list[Spec]:
                               "range": ["circle", "triangle-up", "square"]},
                     "legend": {"title": None, "orient": "top", "symbolFillColor": "#8c8c8c", "symbolStrokeWidth": 0},
                 },
-                "size": {"value": 55, "condition": [{"test": "datum.found", "value": 160},
+                "size": {"value": 55 if count <= _FEW else 28, "condition": [{"test": "datum.found", "value": 160},
                                                     {"test": _IS_POINTED, "value": 130}]},
                 "opacity": {"value": 0.85, "condition": {"test": "search != '' && !datum.found", "value": 0.12}},
                 "tooltip": tip,

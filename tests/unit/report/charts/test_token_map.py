@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nc_hf.report import Report
-from nc_hf.report.charts.token_map import ARROWS, COLOURS, PLANES, STYLES, _frame, _kind, token_map
+from nc_hf.report.charts.token_map import ARROWS, COLOURS, PLANES, STYLES, _frame, token_map
 from tests.reports import BARE, SCHEMA_6, SCHEMA_7
 
 REPORT = Report.load(SCHEMA_7)
@@ -26,21 +26,6 @@ ROWS = SPEC["data"]["values"]
 def param(spec: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(each for each in spec["params"] if each["name"] == name)
     return found
-
-
-def test_a_row_a_token_with_everything_that_is_known_of_it() -> None:
-    assert TABLE is not None
-    assert [row["id"] for row in ROWS] == TABLE.columns.ids
-    spelled = TABLE.spelled
-    for place, row in enumerate(ROWS):
-        assert (row["token"], row["count"]) == (TABLE.columns.texts[place], TABLE.columns.counts[place])
-        assert row["scatter"] == pytest.approx(TABLE.columns.variability[place], rel=1e-3)
-        assert row["duality"] == pytest.approx(TABLE.columns.duality[place], rel=1e-3)
-        assert row["nearest"].split("  ") == [spelled[other] for other in MAP.nearest[place]]
-        assert [int(each) for each in row["near"].strip(",").split(",")] == MAP.nearest[place]
-        assert row["link"] == f"#token-{row['id']}"
-        for number, plane in enumerate(MAP.planes):
-            assert (row[f"x{number}"], row[f"row_y{number}"]) == (plane.x[place], plane.row_y[place])
 
 
 def test_the_frame_holds_every_point_every_arrow_and_the_origin() -> None:
@@ -60,13 +45,6 @@ def test_it_is_said_in_words_too() -> None:
     assert "51% of their variance" in said
     assert TABLE.most_collapsed[0].text in said
     assert TABLE.least_collapsed[0].text in said
-
-
-def test_tokens_are_told_apart_by_where_in_a_word_they_stand() -> None:
-    texts = {"␣the": "begins a word", "ing": "within a word", "\\n": "no letters", "!": "no letters", "␣": "no letters",
-             "<0xE2>": "no letters", "<s>": "no letters", "#17": "no letters", "␣don": "begins a word",
-             "\\u202ex": "within a word", "né": "within a word", "<": "no letters"}  # fmt: skip
-    assert {text: _kind(text) for text in texts} == texts
 
 
 @pytest.mark.parametrize("report", [BARE, Report.load(SCHEMA_6)])
