@@ -93,7 +93,8 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         result = invoke(*arguments, columns=100)
         assert result.exit_code == 0, (tool, arguments, result.output[-3000:])
         assert result.stdout.strip(), arguments
-    written = {"early.json", "late.json", "card.md", "course/trajectory.json", "figures/loss.png"}
+    written = {"early.json", "late.json", "card.md", "course/trajectory.json", "steps/trajectory.json"}
+    written |= {"figures/loss.png"}
     assert all((folder / name).is_file() for name in (*written, "runs/small/results.csv"))
 
 
