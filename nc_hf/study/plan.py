@@ -30,6 +30,7 @@ from nc_hf.study.display import duration
 from nc_hf.study.families import build_model, count_parameters
 from nc_hf.study.grid import Study, texts_of
 from nc_hf.study.text import open_text
+from nc_hf.study.threads import fitting_threads
 from nc_hf.study.training import process_batch
 
 BYTES_A_PARAMETER = 16
@@ -164,7 +165,8 @@ def plan_cells(study: Study, cells: list[Cell], sizes: Mapping[str, TextSize]) -
         if size.train is not None:
             tokens = size.train * cell.block_size * study.epochs_run(cell)
             passed = TRAINING * tokens + states * _measured_tokens(study, cell, size)
-            rate = speed(replace(_model_alone(cell), depth=1), size.vocab_size)
+            with fitting_threads(cell):  # as it will be trained
+                rate = speed(replace(_model_alone(cell), depth=1), size.vocab_size)
             seconds = passed * forward_flops(cell, size.vocab_size) / rate
         found.append(CellPlan(cell, states, cell.batch_size, parameters, tokens, memory, seconds))
     return found

@@ -15,6 +15,7 @@ from nc_hf.study.cost import forward_flops
 from nc_hf.study.families import build_model
 from nc_hf.study.grid import Study
 from nc_hf.study.preset import load_study
+from nc_hf.study.threads import CHOSEN
 
 SMOKE = "smoke"
 TINY = load_study(SMOKE).changed(block_size=16, vocab_size=300)
@@ -83,3 +84,26 @@ def test_a_text_that_cannot_be_read_is_unknown_and_said_to_be(study: Study) -> N
     assert "no/such/file.txt" in size.note
     hinted = plan.text_size(study.changed(expected_blocks=(7, 3)), study.cells[0])
     assert (hinted.train, hinted.validation) == (7, 3)
+
+
+@pytest.mark.parametrize(("width", "threads"), [(16, 1), (256, 2)])
+def test_the_speed_is_taken_with_the_threads_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, width: int, threads: int
+) -> None:
+    for name in CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    found = []
+
+    def speed(*_: object) -> float:
+        found.append(torch.get_num_threads())
+        return 1e9
+
+    monkeypatch.setattr(plan, "flops_a_second", speed)
+    study = load_study("smoke", {"width": str(width), "depth": "1", "expected_blocks": "[8, 4]"})
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        plan.plan_cells(study, study.cells, {cell.text_key: plan.text_size(study, cell) for cell in study.cells})
+    finally:
+        torch.set_num_threads(before)
+    assert set(found) == {threads}
