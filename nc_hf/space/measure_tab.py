@@ -12,7 +12,7 @@ from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.report.token_card import html_token
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, QUIET, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, pictures, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 # The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
 _SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link + location.hash);
   if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
+# What stands behind # in the address, when it changes and when a result is shown.
+_ASK_TOKEN = """const ask = () => { const asked = /^#token-(\\d+)$/.exec(location.hash);
+  if (asked) { props.value = asked[1]; trigger('input'); window.nc_hf.card(asked[0].slice(1)); } };
+window.addEventListener('hashchange', ask); window.addEventListener('nc-result', ask);"""
 _TYPED = "() => document.querySelector('#model input').value"
 _MOST_REVISIONS = 200
 
@@ -83,7 +87,7 @@ class MeasureTab:
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
         self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        self.asked_token = gr.Textbox(visible="hidden", elem_id="asked-token")  # page.js writes into it
+        self.asked_token = gr.HTML(elem_id="asked-token", html_template="", js_on_load=_ASK_TOKEN)
         self.report = gr.State(None)
 
     @property
@@ -103,6 +107,7 @@ class MeasureTab:
         started = self.job.when_pressed(self._measure, asked, self._shown)
         started.then(self._figure, self.report, self.downloads, **QUICK)
         self.asked_token.input(self._card, [self.report, self.asked_token], self.token, **QUICK)
+        self.verdict.change(None, None, None, js="() => window.dispatchEvent(new Event('nc-result'))", **QUIET)
         self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:

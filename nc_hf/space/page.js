@@ -1,22 +1,10 @@
 // What the page does by itself: where the eye and the focus go when something happens.
 window.nc_hf = {
-  // A link to a token, such as #token-123: its card is asked for as soon as there is a result to ask.
-  token(tries = 200) {
-    const asked = /^#token-(\d+)$/.exec(location.hash);
-    const box = document.querySelector("#asked-token textarea, #asked-token input");
-    if (!asked || !box) return;
-    if (!document.querySelector("#verdict h2")) {
-      if (tries) setTimeout(() => this.token(tries - 1), 100);
-      return;
-    }
-    box.value = asked[1];
-    box.dispatchEvent(new Event("input", { bubbles: true }));
-    const come = (left) => {
-      const card = document.getElementById(asked[0].slice(1)) || document.querySelector("#token .message");
-      if (card) attendTo(card, "center");
-      else if (left) setTimeout(() => come(left - 1), 50);
-    };
-    come(200);
+  // The card of a token, as soon as it has come.
+  card(id, tries = 200) {
+    const card = document.getElementById(id) || document.querySelector("#token .message");
+    if (card) attendTo(card, "center");
+    else if (tries) setTimeout(() => this.card(id, tries - 1), 50);
   },
   // When a job starts: its status, as soon as it says something; what is empty takes no focus.
   watch(statusId, tries = 200) {
@@ -43,6 +31,3 @@ function attendTo(element, block) {
     if (!seen) element.scrollIntoView({ block });
   });
 }
-
-addEventListener("hashchange", () => window.nc_hf.token());
-addEventListener("load", () => window.nc_hf.token());
