@@ -23,7 +23,8 @@ class StudyProgress:
     """The display of a study, for whichever launcher runs it.
 
     In a terminal one line is kept up to date below what is printed; elsewhere each event prints a line. The time to go
-    weighs cells by their estimated work, so it does not take the last and largest cells for average ones.
+    weighs cells by their estimated work, so it does not take the last and largest cells for average ones. What other
+    jobs on the same folder finish meanwhile is done too, and counts for the pace.
 
     Args:
         cells: all that this run is asked for, those already done too.
@@ -45,6 +46,7 @@ class StudyProgress:
         """Count what is done already."""
         self._console, self._clock, self._said = console or Console(), clock, clock()
         self._cost = {cell: relative_cost(ledger.study, cell) for cell in cells}
+        self._ledger = ledger
         self.done = [cell for cell in cells if ledger.is_done(cell)]
         self.running: dict[Cell, Advance] = {}
         self.failures: dict[Cell, str] = {}
@@ -79,6 +81,7 @@ class StudyProgress:
 
     def started(self, cell: Cell) -> None:
         """A cell begins, or begins again."""
+        self._look_at_others()
         self.failures.pop(cell, None)
         self.running[cell] = Advance(0.0)
         self._before.pop(cell, None)
@@ -96,6 +99,7 @@ class StudyProgress:
         """A cell has its rows in the ledger."""
         self.running.pop(cell, None)
         self.done.append(cell)
+        self._look_at_others()
         self._tell(f"{cell.name}  done")
 
     def failed(self, cell: Cell, why: str) -> None:
@@ -103,6 +107,11 @@ class StudyProgress:
         self.running.pop(cell, None)
         self.failures[cell] = why
         self._tell(f"{cell.name}  FAILED: {why}")
+
+    def _look_at_others(self) -> None:
+        """Count what another job on the folder has finished."""
+        known = {*self.done, *self.running, *self.failures}
+        self.done += [cell for cell in self._cost if cell not in known and self._ledger.is_done(cell)]
 
     def line(self) -> str:
         """Say it in one line.

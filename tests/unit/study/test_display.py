@@ -153,3 +153,17 @@ def test_other_ranks_are_silent(tmp_path: Path, study: Study, clock: Clock) -> N
         progress.started(study.cells[0])
         progress.finished(study.cells[0])
     assert text.getvalue() == ""
+
+
+def test_what_another_job_finishes_is_done_and_counts_for_the_pace(tmp_path: Path, study: Study, clock: Clock) -> None:
+    mine, others, *_ = study.cells
+    with opened(study, tmp_path, clock, io.StringIO()) as progress:
+        progress.started(mine)
+        Ledger(tmp_path, study).record(others, [{"val_loss": 1.0}])
+        clock.now = 10.0
+        progress.finished(mine)
+        assert progress.left == 2
+        assert progress.line().startswith("cells: 2 done, 0 running, 0 failed, 2 left")
+        cost = {cell: relative_cost(study, cell) for cell in study.cells}
+        done = cost[mine] + cost[others]
+        assert progress.remaining == pytest.approx(10 * (sum(cost.values()) - done) / done)
