@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +125,28 @@ def test_a_chip_opens_a_result_that_is_kept(sized: Page, space: Space, hub: Stan
     sized.locator("#chips a.kept", has_text=STORIES).click()
     expect(sized.locator("#verdict h2")).to_be_visible(timeout=PATIENCE)
     expect(sized.locator("#about")).to_contain_text("its result opens at once", timeout=PATIENCE)
+
+
+def test_a_token_has_a_card_and_a_link_of_its_own(
+    browser: Browser, space: Space, hub: StandIn, shared_data: Path
+) -> None:
+    add_real_data(hub, shared_data)
+    visitor = Visitor(browser.new_page(), space.url)
+    page = visitor.page
+    visitor.measure(STORIES, corpus="TinyStories", budget=2_000)
+    visitor.result()
+    panels = page.locator("figure[data-chart=tokens]").get_attribute("data-panels")
+    first = json.loads(panels or "")[0]["data"]["values"][0]
+    page.evaluate("(id) => { location.hash = `#token-${id}`; }", first["id"])
+    card = page.locator(f"#token-{first['id']}")
+    expect(card).to_be_visible(timeout=PATIENCE)
+    expect(card).to_be_focused()
+    expect(card.locator("h3 code")).to_have_text(first["token"])
+    assert f"{first['count']:,}" in card.inner_text()
+    assert in_view(page, f"#token-{first['id']} h3")
+    page.reload()  # the address leads to the result and to the card
+    expect(card).to_be_visible(timeout=PATIENCE)
+    page.close()
 
 
 def test_progress_moves_while_nothing_comes(browser: Browser, space: Space, hub: StandIn) -> None:
