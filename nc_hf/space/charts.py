@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
-from nc_hf.report import Comparison, Report
+from nc_hf.report import Report
 
 STRATA = ["tokens, from", "tokens", "classes", "scatter", "agreement"]
 TOKENS = ["token", "count", "log10 of count", "scatter", "norm", "duality"]
-COMPARED = ["model", "value"]
 
 
 def strata_frame(report: Report) -> pd.DataFrame:
@@ -46,17 +44,3 @@ def token_frame(report: Report) -> pd.DataFrame:
         }
     )
     return frame[TOKENS]
-
-
-def comparison_frame(comparison: Comparison, metric: str) -> pd.DataFrame:
-    """Return one row a report with the value of one metric."""
-    compared = next((each for each in comparison.metrics if each.name == metric), None)
-    values = [] if compared is None else compared.values
-    rows = [(name, value.value) for name, value in zip(comparison.names, values, strict=False) if value is not None]
-    return pd.DataFrame(rows, columns=COMPARED)
-
-
-def overlay_frame(reports: Sequence[Report], names: Sequence[str]) -> pd.DataFrame:
-    """Return the strata of several reports, one below the other, each with its model's name."""
-    frames = [strata_frame(report).assign(model=name) for report, name in zip(reports, names, strict=True)]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*STRATA, "model"])

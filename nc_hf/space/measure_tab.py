@@ -16,6 +16,7 @@ from nc_hf.space.controls import QUICK, SLOW, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
+from nc_hf.space.links import address_box, asked_in
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from nc_hf.space.request import Request
     from nc_hf.space.service import Result
 
-# The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
-_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link);
-  if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
 _TYPED = "() => document.querySelector('#model input').value"
 _MOST_REVISIONS = 200
 
@@ -120,7 +118,7 @@ class MeasureTab:
                 )
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
-        self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.link, self.typed = address_box(), gr.Textbox(visible=False)
         self.report = gr.State(None)
 
     @property
@@ -138,11 +136,10 @@ class MeasureTab:
         started = self.job.start.click(self._measure, asked, self._shown, **SLOW)
         started.then(self._figure, self.report, self.downloads, **QUICK)
         self.job.cancel(started)
-        self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
-        controls = [self.model, self.revision, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
+        controls = [self.model, self.revision, *self.text.controls]
         followed = page.load(self._follow, None, [*controls, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
 
@@ -179,7 +176,7 @@ class MeasureTab:
             yield self._failed(sentence(fault))
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
-        asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
+        asked = asked_in(page)
         if key := asked.get("result"):
             return self._open(key)
         if "model" not in asked:

@@ -1,4 +1,4 @@
-"""The page: four tabs, and what happens when something is pressed."""
+"""The page: its tabs, and what happens when something is pressed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 import gradio as gr
 
 from nc_hf.space.api import Api
+from nc_hf.space.chart import library_route
 from nc_hf.space.compare_tab import CompareTab
+from nc_hf.space.course_tab import CourseTab
 from nc_hf.space.earlier_tab import EarlierTab
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
+from nc_hf.space.share import share_routes
 
 FOLDER = Path(__file__).parent
 TITLE = "Collapse meter"
@@ -30,7 +33,9 @@ def serve(settings: Settings, **address: Any) -> None:
     """
     service = LazyService(settings)
     page = build(service)
-    page.launch(prevent_thread_lock=True, **launch_options(), **address)
+    # Our routes come before Gradio's, which answers every other address with the page.
+    application = {"title": TITLE, "routes": [library_route(), *share_routes(service)]}
+    page.launch(prevent_thread_lock=True, app_kwargs=application, **launch_options(), **address)
     service.load()
     page.block_thread()
 
@@ -49,12 +54,16 @@ def build(service: LazyService) -> gr.Blocks:
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
                 measuring = MeasureTab(service)
             with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                comparing = CompareTab(service)
+                comparing = CompareTab(service, tabs)
+            with gr.Tab("Course", id="course", elem_id="tab-course"):
+                course = CourseTab(service, tabs)
             with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as tab:
                 EarlierTab(service, tabs, tab, comparing)
             with gr.Tab("Read", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
         measuring.follow_links(page)
+        comparing.follow_links(page)
+        course.follow_links(page)
         Api(service).register()
     page.queue(max_size=64, api_open=True)
     return page
@@ -86,6 +95,7 @@ def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
+        "favicon_path": FOLDER / "icon.png",
         "css_paths": [FOLDER / "style.css"],
         "mcp_server": True,
         "ssr_mode": False,
