@@ -53,5 +53,4 @@ def _library() -> str:
     """Bundle Vega, Vega-Lite and Vega-Embed, which takes a few seconds."""
     import vl_convert
 
-    bundled: str = vl_convert.javascript_bundle()
-    return bundled
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

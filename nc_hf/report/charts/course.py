@@ -24,7 +24,7 @@ def course_chart(trajectory: TrajectoryRecord, name: str, chosen: int | None = N
         chosen: place of the point to mark; None for none.
     """
     by_step = any(point.step is not None for point in trajectory.points)
-    rows = [
+    rows: list[Spec] = [
         {
             "revision": point.revision,
             "place": point.step if by_step else point.revision,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
@@ -34,7 +32,7 @@ def share_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     figure = Figure(figsize=(SIZE[0] / DPI, SIZE[1] / DPI), dpi=DPI)
     name = shortened(report.name, 60)
     figure.text(0.05, 0.87, "Neural collapse of", fontsize=19, color=colours.shade)
-    _line(figure, 0.765, name, fontsize=34, weight="bold")
+    _line(figure, 0.765, name, 34, "bold")
     figure.text(0.05, 0.635, said.title, fontsize=38, weight="bold", color=colours.accent)
     if said.level == "unknown":
         figure.text(0.05, 0.40, plain(said.basis), fontsize=20, wrap=True)
@@ -45,16 +43,16 @@ def share_figure(report: ReportRecord, *, dark: bool = False) -> Figure:
     rests = f"{source}: {report.tokens:,} tokens, {report.classes.used:,} classes, loss {report.loss:.3f} nats a token"
     commit = short_commit(report.model.commit or "")
     made = " · ".join(filter(None, (commit, report.created[:10], f"nc_hf {report.versions.get('nc_hf', '')}".strip())))
-    _line(figure, 0.135, rests, fontsize=17)
+    _line(figure, 0.135, rests, 17)
     figure.text(0.05, 0.075, plain(made), fontsize=15, color=colours.shade)
     return figure
 
 
-def _line(figure: Figure, height: float, words: str, **how: Any) -> None:
+def _line(figure: Figure, height: float, words: str, size: float, weight: str = "normal") -> None:
     """Write a line, smaller where it would run out of the picture."""
-    text = figure.text(0.05, height, plain(words), **how)
+    text = figure.text(0.05, height, plain(words), fontsize=size, weight=weight)
     width = text.get_window_extent().width / SIZE[0]
-    text.set_fontsize(text.get_fontsize() * min(1.0, _WIDEST / width))
+    text.set_fontsize(size * min(1.0, _WIDEST / width))
 
 
 def _value(figure: Figure, report: ReportRecord, metric: str, left: float, dark: bool) -> None:
