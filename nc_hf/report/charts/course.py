@@ -89,7 +89,7 @@ def _value(point: PointRecord, name: str) -> MetricValue | None:
 def _steps(steps: list[int]) -> Spec:
     positive = [step for step in steps if step > 0]
     wide = len(positive) > 3 and max(positive) / min(positive) > _DECADES
-    scale = {"type": "symlog", "constant": min(positive), "padding": 8} if wide else {"zero": False, "padding": 8}
+    scale = {"type": "symlog", "constant": min(positive)} if wide else {"zero": False, "padding": 8}
     axis: Spec = {"title": "training step", "labelExpr": "format(datum.value, '~s')", "tickCount": 5, "grid": False}
     if wide:
         powers = range(math.ceil(math.log10(min(positive))), math.floor(math.log10(max(positive))) + 1)
