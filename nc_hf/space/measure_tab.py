@@ -16,6 +16,7 @@ from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, pictures, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
+from nc_hf.space.links import address_box, asked_in
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 from nc_hf.space.start import chips
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from nc_hf.space.request import Request
     from nc_hf.space.service import Result
 
-# The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
-_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link + location.hash);
-  if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
 _TYPED = "() => document.querySelector('#model input').value"
 _MOST_REVISIONS = 200
 
@@ -82,7 +80,7 @@ class MeasureTab:
             self.metrics = gr.HTML(elem_id="metrics")
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
-        self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.link, self.typed = address_box(), gr.Textbox(visible=False)
         self.asked_token = gr.Textbox(visible="hidden", elem_id="asked-token")  # page.js writes into it
         self.report = gr.State(None)
 
@@ -103,14 +101,10 @@ class MeasureTab:
         started = self.job.when_pressed(self._measure, asked, self._shown)
         started.then(self._figure, self.report, self.downloads, **QUICK)
         self.asked_token.input(self._card, [self.report, self.asked_token], self.token, **QUICK)
-        self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
-        text = self.text
-        controls = [
-            self.model, self.revision, text.corpus, text.dataset, text.budget, text.preset, text.tokenizer
-        ]  # fmt: skip
+        controls = [self.model, self.revision, *self.text.controls]
         page.load(lambda: chips(self._service.get().store.all()), None, self.chips, **QUICK)
         followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
@@ -178,7 +172,7 @@ class MeasureTab:
             yield self._failed(sentence(fault, page_front_end(self._service.settings)))
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
-        asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
+        asked = asked_in(page)
         if key := asked.get("result"):
             return self._open(key)
         if "model" not in asked:
