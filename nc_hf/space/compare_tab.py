@@ -138,7 +138,7 @@ class CompareTab:
         return {
             **self.job.done(),
             self.downloads: comparison_links(comparison),
-            self.table: html_comparison(comparison),
+            self.table: f"<h2>Comparison</h2>{html_comparison(comparison)}",
             self.charts: html_chart(comparison_chart(reports)) + html_chart(frequencies_chart(reports)),
             self.link: "" if requests[0].corpus == UPLOAD else comparison_link(requests),
         }

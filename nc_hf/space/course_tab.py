@@ -135,7 +135,7 @@ class CourseTab:
         return {
             **self.job.done(),
             self.downloads: course_links(course),
-            self.notes: course_notes(course),
+            self.notes: f"<h2>Course</h2>{course_notes(course)}",
             self.charts: html_chart(course_chart(course)),
             self.place: gr.update(maximum=max(2, last), value=last, visible=last > 1),
             self.values: revision_values(course, last - 1),

@@ -57,8 +57,7 @@ def share_routes(service: LazyService) -> list[Route]:
         return answer
 
     def page(kept: StoredResult, request: Request) -> Response:
-        root = get_root_url(request, request.url.path, request.scope.get("root_path"))
-        return HTMLResponse(share_page(kept, root), headers=_FOR_A_DAY)
+        return HTMLResponse(share_page(kept, root_of(request)), headers=_FOR_A_DAY)
 
     def png(kept: StoredResult, request: Request) -> Response:
         return Response(picture(kept.key), media_type="image/png", headers=_FOR_A_DAY)
@@ -71,6 +70,12 @@ def share_routes(service: LazyService) -> list[Route]:
         Route("/share/{key}", of_kept(page)),
         Route("/badge/{key}.svg", of_kept(svg)),
     ]
+
+
+def root_of(request: Request) -> str:
+    """Return the address of the page as the visitor has it, without a slash at its end."""
+    root: str = get_root_url(request, request.url.path, request.scope.get("root_path"))
+    return root
 
 
 def share_page(kept: StoredResult, root: str) -> str:
