@@ -36,7 +36,7 @@ from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
 from nc_hf.runtime.version import VERSION
 
 # What one revision may lack without the others lacking it too; anything else ends the trajectory.
-_OF_ONE_REVISION = (ModelError, HubError, FeatureError, LabelError, StatisticsError)
+OF_ONE_REVISION = (ModelError, HubError, FeatureError, LabelError, StatisticsError)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Course:
                     self.reports[state.key] = self._of_this_base(state, found)
             if state.key not in self.reports:
                 self._share(state)
-        except _OF_ONE_REVISION as failure:
+        except OF_ONE_REVISION as failure:
             self.failures[state.key] = failure
         return state
 
@@ -158,7 +158,7 @@ class _Course:
         if state.key not in self.reports and state.key not in self.failures:
             try:
                 self.reports[state.key] = self._measure(state)
-            except _OF_ONE_REVISION as failure:
+            except OF_ONE_REVISION as failure:
                 self.failures[state.key] = failure
         return self.reports.get(state.key)
 

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from nc_hf.report import compare
+from nc_hf.report import Report, compare
+from nc_hf.report.charts import comparison_chart, frequencies_chart
+from nc_hf.report.charts.style import GLYPHS
 from nc_hf.report.html import html_comparison
+from nc_hf.report.html.charts import html_chart
+from nc_hf.report.palette import DARK, LIGHT
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.charts import STRATA, comparison_frame, overlay_frame
 from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
 from nc_hf.space.exports import comparison_links
-from nc_hf.space.html import progress, sentence
+from nc_hf.space.html import message, progress, sentence
 from nc_hf.space.lazy import LazyService
+from nc_hf.space.links import address_box, asked_in, comparison_link
 from nc_hf.space.queue import Waiting
-from nc_hf.space.settings import MAX_COMPARED
+from nc_hf.space.settings import DEFAULT_TOKENS, MAX_COMPARED, UPLOAD
 
 if TYPE_CHECKING:
+    from nc_hf.space.request import Request
     from nc_hf.space.store import StoredResult
 
 
 class CompareTab:
     """Controls, progress and comparison."""
 
-    def __init__(self, service: LazyService) -> None:
-        """Lay the tab out and wire it; within a ``gr.Tab``."""
-        self._service = service
+    def __init__(self, service: LazyService, tabs: gr.Tabs) -> None:
+        """Lay the tab out and wire it; within a ``gr.Tab`` of ``tabs``, which a link switches."""
+        self._service, self._tabs = service, tabs
         self.models = gr.Textbox(
             lines=3,
             label="Models",
@@ -41,60 +47,35 @@ class CompareTab:
         with self.job.result:
             self.downloads = gr.HTML(elem_id="compare-downloads")
             self.table = gr.HTML(elem_id="compare-table")
-            self.metric = gr.Dropdown([], label="Show", elem_id="compare-metric")
-            with gr.Row():
-                self.bars = gr.BarPlot(
-                    show_label=False,
-                    x="model",
-                    y="value",
-                    x_label_angle=-60,  # names are longer than a bar is wide
-                    tooltip="all",
-                    height=340,
-                    min_width=260,
-                    elem_id="plot-compare",
-                )
-                self.strata = gr.LinePlot(
-                    x="tokens, from",
-                    y="scatter",
-                    color="model",
-                    tooltip="all",
-                    height=340,
-                    min_width=260,
-                    title="Scatter by frequency (NC1 ↓)",
-                    show_label=False,
-                    elem_id="plot-compare-strata",
-                )
-        self.comparison = gr.State(None)
+            self.charts = gr.HTML(elem_id="compare-charts")
+        self.link = address_box()
         self._wire()
 
     @property
     def shown(self) -> list[gr.components.Component | gr.Column]:
         """What a comparison changes, the controls included."""
-        controls = [self.models, self.text.corpus, self.text.dataset, self.text.budget, self.text.preset]
-        return [*controls, *self._results]
+        return [self.models, *self.text.controls, *self._results]
 
     def opened(self, kept: Sequence[StoredResult]) -> dict[Any, Any]:
         """Show results that are kept, of one text, budget and preset, and fill the controls with what was asked."""
         names = [each.request.name for each in kept]
-        commits = [f"{each.request.model}@{each.report.model.commit}" for each in kept]
-        # A branch that has moved since has one name and two commits.
-        named = [commit if names.count(name) > 1 else name for name, commit in zip(names, commits, strict=True)]
-        return {
-            self.models: "\n".join(named),
-            **self.text.filled(kept[0].request),
-            **self._done([each.report for each in kept]),
-        }
+        requests = [
+            # A branch that has moved since has one name and two commits.
+            replace(each.request, revision=each.report.model.commit) if names.count(name) > 1 else each.request
+            for each, name in zip(kept, names, strict=True)
+        ]
+        return self._filled(requests) | self._done(requests, [each.report for each in kept])
+
+    def follow_links(self, page: gr.Blocks) -> None:
+        """Go to the comparison that a link asks for, and show it if all its results are kept."""
+        page.load(self._follow, None, [self._tabs, *self.shown], **QUICK)
 
     @property
     def _results(self) -> list[gr.components.Component | gr.Column]:
-        return [
-            *self.job.outputs, self.downloads, self.table, self.metric, self.bars, self.strata, self.comparison,
-        ]  # fmt: skip
+        return [*self.job.outputs, self.downloads, self.table, self.charts, self.link]
 
     def _wire(self) -> None:
-        shown = self._results
-        self.job.when_pressed(self._compare, [self.models, *self.text.inputs], shown)
-        self.metric.input(self._show, [self.comparison, self.metric], self.bars, **QUICK)
+        self.job.when_pressed(self._compare, [self.models, *self.text.inputs], self._results)
 
     def _compare(
         self,
@@ -113,7 +94,7 @@ class CompareTab:
             named, own = chosen(corpus, dataset, text)
             service = self._service.get()
             requests = service.requests((models or "").splitlines(), named, own, budget, preset, tokenizer or "")
-            reports = []
+            reports: list[Report] = []
             for number, request in enumerate(requests, start=1):
                 prefix = f"{number} of {len(requests)}, {request.name}: "
                 for step in service.run(request, token(service.settings, oauth_token, came)):
@@ -121,31 +102,53 @@ class CompareTab:
                         yield self.job.running(progress(step, prefix))
                     else:
                         reports.append(step.report)
-            yield self._done(reports)
+            yield self._done(requests, reports)
         except Exception as fault:
             yield self.job.failed(sentence(fault, page_front_end(self._service.settings)))
 
-    def _done(self, reports: list[Any]) -> dict[Any, Any]:
+    def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
+        asked = asked_in(page)
+        if "compare" not in asked:
+            return {self.link: ""}
+        here = {self._tabs: gr.Tabs(selected="compare")}
+        tokens, service = asked.get("tokens", ""), self._service.get()
+        try:
+            requests = service.requests(
+                asked["compare"].split(","), asked.get("corpus", "tinystories"), "",
+                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, asked.get("preset", "core"),
+                asked.get("tokenizer", ""),
+            )  # fmt: skip
+            here |= self._filled(requests)
+            reader = token(service.settings, oauth_token, page)
+            found = [service.find(request, reader) for request in requests]
+        except Exception as fault:
+            return here | self.job.failed(sentence(fault, page_front_end(service.settings)))
+        reports = [result.report for result in found if result is not None]
+        if len(reports) == len(requests):
+            return here | self._done(requests, reports)
+        missing = [request.name for request, result in zip(requests, found, strict=True) if result is None]
+        said = f"Not measured yet: {', '.join(missing)}. Press Compare to begin."
+        return here | {self.job.status: message(said, "note")}
+
+    def _filled(self, requests: Sequence[Request]) -> dict[Any, Any]:
+        return {self.models: "\n".join(each.name for each in requests), **self.text.filled(requests[0])}
+
+    def _done(self, requests: Sequence[Request], reports: Sequence[Report]) -> dict[Any, Any]:
         comparison = compare(reports)
-        first = comparison.metrics[0].name
-        strata = overlay_frame(reports, comparison.names)
-        bins = sorted(set(strata[STRATA[0]]), key=lambda bin_: int(bin_.replace(",", "")))
         return {
             **self.job.done(),
             self.downloads: comparison_links(comparison),
-            self.table: html_comparison(comparison),
-            self.metric: gr.update(choices=[each.name for each in comparison.metrics], value=first),
-            self.bars: _bars(comparison, first),
-            self.strata: gr.LinePlot(strata, sort=bins),
-            self.comparison: comparison,
+            self.table: f"<h2>Comparison</h2>{html_comparison(comparison)}",
+            self.charts: html_chart(comparison_chart(reports)) + html_chart(frequencies_chart(reports)),
+            self.link: "" if requests[0].corpus == UPLOAD else comparison_link(requests),
         }
 
-    def _show(self, comparison: Any, metric: str) -> Any:
-        return gr.update() if comparison is None else _bars(comparison, metric)
 
-
-def _bars(comparison: Any, metric: str) -> gr.BarPlot:
-    """Return the bars of one metric; bars begin at zero, or their lengths would mislead."""
-    frame = comparison_frame(comparison, metric)
-    limits = [min(0.0, frame["value"].min()) * 1.05, max(0.0, frame["value"].max()) * 1.05]
-    return gr.BarPlot(frame, title=metric, y_title=" ", y_lim=limits)
+def marked_headings() -> str:
+    """Return the style that puts the mark of each model, as in the charts, before its name above the table."""
+    marks = [
+        f"{theme} .compared thead th:nth-child({place})::before {{ content: '{glyph} ' / ''; color: {colour}; }}"
+        for theme, palette in (("", LIGHT), (".dark", DARK))
+        for place, (glyph, colour) in enumerate(zip(GLYPHS.values(), palette.series, strict=True), start=2)
+    ]
+    return "\n".join(marks)

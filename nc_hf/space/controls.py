@@ -54,6 +54,11 @@ class TextControls:
         """In the order that `chosen` takes them, then the others."""
         return [self.corpus, self.dataset, self.text, self.budget, self.preset, self.tokenizer]
 
+    @property
+    def controls(self) -> list[gr.components.Component]:
+        """What `filled` changes."""
+        return [self.corpus, self.dataset, self.budget, self.preset, self.tokenizer]
+
     def filled(self, request: Request) -> dict[Any, Any]:
         """Fill them with what was asked; a text of one's own is nowhere any more."""
         kind = DATASET if request.corpus.startswith("hub:") else request.corpus

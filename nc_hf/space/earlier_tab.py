@@ -7,6 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from nc_hf.report.charts import plane_chart
+from nc_hf.report.charts.published import obstacle
+from nc_hf.report.html.charts import html_chart
 from nc_hf.space.compare_tab import CompareTab
 from nc_hf.space.controls import QUICK
 from nc_hf.space.earlier_table import earlier_table
@@ -37,11 +40,14 @@ class EarlierTab:
             css_template=(_FOLDER / "earlier.css").read_text(encoding="utf-8"),
             js_on_load=(_FOLDER / "earlier.js").read_text(encoding="utf-8"),
         )
-        tab.select(self._listed, None, self.table, **QUICK)
+        self.plane = gr.HTML(elem_id="earlier-plane")
+        tab.select(self._listed, None, [self.table, self.plane], **QUICK)
         self.table.compare(self._compare, None, [tabs, self.table, *comparing.shown], **QUICK)
 
-    def _listed(self) -> str:
-        return earlier_table(self._service.get().store.all())
+    def _listed(self) -> tuple[str, str]:
+        kept = self._service.get().store.all()
+        reports = [each.report for each in kept if obstacle(each.report) is None]
+        return earlier_table(kept), html_chart(plane_chart(None, reports)) if reports else ""
 
     def _compare(self, ticked: gr.EventData) -> dict[Any, Any]:
         store = self._service.get().store

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from nc_hf.errors import InputError
 from nc_hf.report import Comparison, Report
+from nc_hf.report.trajectory import Trajectory
 
 Form = Literal["json", "markdown", "csv"]
 Figure = Literal["variability", "agreement", "norms", "cosines"]
@@ -75,6 +76,16 @@ def comparison_links(comparison: Comparison) -> str:
         link("Markdown", "nc_comparison.md", "text/markdown", comparison.to_markdown().encode()),
     ]
     return f"<div class='downloads' role='group' aria-label='Download the comparison'>{''.join(links)}</div>"
+
+
+def course_links(trajectory: Trajectory) -> str:
+    """Return the links that download a course over revisions."""
+    links = [
+        link("JSON", "nc_trajectory.json", "application/json", trajectory.to_json().encode()),
+        link("Markdown", "nc_trajectory.md", "text/markdown", trajectory.to_markdown().encode()),
+        link("CSV", "nc_trajectory.csv", "text/csv", trajectory.to_csv().encode()),
+    ]
+    return f"<div class='downloads' role='group' aria-label='Download the course'>{''.join(links)}</div>"
 
 
 def link(label: str, name: str, kind: str, content: bytes) -> str:

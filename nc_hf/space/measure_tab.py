@@ -16,18 +16,19 @@ from nc_hf.space.controls import QUICK, QUIET, JobControls, chosen, text_control
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, pictures, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
+from nc_hf.space.links import address_box, asked_in
+from nc_hf.space.passing_on import html_passing_on
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
+from nc_hf.space.share import root_of
 from nc_hf.space.start import chips
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
     from nc_hf.space.request import Request
     from nc_hf.space.service import Result
+    from nc_hf.space.store import StoredResult
 
-# The address of the page becomes the link to the result; a Space lies in a frame of the Hub's page, which is told too.
-_SHOW_LINK = """(link) => { if (!link) return; history.replaceState(null, '', link + location.hash);
-  if (window.parent !== window) window.parent.postMessage({queryString: link.slice(1)}, 'https://huggingface.co'); }"""
 # What stands behind # in the address, when it changes and when a result is shown.
 _ASK_TOKEN = """const ask = () => { const asked = /^#token-(\\d+)$/.exec(location.hash);
   if (asked) { props.value = asked[1]; trigger('input'); window.nc_hf.card(asked[0].slice(1)); } };
@@ -81,20 +82,21 @@ class MeasureTab:
         with self.job.result:
             self.verdict = gr.HTML(elem_id="verdict")
             self.downloads = gr.HTML(elem_id="downloads")
+            self.passing_on = gr.HTML(elem_id="passing-on")
             self.pictures = gr.HTML(elem_id="pictures")
             self.token = gr.HTML(elem_id="token")
             self.metrics = gr.HTML(elem_id="metrics")
             self.tokens = gr.HTML(elem_id="tokens")
             self.circumstances = gr.HTML(elem_id="circumstances")
-        self.link, self.typed = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.link, self.typed = address_box(), gr.Textbox(visible=False)
         self.asked_token = gr.HTML(elem_id="asked-token", html_template="", js_on_load=_ASK_TOKEN)
         self.report = gr.State(None)
 
     @property
     def _shown(self) -> list[gr.components.Component | gr.Column]:
         return [
-            *self.job.outputs, self.verdict, self.downloads, self.pictures, self.token, self.metrics, self.tokens,
-            self.circumstances, self.link, self.report,
+            *self.job.outputs, self.verdict, self.downloads, self.passing_on, self.pictures, self.token, self.metrics,
+            self.tokens, self.circumstances, self.link, self.report,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -108,14 +110,10 @@ class MeasureTab:
         started.then(self._figure, self.report, self.downloads, **QUICK)
         self.asked_token.input(self._card, [self.report, self.asked_token], self.token, **QUICK)
         self.verdict.change(None, None, None, js="() => window.dispatchEvent(new Event('nc-result'))", **QUIET)
-        self.link.change(None, self.link, None, js=_SHOW_LINK)
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
-        text = self.text
-        controls = [
-            self.model, self.revision, text.corpus, text.dataset, text.budget, text.preset, text.tokenizer
-        ]  # fmt: skip
+        controls = [self.model, self.revision, *self.text.controls]
         page.load(lambda: chips(self._service.get().store.all()), None, self.chips, **QUICK)
         followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
@@ -178,14 +176,17 @@ class MeasureTab:
             request = service.request(model or "", revision or "", named, own, budget, preset, tokenizer or "")
             yield self.job.running(message("Asking the Hub which commit is meant …", "note"))
             for step in service.run(request, token(service.settings, oauth_token, came)):
-                yield self.job.running(progress(step)) if isinstance(step, Waiting | Progress) else self._done(step)
+                if isinstance(step, Waiting | Progress):
+                    yield self.job.running(progress(step))
+                else:
+                    yield self._done(step, came)
         except Exception as fault:
             yield self._failed(sentence(fault, page_front_end(self._service.settings)))
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
-        asked = {name: str(value)[:500] for name, value in dict(page.query_params).items()}
+        asked = asked_in(page)
         if key := asked.get("result"):
-            return self._open(key)
+            return self._open(key, page)
         if "model" not in asked:
             return {self.job.status: ""}
         corpus = asked.get("corpus", "tinystories")
@@ -203,16 +204,16 @@ class MeasureTab:
         except Exception as fault:
             return controls | self._failed(sentence(fault, page_front_end(self._service.settings)))
         if result is not None:
-            return controls | self._done(result) | {self.form: gr.update(open=False)}
+            return controls | self._done(result, page) | {self.form: gr.update(open=False)}
         return controls | {self.job.status: message("This has not been measured yet: press Measure to begin.", "note")}
 
-    def _open(self, key: str) -> dict[Any, Any]:
+    def _open(self, key: str, page: gr.Request) -> dict[Any, Any]:
         """Show what is kept under a key, whatever its branch names by now; the address stays."""
         service = self._service.get()
         kept = service.store.find(key)
         if kept is None:
             return self._failed("No result is kept under this link: measure the model again.")
-        return self._filled(kept.request) | self._done(service.read(kept, kept.request)) | {self.link: ""}
+        return self._filled(kept.request) | self._done(service.read(kept, kept.request), page) | {self.link: ""}
 
     def _filled(self, request: Request) -> dict[Any, Any]:
         return {self.model: request.model, self.revision: request.revision, **self.text.filled(request)}
@@ -220,13 +221,14 @@ class MeasureTab:
     def _failed(self, why: str) -> dict[Any, Any]:
         return {**self.job.failed(why), self.report: None}
 
-    def _done(self, result: Result) -> dict[Any, Any]:
-        report = result.report
+    def _done(self, result: Result, came: gr.Request | None) -> dict[Any, Any]:
+        report, kept = result.report, _as_kept(result)
         return {
             **self.job.done(),
             self.verdict: verdict_card(result),
             self.downloads: download_links(report, figure=False),
-            self.pictures: pictures(report, self._others(result)),
+            self.passing_on: html_passing_on(kept, root_of(came.request)) if result.key and came else "",
+            self.pictures: pictures(report, iter(self._service.get().store.like(kept))),
             self.token: "",
             self.metrics: metric_table(result),
             self.tokens: html_tokens(report),
@@ -234,13 +236,6 @@ class MeasureTab:
             self.link: "" if result.request.corpus == UPLOAD else result.request.link,
             self.report: report,
         }
-
-    def _others(self, result: Result) -> Iterator[Report]:
-        """Reports of other models on the same text with the same options."""
-        from nc_hf.space.store import StoredResult
-
-        kept = StoredResult(result.key, result.request, result.report)
-        return iter(self._service.get().store.like(kept))
 
     def _card(self, report: Report | None, asked: str) -> str:
         """Return the card of a token, by the number that a click or a link names."""
@@ -253,3 +248,9 @@ class MeasureTab:
 
     def _figure(self, report: Any) -> str:
         return "" if report is None else download_links(report, figure=True)
+
+
+def _as_kept(result: Result) -> StoredResult:
+    from nc_hf.space.store import StoredResult
+
+    return StoredResult(result.key, result.request, result.report)

@@ -22,6 +22,16 @@ window.nc_hf = {
   },
 };
 
+// A button that copies says that it did.
+addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("button[data-copy]");
+  if (!button) return;
+  const said = button.nextElementSibling;
+  said.textContent = await navigator.clipboard.writeText(button.dataset.copy).then(
+    () => "Copied", () => `Copy it yourself: ${button.dataset.copy}`,
+  );
+});
+
 function attendTo(element, block) {
   requestAnimationFrame(() => {
     element.tabIndex = -1;

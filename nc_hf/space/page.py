@@ -1,4 +1,4 @@
-"""The page: four tabs, and what happens when something is pressed."""
+"""The page: its tabs, and what happens when something is pressed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.access import is_own, visitors_log_in
 from nc_hf.space.api import Api, answer_tools_in_json
 from nc_hf.space.chart import TAG, library_route
-from nc_hf.space.compare_tab import CompareTab
+from nc_hf.space.compare_tab import CompareTab, marked_headings
+from nc_hf.space.course_tab import CourseTab
 from nc_hf.space.earlier_tab import EarlierTab
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.look import STYLE, heading, theme
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
+from nc_hf.space.share import share_routes
 
 FOLDER = Path(__file__).parent
 TITLE = "Collapse meter"
@@ -38,7 +40,7 @@ def serve(settings: Settings, **address: Any) -> None:
     service = LazyService(replace(settings, own=own))
     page = build(service)
     # Our routes come before Gradio's, which answers every other address with the page.
-    application = {"title": TITLE, "routes": [library_route()]}
+    application = {"title": TITLE, "routes": [library_route(), *share_routes(service)]}
     page.launch(
         prevent_thread_lock=True, app_kwargs=application, share=False if own else None, **launch_options(), **address
     )
@@ -63,12 +65,16 @@ def build(service: LazyService) -> gr.Blocks:
             with gr.Tab("Measure", id="measure", elem_id="tab-measure"):
                 measuring = MeasureTab(service)
             with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                comparing = CompareTab(service)
+                comparing = CompareTab(service, tabs)
+            with gr.Tab("Course", id="course", elem_id="tab-course"):
+                course = CourseTab(service, tabs)
             with gr.Tab("Earlier results", id="earlier", elem_id="tab-earlier") as tab:
                 EarlierTab(service, tabs, tab, comparing)
             with gr.Tab("Explanation", id="read", elem_id="tab-read"):
                 gr.Markdown((FOLDER / "read.md").read_text(encoding="utf-8"), elem_id="read")
         measuring.follow_links(page)
+        comparing.follow_links(page)
+        course.follow_links(page)
         Api(service).register()
     page.queue(max_size=64, api_open=True)
     return page
@@ -77,13 +83,14 @@ def build(service: LazyService) -> gr.Blocks:
 def _head() -> str:
     """Return what stands in the page's head: places, so that nothing moves when Gradio has started, and movements."""
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("frame.css", "page.js"))
-    return f"<style>{style}</style><script>{script}</script>{TAG}"
+    return f"<style>{style}\n{marked_headings()}</style><script>{script}</script>{TAG}"
 
 
 def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs beside the address."""
     return {
         "theme": theme(),
+        "favicon_path": FOLDER / "icon.png",
         "css_paths": [RESULT_STYLE, STYLE],
         "head": _head(),
         "mcp_server": True,

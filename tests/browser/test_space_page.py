@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -220,30 +219,6 @@ def test_phone_width(browser: Browser, space: Space, hub: StandIn, pictures: Pat
         visitor.page.wait_for_timeout(300)
         assert visitor.overflow() == 0, tab
         visitor.shoot(pictures, f"dark-phone-{tab.split()[0].lower()}")
-    context.close()
-
-
-def test_the_names_beneath_the_bars_stand_apart_at_phone_width(browser: Browser, space: Space, hub: StandIn) -> None:
-    names = ["EleutherAI/pythia-70m", "EleutherAI/pythia-160m", "someone/tinystories-33M"]
-    for seed, name in enumerate(names):
-        hub.add(name, gpt2_files(seed))
-    context = browser.new_context(viewport={"width": 360, "height": 844}, is_mobile=True)
-    visitor = Visitor(context.new_page(), space.url)
-    visitor.tab("Compare")
-    page = visitor.page
-    page.locator("#models textarea").fill("\n".join(names))
-    page.locator("#compare-corpus").get_by_text("Built-in", exact=True).click()
-    page.locator("#compare-budget input").fill("2000")
-    page.locator("#compare-start").click()
-    plot = page.locator("#plot-compare")
-    labels = plot.locator("svg text").filter(has_text="/")
-    expect(labels).to_have_count(3, timeout=PATIENCE)
-    left = plot.bounding_box()["x"]  # type: ignore[index]
-    boxes = [label.bounding_box() or {} for label in labels.all()]
-    assert min(box["x"] for box in boxes) > left
-    ends = sorted(box["x"] + box["width"] for box in boxes)  # each name ends beneath its bar, and leans to the left
-    assert all(box["height"] > box["width"] for box in boxes)
-    assert min(after - before for before, after in pairwise(ends)) > 20
     context.close()
 
 

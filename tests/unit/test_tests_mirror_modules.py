@@ -26,7 +26,8 @@ OF_THE_WHOLE = {"test_light_imports.py", "test_public_names.py", "test_tests_mir
 ELSEWHERE = {
     "space/api": ("integration/test_space_api.py", "what it answers is asked for over HTTP"),
     "space/cache": ("integration/test_space_cache.py", "what an analysis leaves there, its requests bring about"),
-    "space/compare_tab": ("browser/test_space_page.py", "it is looked at in a browser"),
+    "space/compare_tab": ("browser/test_compare.py", "it is looked at in a browser"),
+    "space/course_tab": ("browser/test_course.py", "it is looked at in a browser"),
     "space/earlier_tab": ("browser/test_earlier_results.py", "it is looked at in a browser"),
     "space/measure_tab": ("browser/test_space_page.py", "it is looked at in a browser"),
     "study/launchers/local": ("integration/test_tinystories_grid.py", "it runs the cells of a whole study"),

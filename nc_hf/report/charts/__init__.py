@@ -2,6 +2,7 @@
 
 from nc_hf.report.charts.comparison import comparison_chart as comparison_chart
 from nc_hf.report.charts.course import course_chart as course_chart
+from nc_hf.report.charts.frequencies import frequencies_chart as frequencies_chart
 from nc_hf.report.charts.frequency import frequency_chart as frequency_chart
 from nc_hf.report.charts.layers import layers_chart as layers_chart
 from nc_hf.report.charts.plane import plane_chart as plane_chart

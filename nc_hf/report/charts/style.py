@@ -17,7 +17,9 @@ Spec = dict[str, Any]
 
 VERSION = "6.4"
 """Of Vega-Lite, in which the panels are written."""
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+GLYPHS = {"square": "■", "triangle-up": "▲", "diamond": "◆", "triangle-down": "▼", "cross": "✚", "triangle-right": "▶"}
+"""The shapes of several things side by side, and the same in text; no circle, for ● and ○ mark the most collapsed."""
+SHAPES = tuple(GLYPHS)
 DIGITS = ".3~g"
 """Three significant digits, as a hover shows them."""
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"

@@ -54,4 +54,4 @@ except NCError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "charts on a page need vl-convert: pip install 'nc_hf[html]'."
+    assert done.stdout.strip() == "charts on a page need vl_convert: pip install 'nc_hf[html]'."
