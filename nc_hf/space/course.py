@@ -73,7 +73,7 @@ def run_course(
                     points.append(_point(step.report, points))
         except OF_ONE_REVISION as fault:
             reasons.append(fault)
-            failures.append(TrajectoryFailure(str(request.revision), "", str(fault)))
+            failures.append(TrajectoryFailure(str(request.revision), "", fault.told()))
     if not points:
         raise reasons[0]
     yield Trajectory(requests[0].model, points, failures)

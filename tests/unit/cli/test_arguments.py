@@ -79,7 +79,7 @@ class TestMeasureArguments:
     def test_a_page_without_vl_convert_is_refused_before_the_work(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr("nc_hf.report.charts.render.find_spec", lambda name: None)
+        monkeypatch.setattr("nc_hf.runtime.extras.find_spec", lambda name: None)
         assert "pip install 'nc_hf[html]'" in refusal(
             "measure", "nobody/nothing", "--html", tmp_path / "a.html", code=2
         )

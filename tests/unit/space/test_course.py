@@ -47,7 +47,7 @@ class Measured:
         if fault := self.faults.get(str(request.revision)):
             raise fault
         model = replace(self.report.model, revision=request.revision, commit=f"commit of {request.revision}")
-        yield Result("", request, replace(self.report, model=model), None, {}, kept=False)  # type: ignore[arg-type]
+        yield Result("", request, replace(self.report, model=model), None, kept=False)  # type: ignore[arg-type]
 
 
 def test_revisions_come_in_the_order_of_training(hub: StandIn, hub_home: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.look import STYLE, heading, theme
 from nc_hf.space.page import launch_options
 from tests.paths import ROOT
@@ -27,6 +28,7 @@ def test_the_sister_page_has_the_theme_and_the_style_of_this_one() -> None:
     spec.loader.exec_module(sister)
     theirs, ours = sister.launch_options(), launch_options()
     assert STYLE.is_file()
-    assert theirs["css_paths"] == ours["css_paths"] == [STYLE]
+    assert theirs["css_paths"] == [STYLE]
+    assert ours["css_paths"] == [RESULT_STYLE, STYLE]  # a report is shown here alone
     assert theirs["theme"].to_dict() == ours["theme"].to_dict() == theme().to_dict()
     assert sister.build().title == "Neural collapse of features and a head"
