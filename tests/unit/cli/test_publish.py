@@ -51,7 +51,7 @@ def test_one_pull_request_that_reads_back(hub: StandIn, repository: Repository, 
     assert repository.at("refs/pr/1").parent == before
     changed = files_of_pull(repository)
     assert set(changed) == {"README.md", "nc_report.json"}
-    assert changed["nc_report.json"] == report.to_json()
+    assert changed["nc_report.json"] == report.without_contexts().to_json()  # the text may be private
 
     card = ModelCard(changed["README.md"])
     assert card.data.model_name == "tiny"
