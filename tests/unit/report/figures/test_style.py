@@ -16,7 +16,7 @@ from PIL import Image
 
 from nc_hf.report import Report
 from nc_hf.report.figures import comparison_figure, cosine_figure, save_figure, trajectory_figure, variability_figure
-from nc_hf.report.figures.style import DARK, LIGHT, Palette, label
+from nc_hf.report.figures.style import DARK, LIGHT, Palette, label, level_ticks
 from tests.drawn import OF_TOKENS, trajectory, words
 
 
@@ -89,3 +89,9 @@ except NCError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "figures need matplotlib: pip install 'nc_hf[study]'.\n"
+
+
+def test_ticks_write_whole_levels_in_full_and_others_with_three_digits() -> None:
+    axes = Figure().subplots()
+    level_ticks(axes, np.array([0.487805, 2.60976, 1024.0]))
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.488", "2.61", "1024"]
