@@ -148,4 +148,9 @@ def level_ticks(axes: Axes, levels: NDArray[np.float64]) -> None:
     axes.set_xscale("log" if levels[0] > 0 else "linear")
     axes.xaxis.set_minor_locator(NullLocator())
     crowded = np.diff(places, append=np.inf) < _ROOM * (places[-1] - places[0])
-    axes.set_xticks(levels, ["" if close else f"{level:.3g}" for level, close in zip(levels, crowded, strict=True)])
+    axes.set_xticks(levels, ["" if close else _level(level) for level, close in zip(levels, crowded, strict=True)])
+
+
+def _level(level: float) -> str:
+    """Write a setting at its tick: whole numbers as they are, others with three digits, for which there is room."""
+    return f"{level:g}" if level == round(level) else f"{level:.3g}"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nc_hf.report import Report
 from nc_hf.report.figures import comparison_figure, cosine_figure, save_figure, trajectory_figure, variability_figure
-from nc_hf.report.figures.style import DARK, LIGHT, Palette, label
+from nc_hf.report.figures.style import DARK, LIGHT, Palette, label, level_ticks
 from tests.drawn import OF_TOKENS, trajectory, words
 
 
@@ -71,3 +71,9 @@ def test_axes_tell_the_direction_of_collapse() -> None:
     assert label("nc4_agreement") == "nc4_agreement\n(higher = more collapsed)"
     assert label("nc2_cos_cov_paper") == "nc2_cos_cov_paper"
     assert label("val_loss") == "validation loss (nats per token)"
+
+
+def test_ticks_write_whole_levels_in_full_and_others_with_three_digits() -> None:
+    axes = Figure().subplots()
+    level_ticks(axes, np.array([0.487805, 2.60976, 1024.0]))
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.488", "2.61", "1024"]
