@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from nc_hf.report.charts.render import script
 from nc_hf.space.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,4 +32,8 @@ class LazyService:
 
     def load(self) -> None:
         """Make the service in the background, so that the first request need not wait for it."""
-        threading.Thread(target=self.get, daemon=True, name="loading the service").start()
+        threading.Thread(target=self._load, daemon=True, name="loading the service").start()
+
+    def _load(self) -> None:
+        script()  # a visitor waits for the picture on the first page, not yet for an analysis
+        self.get()

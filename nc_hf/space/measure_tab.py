@@ -21,7 +21,7 @@ from nc_hf.space.passing_on import html_passing_on
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 from nc_hf.space.share import root_of
-from nc_hf.space.start import chips
+from nc_hf.space.start import chips, invitation
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
@@ -53,6 +53,8 @@ class MeasureTab:
             self._lay_out_form()
         self.about = gr.HTML(elem_id="about")
         self.job = JobControls("Measure", prefix="", result="result")
+        # Filled once all above it stands, which it would show moving; its style hides it when something is asked.
+        self.invitation = gr.HTML(elem_id="invitation")
 
     def _lay_out_form(self) -> None:
         with gr.Row(elem_classes=["asked", "model"]):
@@ -114,9 +116,13 @@ class MeasureTab:
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
         controls = [self.model, self.revision, *self.text.controls]
-        page.load(lambda: chips(self._service.get().store.all()), None, self.chips, **QUICK)
+        page.load(self._invite, None, [self.chips, self.invitation], **QUICK)
         followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
+
+    def _invite(self) -> tuple[str, str]:
+        kept = self._service.get().store.all()
+        return chips(kept), invitation(kept)
 
     def _suggest(self, typed: str) -> Any:
         from nc_hf.space.request import suggest_models

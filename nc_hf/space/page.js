@@ -1,4 +1,5 @@
 // What the page does by itself: where the eye and the focus go when something happens.
+if (/[?&](result|model)=/.test(location.search)) document.documentElement.classList.add("linked");
 window.nc_hf = {
   // The card of a token, as soon as it has come.
   card(id, tries = 200) {

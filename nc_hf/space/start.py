@@ -1,4 +1,4 @@
-"""What invites a visitor: models to try, those whose results are kept first, since they open at once."""
+"""What invites a visitor: models to try, those whose results are kept first, since they open at once; and the plane."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from nc_hf.report.charts import plane_chart
+from nc_hf.report.html.charts import html_chart
 from nc_hf.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -38,3 +40,12 @@ def chips(kept: Iterable[StoredResult] = ()) -> str:
         f"<a class='{kind}' href='{escape(link, quote=True)}'>{escape(name)}</a>" for name, link, kind in links[:_SHOWN]
     )
     return f"<nav class='chips' aria-label='Models to try'><span>Try</span>{shown}</nav>"
+
+
+def invitation(kept: Iterable[StoredResult] = ()) -> str:
+    """Return the plane of loss and collapse as a figure: what a model of the visitor's would be held against.
+
+    Args:
+        kept: results, which are drawn too where they may be held against the published models.
+    """
+    return html_chart(plane_chart(None, (each.report for each in kept)))

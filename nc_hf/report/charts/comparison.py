@@ -14,6 +14,8 @@ from nc_hf.report.words import compared_by_family
 
 _DECADES = 10.0
 _ROW = 26
+_MARGIN = 8
+"""Pixels between the edge of a panel and what stands nearest to it."""
 
 
 def comparison_chart(reports: Sequence[ReportRecord]) -> Chart:
@@ -48,6 +50,7 @@ def _panel(name: str, rows: list[Spec], names: Sequence[str]) -> Spec:
     shown = [within(row, rows) for row in rows] if log else rows
     colour, shape = look(names)
     x = quantity("value", log=log)
+    x["scale"] = {**x["scale"], "padding": _MARGIN}
     axis = {"labelLimit": 150, "labelExpr": ending(20), "grid": True}
     order = {"sort": list(names), "scale": {"domain": list(names)}}
     y = {"field": "model", "type": "nominal", "title": None, "axis": axis, **order}

@@ -12,6 +12,7 @@ from nc_hf.report.intervals import groups_of, interval
 from nc_hf.report.record import ReportRecord
 
 _TITLE = "Loss and collapse, beside the published models"
+_TITLE_ALONE = "Loss and collapse of the published models"
 _OF_SAMPLE = ("nc1_cdnv_paper",)
 """They depend on the scale of the features and fall with the sample: no other measurement may be held against them."""
 
@@ -30,7 +31,7 @@ def plane_chart(report: ReportRecord | None = None, others: Iterable[ReportRecor
         return Chart("plane", _TITLE, f"This model is not drawn beside the {_count()} published ones: {why}.")
     fit = [other for other in others if obstacle(other) is None]
     panels = tuple(_panel(name, report, fit) for name in published()["metrics"])
-    return Chart("plane", _TITLE, _note(report, fit), panels)
+    return Chart("plane", _TITLE if report else _TITLE_ALONE, _note(report, fit), panels)
 
 
 def _count() -> int:
