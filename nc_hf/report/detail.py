@@ -110,9 +110,12 @@ class PlaneRecord:
 
     Attributes:
         axes_of: whose two principal axes span it: of the class ``means``, or of the classifier's ``rows``.
-        means_share, rows_share: of the variance of all class means and of all rows, along each axis.
-        x, y: the centred class means, over their root mean square length.
-        row_x, row_y: the centred rows of the classifier, over theirs.
+        means_share: of the variance of all class means, how much lies along each axis.
+        rows_share: of the variance of all rows of the classifier, how much lies along each axis.
+        x: the centred class means along the first axis, over their root mean square length.
+        y: the same along the second axis.
+        row_x: the centred rows of the classifier along the first axis, over their root mean square length.
+        row_y: the same along the second axis.
     """
 
     axes_of: str

@@ -24,6 +24,8 @@ def theme() -> gr.themes.Base:
     )
     # Darker than the defaults, so that small text and the button's label stand out as much as WCAG asks (4.5 to 1).
     return look.set(
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_400",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_600",

@@ -406,9 +406,11 @@ def test_a_pasted_address_is_understood(visitor: Visitor, hub: StandIn) -> None:
 
 def test_a_cut_connection_leaves_nothing_behind(visitor: Visitor, hub: StandIn, space: Space) -> None:
     hub.add("tiny/cut", gpt2_files())
-    before = space.fetched()
+    visitor.fill("tiny/cut")
+    expect(visitor.page.locator("#about")).to_contain_text("parameters", timeout=PATIENCE)
+    before = space.fetched()  # with the configuration, which tells of the model
     hub.faults.append(Fault(r"GET /tiny/cut/resolve/.*safetensors", cut_after=20_000))
-    visitor.measure("tiny/cut")
+    visitor.page.locator("#start").click()
     said = visitor.complaint()
     assert re.search(r"tiny/cut.*(again|whole)", said), said
     assert space.fetched() == before

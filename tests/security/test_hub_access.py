@@ -10,6 +10,7 @@ from safetensors.torch import load
 
 from nc_hf.errors import HubError, InputError, ModelError
 from nc_hf.hub import list_revisions, load_model, load_tokenizer, open_tokenizer, resolve
+from nc_hf.remedies import FrontEnd
 from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.helpers import write
 from tests.hub.models import VOCABULARY, gpt2_files, weights
@@ -55,8 +56,11 @@ def test_a_visitor_does_not_read_with_the_token_of_the_machine(hub: StandIn, mon
     assert len(load_tokenizer(resolve("owner/private"))) == VOCABULARY
     hub.requests.clear()
     for call in (resolve, open_tokenizer, list_revisions):
-        with pytest.raises(HubError, match=r"There is no owner/private .* if private, log in\."):
+        with pytest.raises(HubError, match=r"There is no owner/private .* that you may read: ") as refused:
             call("owner/private", token=False)
+        assert refused.value.told(FrontEnd.PAGE_WITH_LOGIN).endswith(
+            "check the id; what is private is read by nc-hf on the machine of whoever may read it."
+        )
     assert {token for _, _, token in hub.requests} == {None}
 
 

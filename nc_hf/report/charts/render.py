@@ -56,6 +56,9 @@ def to_png(chart: Chart, theme: Theme = "light", scale: float = _SCALE) -> bytes
 
 def whole(chart: Chart) -> Spec:
     """Return one specification of all panels, side by side at a fixed width, for there is no container to follow."""
+    if len(chart.panels) == 1:  # by itself: within another, a view's parameters are unknown to its axes
+        (only,) = chart.panels
+        return {**only, "width": _ACROSS * _WIDTH, "layer": [_unlinked(layer) for layer in only["layer"]]}
     fixed = [
         {**{key: value for key, value in panel.items() if key not in ("$schema", "autosize")}, "width": _WIDTH}
         for panel in chart.panels
@@ -66,6 +69,11 @@ def whole(chart: Chart) -> Spec:
         "columns": _ACROSS,
         "concat": fixed,
     }
+
+
+def _unlinked(layer: Spec) -> Spec:
+    """Leave links out: they lead to places of a page, and a picture would have them lead to a server."""
+    return {**layer, "encoding": {channel: of for channel, of in layer["encoding"].items() if channel != "href"}}
 
 
 def _look(theme: Theme) -> Spec:

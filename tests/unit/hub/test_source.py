@@ -70,7 +70,7 @@ def test_truncated_weights_of_a_folder_are_refused(tmp_path: Path) -> None:
     whole = weights()
     for length in (4, 100, len(whole) - 10):
         (folder / "model.safetensors").write_bytes(whole[:length])
-        with pytest.raises(ModelError, match="fetch or save") as caught:
+        with pytest.raises(ModelError, match="fetch it or save it anew") as caught:
             resolve(str(folder), allow_local=True)
         assert is_one_sentence_with_advice(str(caught.value))
 

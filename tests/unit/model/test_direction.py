@@ -36,7 +36,7 @@ def test_what_reads_from_left_to_right_passes(name: str, dtype: torch.dtype) -> 
 
 @pytest.mark.parametrize("name", READS_AHEAD)
 def test_what_reads_in_both_directions_is_refused_with_the_way_out(name: str) -> None:
-    with pytest.raises(ModelError, match=r" reads ahead: .* its own label; use a model .*token_type_ids"):
+    with pytest.raises(ModelError, match=r" reads ahead: .* its own label: use a model .*token_type_ids"):
         refuse_reading_ahead(ARCHITECTURES[name](), WORDS)
 
 

@@ -101,7 +101,7 @@ def test_a_value_of_another_type_is_refused_in_one_sentence(name: str, given: ob
     [
         ("zeta: 1\nalpha: 2\n", "setting 'alpha' of own.yaml is unknown: the settings are family, width, depth, "),
         ("1: 2\n", "setting '1' of own.yaml is unknown: the settings are family, "),
-        ("widths: [1]\n", "setting 'widths' of own.yaml is unknown: the settings are family, "),
+        ("widths: [1]\n", "setting 'widths' of own.yaml is unknown (did you mean width?): the settings are family, "),
         ("width: [1]\n", "setting 'depth' of own.yaml is missing: the settings are family, width, depth, "),
     ],
 )

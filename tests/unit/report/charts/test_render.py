@@ -10,10 +10,13 @@ import sys
 import pytest
 from PIL import Image
 
+from nc_hf.report import Report
 from nc_hf.report.charts.plane import plane_chart
 from nc_hf.report.charts.render import Theme, script, to_png, to_svg, whole
 from nc_hf.report.charts.style import THEMES
+from nc_hf.report.charts.token_map import token_chart
 from nc_hf.report.palette import DARK, LIGHT
+from tests.reports import SCHEMA_7
 
 
 def test_all_panels_are_in_one_picture() -> None:
@@ -22,6 +25,14 @@ def test_all_panels_are_in_one_picture() -> None:
     svg = to_svg(chart)
     assert all(panel["title"].split()[0] in svg for panel in chart.panels)
     assert not re.search(r"(href|src)=.https?:", svg)
+
+
+def test_a_picture_of_one_panel_is_drawn_with_its_parameters() -> None:
+    report = Report.load(SCHEMA_7)
+    svg = to_svg(token_chart(report))
+    assert report.token_table is not None
+    assert report.token_table.columns.texts[0] in svg
+    assert "of variance" in svg  # which plane it is follows from a parameter
 
 
 @pytest.mark.parametrize(("theme", "paper"), [("light", LIGHT.paper), ("dark", DARK.paper)])
