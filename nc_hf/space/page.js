@@ -1,5 +1,6 @@
 // What the page does by itself: where the eye and the focus go when something happens.
-if (/[?&](result|model)=/.test(location.search)) document.documentElement.classList.add("linked");
+const { classList } = document.documentElement;
+if (/[?&](result|model)=/.test(location.search)) classList.add("asked-for");
 window.nc_hf = {
   // The card of a token, as soon as it has come.
   card(id, tries = 200) {
@@ -10,6 +11,7 @@ window.nc_hf = {
   // When a job starts: its status, as soon as it says something; what is empty takes no focus.
   watch(statusId, tries = 200) {
     const status = document.getElementById(statusId);
+    classList.add("asked-for");
     if (status.textContent.trim()) attendTo(status, "center");
     else if (tries) setTimeout(() => this.watch(statusId, tries - 1), 50);
   },

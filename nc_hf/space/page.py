@@ -83,7 +83,8 @@ def build(service: LazyService) -> gr.Blocks:
 def _head() -> str:
     """Return what stands in the page's head: places, so that nothing moves when Gradio has started, and movements."""
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("frame.css", "page.js"))
-    return f"<style>{style}\n{marked_headings()}</style><script>{script}</script>{TAG}"
+    login = "document.documentElement.classList.add('logs-in');" if visitors_log_in() else ""
+    return f"<style>{style}\n{marked_headings()}</style><script>{login}{script}</script>{TAG}"
 
 
 def launch_options() -> dict[str, Any]:

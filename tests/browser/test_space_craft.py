@@ -27,6 +27,8 @@ TABS = ("Compare", "Earlier results", "Explanation", "Measure")
 NOTE_SHIFTS = """() => { window.shifts = []; new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value);
 }).observe({type: 'layout-shift', buffered: true}); }"""
+SLOWER = 6
+"""Times that a phone's processor is slower: what comes late is seen to come."""
 NOT_OURS = {"image-redundant-alt"}  # the icons in Gradio's footer
 
 
@@ -54,7 +56,9 @@ def in_view(page: Page, selector: str) -> bool:
 
 def test_nothing_jumps_and_the_eye_and_the_focus_follow(sized: Page, space: Space, hub: StandIn) -> None:
     hub.add("tiny/steady", gpt2_files())
+    sized.context.new_cdp_session(sized).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
     visitor = Visitor(sized, space.url)
+    expect(sized.locator("#invitation svg").first).to_be_visible()
     sized.wait_for_timeout(1_500)
     width = sized.locator("main.contain").evaluate("(e) => e.getBoundingClientRect().width")
     for tab in TABS:
@@ -69,6 +73,21 @@ def test_nothing_jumps_and_the_eye_and_the_focus_follow(sized: Page, space: Spac
     assert in_view(sized, "#verdict h2")
     assert sized.locator("main.contain").evaluate("(e) => e.getBoundingClientRect().width") == width
     assert shifted(sized) < 0.05
+
+
+def test_the_plane_is_shown_until_something_is_asked(sized: Page, space: Space, hub: StandIn) -> None:
+    hub.add("tiny/invited", gpt2_files())
+    visitor = Visitor(sized, space.url)
+    plane = sized.locator("#invitation figure[data-chart=plane]")
+    expect(plane.locator(".panel svg")).to_have_count(4)
+    expect(plane).to_contain_text("the 230 models of Linguistic Collapse")
+    visitor.measure("tiny/invited")
+    expect(plane).to_be_hidden()
+    visitor.result()
+    expect(plane).to_be_hidden()
+    visitor.open(sized.url)
+    expect(sized.locator("#verdict h2")).to_be_visible()
+    expect(plane).to_be_hidden()
 
 
 def test_the_status_is_in_view_and_has_the_focus_while_it_works(sized: Page, space: Space, hub: StandIn) -> None:

@@ -20,7 +20,10 @@ from tests.paths import RECIPES, ROOT
 from tests.reports import SCHEMA_7
 from tests.scripts import load_script
 
-BY_NAME = {"metrics", "definitions", "diagnostics", "untrained", "layers", "outliers", "head", "replicates", "versions"}
+BY_NAME = {
+    "metrics", "definitions", "diagnostics", "untrained", "layers", "outliers", "head", "replicates", "versions",
+    "token_table.shares", "token_table.map.others",
+}  # fmt: skip
 WRITTEN_LAST = {"undefined", "verdict"}
 """Made of the other entries when the file is written; docs/report.md tells of them."""
 
@@ -36,7 +39,7 @@ def paths(entry: Any, before: str = "") -> Iterator[str]:
     for name, value in entry.items():
         path = f"{before}{name}"
         yield path
-        if isinstance(value, dict) and name not in BY_NAME and path not in {"token_table.shares", "token_table.map.others"}:
+        if isinstance(value, dict) and not {name, path} & BY_NAME:
             yield from paths(value, f"{path}.")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield from paths(value[0], f"{path}[].")
