@@ -43,7 +43,7 @@ def main() -> None:
             (view,) = looked_at(desk, space.url, ["body"])
             view.save(PICTURES / "space-light.png")
             phone = browser.new_page(viewport={"width": 390, "height": 1300}, color_scheme="dark")
-            top, charts = looked_at(phone, space.url, ["body", "text=By token frequency"])
+            top, charts = looked_at(phone, space.url, ["body", "figure[data-chart=tokens]"])
             both = Image.new("RGB", (2 * top.width + GAP, top.height), "white")
             both.paste(top, (0, 0))
             both.paste(charts, (top.width + GAP, 0))
@@ -61,7 +61,7 @@ def looked_at(page: Page, url: str, places: list[str]) -> list[Image.Image]:
     page.evaluate("document.activeElement.blur()")
     views = []
     for place in places:
-        above = "element => window.scrollTo(0, element.getBoundingClientRect().top + scrollY - 190)"
+        above = "element => window.scrollTo(0, element.getBoundingClientRect().top + scrollY - 20)"
         page.locator(place).first.evaluate(above)
         page.wait_for_timeout(1_500)  # charts are drawn when they come into view
         views.append(Image.open(io.BytesIO(page.screenshot())))
