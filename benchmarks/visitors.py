@@ -58,7 +58,7 @@ class Run:
         drawn = random.Random(visitor)
         time.sleep(drawn.uniform(0, ARRIVE))
         model = f"many/model{drawn.randrange(MODELS)}"
-        client = Client(self.space.url, verbose=False)
+        client = Client(self.space.url, verbose=False, httpx_kwargs={"timeout": 120})
         while True:
             job = client.submit(model, corpus="builtin", max_tokens=TOKENS, api_name="/measure")
             try:

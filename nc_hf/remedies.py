@@ -33,6 +33,8 @@ class Remedy(StrEnum):
     PRIVATE = auto()  # sent
     GATED_DATA_SET = auto()  # sent
     NEW_TOKEN = auto()  # page
+    WRITER = auto()
+    PULL_REQUEST = auto()
     RATE = auto()  # pause
     CONNECTION = auto()
     ENDPOINT = auto()
@@ -136,6 +138,16 @@ _WORDS: Mapping[Remedy, Mapping[FrontEnd, str]] = {
     ),
     Remedy.NEW_TOKEN: _of_owner("make a new one at {page}", _OWN_MACHINE)
     | {FrontEnd.PAGE_WITH_LOGIN: "log out and log in again"},
+    Remedy.WRITER: _of_owner(
+        "set HF_TOKEN or run `hf auth login`",
+        "run `nc-hf publish` on your own machine",
+        "run `hf auth login` on this machine and try again",
+    )
+    | {FrontEnd.PAGE_WITH_LOGIN: "log in"},
+    Remedy.PULL_REQUEST: _of_owner(
+        "use a token with write access, or ask the owner to allow pull requests",
+        "ask the owner to allow pull requests, or run `nc-hf publish` on your own machine",
+    ),
     Remedy.RATE: _of_owner("wait {pause}, or use a token of the Hub for more, and try again", "wait {pause}")
     | {FrontEnd.PAGE_WITH_LOGIN: "wait {pause}, or log in for more, and try again"},
     Remedy.CONNECTION: _of_owner(

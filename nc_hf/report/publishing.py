@@ -17,6 +17,7 @@ from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
+from nc_hf.remedies import Remedy
 from nc_hf.report.markdown import code, plain
 from nc_hf.report.model_index import eval_results, with_results
 from nc_hf.report.report import Report
@@ -152,7 +153,7 @@ def check_token(token: str | bool | None = None) -> None:
         HubError: there is none.
     """
     if not (get_token() if token is None or token is True else token):
-        raise HubError("Publishing takes a token with write access: set HF_TOKEN or run `hf auth login`.")
+        raise HubError("Publishing takes a token with write access", Remedy.WRITER)
 
 
 def _check_commit(repository: str, commit: str, token: str | bool | None) -> None:
@@ -205,8 +206,7 @@ def _refusals(repository: str) -> Iterator[None]:
         said = (fault.server_message or "").splitlines()
         reason = f" ({said[0].rstrip('.')})" if said else ""
         raise HubError(
-            f"The Hub does not take a pull request to {repository} from you{reason}: use a token with write access, "
-            "or ask the owner to allow pull requests."
+            f"The Hub does not take a pull request to {repository} from you{reason}", Remedy.PULL_REQUEST
         ) from fault
     except ValueError as fault:
         raise FileError(

@@ -18,6 +18,7 @@ from nc_hf.space.html import message, metric_table, pictures, preview_line, prog
 from nc_hf.space.lazy import LazyService
 from nc_hf.space.links import address_box, asked_in
 from nc_hf.space.passing_on import html_passing_on
+from nc_hf.space.proposal import Proposal
 from nc_hf.space.queue import Waiting
 from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
 from nc_hf.space.share import root_of
@@ -85,6 +86,7 @@ class MeasureTab:
             self.verdict = gr.HTML(elem_id="verdict")
             self.downloads = gr.HTML(elem_id="downloads")
             self.passing_on = gr.HTML(elem_id="passing-on")
+            self.proposal = Proposal(self._service)
             self.pictures = gr.HTML(elem_id="pictures")
             self.token = gr.HTML(elem_id="token")
             self.metrics = gr.HTML(elem_id="metrics")
@@ -97,8 +99,8 @@ class MeasureTab:
     @property
     def _shown(self) -> list[gr.components.Component | gr.Column]:
         return [
-            *self.job.outputs, self.verdict, self.downloads, self.passing_on, self.pictures, self.token, self.metrics,
-            self.tokens, self.circumstances, self.link, self.report,
+            *self.job.outputs, self.verdict, self.downloads, self.passing_on, *self.proposal.shown, self.pictures,
+            self.token, self.metrics, self.tokens, self.circumstances, self.link, self.report,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -110,6 +112,7 @@ class MeasureTab:
         gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
         started = self.job.when_pressed(self._measure, asked, self._shown)
         started.then(self._figure, self.report, self.downloads, **QUICK)
+        self.proposal.wire(self.report)
         self.asked_token.input(self._card, [self.report, self.asked_token], self.token, **QUICK)
         self.verdict.change(None, None, None, js="() => window.dispatchEvent(new Event('nc-result'))", **QUIET)
 
@@ -234,6 +237,7 @@ class MeasureTab:
             self.verdict: verdict_card(result),
             self.downloads: download_links(report, figure=False),
             self.passing_on: html_passing_on(kept, root_of(came.request)) if result.key and came else "",
+            **self.proposal.offered(bool(result.key)),
             self.pictures: pictures(report, iter(self._service.get().store.like(kept))),
             self.token: "",
             self.metrics: metric_table(result),

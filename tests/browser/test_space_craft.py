@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.driver import PATIENCE, Visitor
 from tests.browser.driver import browser as browser
+from tests.hub.fixtures import STAND_IN
 from tests.hub.models import gpt2_files
 from tests.hub.server import Fault, StandIn
+from tests.published import NAME, files_of_pull, readable_model
 from tests.space import STORIES, Space, add_real_data
 from tests.space import space as space
 
@@ -193,3 +196,24 @@ def test_axe_finds_nothing_of_ours(browser: Browser, space: Space, hub: StandIn,
         found = Axe().run(visitor.page).response["violations"]
         assert [(each["id"], each["nodes"][0]["target"]) for each in found if each["id"] not in NOT_OURS] == [], tab
     context.close()
+
+
+def test_a_kept_result_is_proposed_to_the_model_s_repository(browser: Browser, hub: StandIn, tmp_path: Path) -> None:
+    hub.users["hf_owner"] = "owner"
+    repository = readable_model(hub)
+    own = Space(tmp_path / "own", STAND_IN, HF_TOKEN="hf_owner")
+    try:
+        visitor = Visitor(browser.new_page(), own.url)
+        page = visitor.page
+        visitor.measure(NAME)
+        visitor.result()
+        page.locator("#propose").click()
+        expect(page.locator("#proposed")).to_contain_text(f"A pull request to {NAME}", timeout=PATIENCE)
+        assert Axe().run(page, options={"runOnly": ["color-contrast", "button-name"]}).response["violations"] == []
+        page.locator("#propose-it").click()
+        expect(page.locator("#proposed a")).to_have_attribute("href", re.compile(f"{NAME}/discussions/1$"))
+        expect(page.locator("#propose")).to_be_hidden()
+        assert set(files_of_pull(repository)) == {"README.md", "nc_report.json"}
+        page.close()
+    finally:
+        own.close()

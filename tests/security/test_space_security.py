@@ -69,9 +69,9 @@ def cookie(token: str) -> dict[str, str]:
     return {"cookie": f"session={signed}"}
 
 
-def test_a_visitor_is_asked_for_gated_repositories_and_no_more() -> None:
-    """By the Hub's documents this scope reads what the visitor was granted, and no private repository."""
-    assert asked_scopes() == ["gated-repos"]
+def test_a_visitor_is_asked_for_gated_repositories_and_pull_requests_and_no_more() -> None:
+    """By the Hub's documents these read what the visitor was granted and propose changes, and open nothing private."""
+    assert asked_scopes() == ["gated-repos", "write-discussions"]
 
 
 def ask(client: Client, model: str, **asked: Any) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_a_program_is_told_arguments_of_the_api() -> None:
     pytest.importorskip("gradio")
     from nc_hf.space.api import Api
 
-    known = set(inspect.signature(Api.measure).parameters) - SPECIAL | {"hf auth login"}
+    known = set(inspect.signature(Api.measure).parameters) - SPECIAL | {"hf auth login", "nc-hf publish"}
     for where, text in told(*PROGRAMS):
         named = {each for each in re.findall(r"`([^`]+)`", text) if not each.startswith("hf download")}
         assert named <= known, where
