@@ -68,7 +68,7 @@ class Proposal:
         self, report: Any, oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> dict[Any, Any]:
         """Open the pull request, for the repository as it is now."""
-        from nc_hf.report.publishing import publish  # with transformers, which the page does not wait for
+        from nc_hf.report.publishing import publish
 
         try:
             publication = self._worked_out(report, oauth_token, came)
@@ -80,6 +80,8 @@ class Proposal:
         return {self.ask: gr.update(visible=False), **self._after(done, agreeing=False)}
 
     def _worked_out(self, report: Any, oauth_token: gr.OAuthToken | None, came: gr.Request | None) -> Publication:
+        from nc_hf.report.publishing import check_token, prepare  # with transformers, which the page does not wait for
+
         reader = token(self._service.settings, oauth_token, came)
         check_token(reader)
         if report is None:  # the page was open for so long that the server has forgotten what it shows
