@@ -54,10 +54,13 @@ def main() -> None:
 
 
 def looked_at(page: Page, url: str, places: list[str]) -> list[Image.Image]:
-    """Measure on a page, and return what its window shows at each of these elements."""
+    """Measure on a page, open the result by its link, and return what its window shows at each of these elements."""
     visitor = Visitor(page, url)
     visitor.measure(STORIES, corpus="TinyStories", budget=BUDGET)
     visitor.result()
+    page.goto(page.url)
+    page.locator("#verdict h2").wait_for()
+    page.locator("figure[data-chart=tokens] svg").wait_for()
     page.evaluate("document.activeElement.blur()")
     views = []
     for place in places:

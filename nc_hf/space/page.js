@@ -1,6 +1,6 @@
 // What the page does by itself: where the eye and the focus go when something happens.
 const { classList } = document.documentElement;
-if (/[?&](result|model)=/.test(location.search)) classList.add("asked-for");
+if (/[?&](result|model)=/.test(location.search)) classList.add("asked-for", "opened");
 window.nc_hf = {
   // The card of a token, as soon as it has come.
   card(id, tries = 200) {
@@ -12,6 +12,7 @@ window.nc_hf = {
   watch(statusId, tries = 200) {
     const status = document.getElementById(statusId);
     classList.add("asked-for");
+    classList.remove("opened");
     if (status.textContent.trim()) attendTo(status, "center");
     else if (tries) setTimeout(() => this.watch(statusId, tries - 1), 50);
   },

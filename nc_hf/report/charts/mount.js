@@ -13,7 +13,9 @@ async function mount(figure) {
   const specs = JSON.parse(figure.dataset.panels);
   const places = figure.querySelectorAll(".panel");
   const options = { renderer: "svg", actions: false, config: THEMES[theme], mode: "vega-lite" };
-  views.set(figure, await Promise.all(specs.map((spec, index) => vegaEmbed(places[index], spec, options))));
+  // On a phone no panel is higher than wide.
+  const fitted = specs.map((spec, index) => ({ ...spec, height: Math.min(spec.height, places[index].clientWidth) }));
+  views.set(figure, await Promise.all(fitted.map((spec, index) => vegaEmbed(places[index], spec, options))));
   figure.classList.add("mounted");
 }
 

@@ -22,8 +22,10 @@ def html_chart(chart: Chart, still: str = "") -> str:
     if not chart.panels:
         return f"<section class='chart'>{heading}<p class='legend'>{escape(chart.note)}</p></section>"
     # As high as they will be, so that nothing moves when they are drawn.
-    heights = (panel["height"] + _AROUND for panel in chart.panels)
-    places = "".join(f"<div class='panel' style='min-height:{height}px'></div>" for height in heights)
+    places = "".join(
+        f"<div class='panel' style='min-height:min({panel['height'] + _AROUND}px, 100vw)'></div>"
+        for panel in chart.panels
+    )
     if still:
         still = f"<div class='still' role='img' aria-label='{escape(chart.description, quote=True)}'>{still}</div>"
     opening = f"<figure class='chart' data-chart='{escape(chart.name, quote=True)}' data-panels='{_embedded(chart)}'>"

@@ -18,7 +18,9 @@ def test_panels_are_read_back_as_they_were() -> None:
     (data,) = re.findall(r"data-panels='(.*?)'", html)
     assert json.loads(unescape(data)) == list(chart.panels)
     assert "<script" not in html
-    assert html.count(f"<div class='panel' style='min-height:{chart.panels[0]['height'] + 50}px'></div>") == 2
+    assert (
+        html.count(f"<div class='panel' style='min-height:min({chart.panels[0]['height'] + 50}px, 100vw)'></div>") == 2
+    )
     assert "A &lt;b&gt;title" in html
     assert "class='still' role='img' aria-label='A &lt;b&gt;title&lt;/b&gt;. said said'" in html
 
