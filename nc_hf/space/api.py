@@ -59,6 +59,7 @@ class Api:
         Returns:
             Up to eight ids.
         """
+        self._service.get()
         from nc_hf.space.request import suggest_models
 
         with self._told_to_visitors(text=text):
@@ -73,6 +74,7 @@ class Api:
         Returns:
             Names of revisions.
         """
+        self._service.get()
         from nc_hf.space.request import suggest_revisions
 
         with self._told_to_visitors(model=model):

@@ -84,11 +84,11 @@ class CourseTab:
         came: gr.Request | None = None,
     ) -> Iterator[dict[Any, Any]]:
         """Measure one revision after another, and show every step."""
+        service = self._service.get()
         from nc_hf.space.course import course_requests, run_course
 
         try:
             named, own = chosen(corpus, dataset, text)
-            service = self._service.get()
             reader = token(service.settings, oauth_token, came)
             asked = service.request(model or "", "", named, own, budget, preset, tokenizer or "")
             yield self.job.running(message("Asking the Hub for the revisions …", "note"))
@@ -108,11 +108,12 @@ class CourseTab:
         asked = asked_in(page)
         if "course" not in asked:
             return {self.link: ""}
+        service = self._service.get()
         from nc_hf.space.course import course_requests, kept_course
 
         here: dict[Any, Any] = {self._tabs: gr.Tabs(selected="course")}
         tokens, every = (asked.get(name, "") for name in ("tokens", "every"))
-        revisions, service = asked.get("revisions", "all"), self._service.get()
+        revisions = asked.get("revisions", "all")
         reader = token(service.settings, oauth_token, page)
         step = int(every) if every.isdecimal() else 1
         try:

@@ -22,7 +22,10 @@ class LazyService:
         self._lock = threading.Lock()
 
     def get(self) -> Service:
-        """Return the service; the first call loads what measures."""
+        """Return the service; the first call loads what measures.
+
+        It comes before every import of that: two threads that import parts of it at once may each meet half of one.
+        """
         with self._lock:
             if self._service is None:
                 from nc_hf.space.service import Service

@@ -128,11 +128,13 @@ class MeasureTab:
         return chips(kept), invitation(kept)
 
     def _suggest(self, typed: str) -> Any:
+        self._service.get()
         from nc_hf.space.request import suggest_models
 
         return gr.update(choices=suggest_models(typed))
 
     def _revisions(self, model: str | None) -> Any:
+        self._service.get()
         from nc_hf.space.request import suggest_revisions
 
         return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
@@ -151,12 +153,12 @@ class MeasureTab:
         came: gr.Request | None = None,
     ) -> str:
         """Say what is known of the model before it is measured, or why it cannot be."""
+        service = self._service.get()
         from nc_hf.space.preview import preview
 
         if not (model or "").strip():
             return ""
         try:
-            service = self._service.get()
             named, own = chosen(corpus, dataset, text)
             if named == UPLOAD and not own:  # still to be chosen; what is asked of the model does not depend on it
                 named = "builtin"
