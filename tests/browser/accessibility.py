@@ -5,7 +5,8 @@ from __future__ import annotations
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
 
-_LEFT = ("AbortError: signal is aborted", "Connection errored out.")  # Gradio's stream, when one goes elsewhere
+_ENDED = "Connection errored out."
+_LEFT = ("AbortError: signal is aborted", _ENDED, f"Unexpected error {_ENDED}")  # Gradio's stream, when one goes elsewhere
 
 
 def violations(page: Page, within: str) -> list[str]:
