@@ -6,7 +6,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
 
 _ENDED = "Connection errored out."
-_LEFT = ("AbortError: signal is aborted", _ENDED, f"Unexpected error {_ENDED}")  # Gradio's stream, when one goes elsewhere
+_LEFT = ("AbortError: signal is aborted", _ENDED, f"Unexpected error {_ENDED}")
+"""What Gradio says of its stream when one goes elsewhere."""
 
 
 def violations(page: Page, within: str) -> list[str]:
