@@ -2,7 +2,7 @@
 
     python benchmarks/visitors.py [VISITORS]
 
-Each visitor opens the page and asks for one of twenty tiny models, at a moment drawn from the first ``ARRIVE`` seconds;
+Each visitor opens the page and asks for one of six tiny models, at a moment drawn from the first ``ARRIVE`` seconds;
 whoever finds the queue full comes again. What is answered is compared with `nc_hf.measure` to the last digit. The Hub
 is the stand-in of the tests.
 """
@@ -29,7 +29,7 @@ from tests.hub.models import gpt2_files
 from tests.space import Space
 
 VISITORS = 200
-MODELS = 20
+MODELS = 6
 ARRIVE = 30.0
 WAITING = 8  # analyses that may wait; few, so that some visitors are turned away
 TOKENS = 2_000
