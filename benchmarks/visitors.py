@@ -33,6 +33,7 @@ MODELS = 6
 ARRIVE = 30.0
 WAITING = 8  # analyses that may wait; few, so that some visitors are turned away
 TOKENS = 2_000
+NOTED = 50  # answers after which the memory is noted
 FULL = ("are waiting already", "Queue is full", "queue_full")
 
 
@@ -77,7 +78,7 @@ class Run:
             self.longest_queue = max([self.longest_queue, *told])
             self.right += values == self.expected[model]
             self.wrong += values != self.expected[model]
-            if (self.right + self.wrong) % (VISITORS // 4) == 0:
+            if (self.right + self.wrong) % NOTED == 0:
                 self.held.append(memory(self.space))
 
     def watch(self, done: threading.Event) -> None:
@@ -118,7 +119,7 @@ def main() -> None:
     print(f"longest queue, of at most            {run.longest_queue}, {WAITING}; found it full {run.turned_away} times")
     print(f"all answered after                   {took:6.1f} s")
     print(f"the page: median, 95 %, longest      {cuts[9]:6.2f} s, {cuts[18]:.2f} s, {max(run.waits):.2f} s")
-    print(f"memory before, after each quarter    {before:6.0f} MB, {', '.join(f'{held:.0f}' for held in run.held)}")
+    print(f"memory before, after each 50 answers {before:6.0f} MB, {', '.join(f'{held:.0f}' for held in run.held)}")
     if run.wrong or run.longest_queue > WAITING:
         sys.exit("an answer is wrong, or the queue grew beyond its bound")
 

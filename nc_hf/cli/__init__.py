@@ -18,7 +18,7 @@ from nc_hf.cli.publish import publish_command
 from nc_hf.cli.space import space_command
 from nc_hf.cli.trajectory import trajectory_command
 from nc_hf.errors import NCError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 
 _EXIT_CODES = """[bold]Exit codes[/bold]
   0  done

@@ -9,8 +9,8 @@ import typer
 
 from nc_hf.cli.arguments import CorpusOption, check_writable, start_process, takes_measure_options
 from nc_hf.cli.written import tell_written
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.measurement.options import HOW, OUT, MeasureOptions
-from nc_hf.remedies import FrontEnd
 from nc_hf.runtime.shards import parse_shard
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from nc_hf.errors import NCError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 
 CELLS, WHOLE = "What is trained (each takes a list: 32,64)", "What is measured, and how it is run"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 if TYPE_CHECKING:
     from torch import Tensor

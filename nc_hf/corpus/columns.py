@@ -7,7 +7,7 @@ from typing import Any
 
 from nc_hf.corpus.reading import ReadRecord
 from nc_hf.errors import CorpusError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 TEXT_COLUMN = "text"
 

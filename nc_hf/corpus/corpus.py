@@ -33,8 +33,8 @@ from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.corpus.stores import Store
 from nc_hf.corpus.stories import stories
 from nc_hf.errors import CorpusError, InputError, TokenizerError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.anatomy import causal_lm
-from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from torch import nn

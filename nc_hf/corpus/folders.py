@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from nc_hf.corpus.compression import uncompressed_name
 from nc_hf.errors import CorpusError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 ALL = "all"
 """The split of a corpus that is not divided."""

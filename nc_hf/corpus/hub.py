@@ -21,7 +21,7 @@ from nc_hf.corpus.reading import ReadRecord, Source
 from nc_hf.corpus.settings import file_names
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import CorpusError, HubError, NCError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 
 def text_alone(rows: Any, column: str, where: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import TokenizerError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

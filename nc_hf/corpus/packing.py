@@ -15,7 +15,7 @@ from nc_hf.corpus.stores import Store
 from nc_hf.corpus.tokens import checked, tokenise, tokenizer_hash
 from nc_hf.corpus.writers import BegunBlocks, Sequence, Writer
 from nc_hf.errors import CorpusError, InputError, TokenizerError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

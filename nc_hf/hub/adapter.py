@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nc_hf.errors import InputError, ModelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.adapter_settings import IN_FRONT, MERGED, OF_NO_EFFECT, PLAIN_INIT
 from nc_hf.hub.configuration import MALFORMED
 from nc_hf.hub.reference import Reference, parse_reference
-from nc_hf.remedies import Remedy
 from nc_hf.runtime.extras import require
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from nc_hf.errors import ModelError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 # What Python raises when a file's JSON is not of the expected form.
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)

@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from nc_hf.errors import HubError, NCError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 # The client speaks HTTP through httpx2 or, before version 2, httpx: its own errors build on the root of either's.
 _TransportError: type[BaseException] = HfHubHTTPError.__bases__[0]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from nc_hf.errors import ModelError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 # Folder, limit, usage, and the part of the usage that is page cache which the kernel gives back: versions 2 and 1.
 _CGROUPS = (

@@ -12,6 +12,7 @@ from huggingface_hub.errors import SafetensorsParsingError
 from safetensors import SafetensorError, safe_open
 
 from nc_hf.errors import ModelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.adapter import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -28,7 +29,6 @@ from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.room import check_disk, check_memory, shown_bytes
 from nc_hf.hub.weights import WEIGHTS, check_described, check_files, elsewhere, summarise_weights
-from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsRepoMetadata

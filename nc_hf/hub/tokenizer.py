@@ -12,13 +12,13 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from nc_hf.errors import TokenizerError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.adapter import ADAPTER_CONFIG
 from nc_hf.hub.configuration import first_line
 from nc_hf.hub.listing import is_of_tokenizer, look_up
 from nc_hf.hub.loading import download
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.source import ModelSource
-from nc_hf.remedies import Remedy
 
 # Settings are handed to the tokenizer's class as they stand, and some of its arguments are paths that it opens: a
 # repository could name any file of this machine. So only what cannot be a path is left in.

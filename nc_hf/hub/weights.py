@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from nc_hf.errors import ModelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.configuration import MALFORMED, first_line
-from nc_hf.remedies import Remedy
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsFileMetadata, SafetensorsRepoMetadata

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from nc_hf.errors import FeatureError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.forward_pass import TapBatch
-from nc_hf.remedies import Remedy
 from nc_hf.statistics.class_statistics import all_finite
 
 

@@ -10,9 +10,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from nc_hf.errors import LabelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.head import ClassifierHead
 from nc_hf.model.output_layer import OutputLayer
-from nc_hf.remedies import Remedy
 from nc_hf.runtime.distributed import Process, exchange_tensors, sum_over_processes
 
 _PARTS = ("head/features", "head/logits")

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from nc_hf.corpus.blocks import IGNORED, TokenBlocks
 from nc_hf.errors import CorpusError, InputError, LabelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
@@ -25,7 +26,6 @@ from nc_hf.model.output_layer import OutputLayer
 from nc_hf.model.probe import evaluating, frugal
 from nc_hf.model.readers import find_reader
 from nc_hf.model.tap import FeatureTap
-from nc_hf.remedies import Remedy
 from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
 

@@ -11,13 +11,13 @@ from torch import nn
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice
 from nc_hf.errors import InputError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.forward_pass import FINAL
-from nc_hf.remedies import Remedy
 
 UNTRAINED_TOKENS = 50_000
 """Tokens that it reads at most: its values differ from a trained model's by far more than they would by more text."""

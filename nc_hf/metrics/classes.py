@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import StatisticsError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 # Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding, and so

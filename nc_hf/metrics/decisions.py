@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import StatisticsError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 from nc_hf.runtime.precision import full_float32
 from nc_hf.statistics.class_statistics import ClassStatistics
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.metrics.classes import ClassView, about_their_mean
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import PairKernel, sweep
 from nc_hf.metrics.table import Pairs
-from nc_hf.remedies import Remedy
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 K = TypeVar("K", bound=PairKernel)

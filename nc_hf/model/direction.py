@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from nc_hf.errors import ModelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.probe import Probed, frugal, probe
-from nc_hf.remedies import Remedy
 
 PROBED = 8
 """Tokens of a row."""

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import FeatureError, HeadError, InputError, LabelError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.head_form import candidate_forms, declared_softcaps
 from nc_hf.model.logits import argmax_with_ties
 from nc_hf.model.output_layer import READABLE, OutputLayer
 from nc_hf.model.probe import probe
-from nc_hf.remedies import Remedy
 from nc_hf.runtime.precision import matmul_dtypes
 
 VOCABULARY_ROWS = 8192  # rows of W turned to float32 at a time

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import LabelError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 LOSS_ELEMENTS = 2**22  # logits per float32 copy: 16 MB
 

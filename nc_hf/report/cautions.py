@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nc_hf.errors.remedies import FrontEnd, Remedy, words
 from nc_hf.metrics.jackknife import FEWEST_GROUPS
 from nc_hf.metrics.table import METRICS
-from nc_hf.remedies import FrontEnd, Remedy, words
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.words import number
 

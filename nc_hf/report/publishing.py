@@ -13,11 +13,11 @@ from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
 from nc_hf.corpus.spec import CorpusSpec
 from nc_hf.errors import FileError, HubError, InputError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.configuration import first_line
 from nc_hf.hub.faults import hub_faults
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
-from nc_hf.remedies import Remedy
 from nc_hf.report.markdown import code, plain
 from nc_hf.report.model_index import eval_results, with_results
 from nc_hf.report.report import Report

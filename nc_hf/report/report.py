@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import FileError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
 from nc_hf.report.csv import csv_text, report_row
 from nc_hf.report.markdown import markdown_card

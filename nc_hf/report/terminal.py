@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.summary import DIAL_HEADER, Dial, dials, facts
 from nc_hf.report.verdict import Verdict, verdict

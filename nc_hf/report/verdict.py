@@ -6,7 +6,7 @@ called close to it. The headline takes the two properties that followed the qual
 the scatter within classes (NC1) and the agreement with the nearest mean (NC4). Where a caution leaves nothing to judge,
 there is no verdict and no finding: features that did not come of reading the text may look collapsed all the same.
 
-Every front end says the same, from here; the remedies of the cautions are worded for each in `nc_hf.remedies`.
+Every front end says the same, from here; the remedies of the cautions are worded for each in `nc_hf.errors.remedies`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report.cautions import Caution, cautions
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.words import number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from nc_hf.errors import InputError
-from nc_hf.remedies import Remedy
+from nc_hf.errors.remedies import Remedy
 
 
 def require(who_needs: str, extra: str, *packages: str) -> None:

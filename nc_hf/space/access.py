@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 from huggingface_hub import get_token
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.space.settings import Settings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}

@@ -59,10 +59,10 @@ class Api:
         Returns:
             Up to eight ids.
         """
-        self._service.get()
-        from nc_hf.space.request import suggest_models
-
         with self._told_to_visitors(text=text):
+            self._service.get()
+            from nc_hf.space.request import suggest_models
+
             return suggest_models(text)
 
     def suggest_revisions(self, model: str) -> list[str]:
@@ -74,10 +74,10 @@ class Api:
         Returns:
             Names of revisions.
         """
-        self._service.get()
-        from nc_hf.space.request import suggest_revisions
-
         with self._told_to_visitors(model=model):
+            self._service.get()
+            from nc_hf.space.request import suggest_revisions
+
             return suggest_revisions(model)
 
     def measure(
@@ -281,21 +281,3 @@ def _step(step: Waiting | Progress) -> dict[str, Any]:
         return {"stage": "waiting", "ahead": step.ahead, "seconds_left": step.seconds}
     counted = {"stage": step.stage, "done": step.done, "total": step.total}
     return {**counted, "rate": round(step.rate, 1), "seconds_left": step.remaining}
-
-
-def answer_tools_in_json(page: gr.Blocks) -> None:
-    """Let MCP tools answer in JSON; Gradio writes an answer as Python does, with None and single quotes.
-
-    Args:
-        page: launched.
-    """
-    server = page.mcp_server_obj
-    if server is None:
-        return
-    written = server.postprocess_output_data
-
-    def in_json(data: Any, root_url: str) -> Any:
-        said = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in data]
-        return written(said, root_url)
-
-    vars(server)["postprocess_output_data"] = in_json

@@ -16,13 +16,13 @@ from nc_hf.report.html.charts import html_chart
 from nc_hf.report.palette import DARK, LIGHT
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, JobControls, text_controls
 from nc_hf.space.exports import comparison_links
 from nc_hf.space.html import message, progress, sentence
 from nc_hf.space.lazy import LazyService
-from nc_hf.space.links import address_box, asked_in, comparison_link
+from nc_hf.space.links import address_box, asked_in, comparison_link, text_asked
 from nc_hf.space.queue import Waiting
-from nc_hf.space.settings import DEFAULT_TOKENS, MAX_COMPARED, UPLOAD
+from nc_hf.space.settings import MAX_COMPARED, UPLOAD
 
 if TYPE_CHECKING:
     from nc_hf.space.request import Request
@@ -75,25 +75,15 @@ class CompareTab:
         return [*self.job.outputs, self.downloads, self.table, self.charts, self.link]
 
     def _wire(self) -> None:
-        self.job.when_pressed(self._compare, [self.models, *self.text.inputs], self._results)
+        self.job.when_pressed(self._compare, {self.models, *self.text.inputs}, self._results)
 
     def _compare(
-        self,
-        models: str,
-        corpus: str,
-        dataset: str,
-        text: str,
-        budget: float | None,
-        preset: str,
-        tokenizer: str,
-        oauth_token: gr.OAuthToken | None = None,
-        came: gr.Request | None = None,
+        self, given: dict[Any, Any], oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> Iterator[dict[Any, Any]]:
         """Measure one after another, and show every step."""
         try:
-            named, own = chosen(corpus, dataset, text)
             service = self._service.get()
-            requests = service.requests((models or "").splitlines(), named, own, budget, preset, tokenizer or "")
+            requests = service.requests((given[self.models] or "").splitlines(), *self.text.asked(given))
             reports: list[Report] = []
             for number, request in enumerate(requests, start=1):
                 prefix = f"{number} of {len(requests)}, {request.name}: "
@@ -111,13 +101,9 @@ class CompareTab:
         if "compare" not in asked:
             return {self.link: ""}
         here = {self._tabs: gr.Tabs(selected="compare")}
-        tokens, service = asked.get("tokens", ""), self._service.get()
+        service = self._service.get()
         try:
-            requests = service.requests(
-                asked["compare"].split(","), asked.get("corpus", "tinystories"), "",
-                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, asked.get("preset", "core"),
-                asked.get("tokenizer", ""),
-            )  # fmt: skip
+            requests = service.requests(asked["compare"].split(","), *text_asked(asked))
             here |= self._filled(requests)
             reader = token(service.settings, oauth_token, page)
             found = [service.find(request, reader) for request in requests]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from nc_hf.errors import CorpusError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.space.html import message
 from nc_hf.space.settings import DEFAULT_TOKENS, MAX_TEXT_BYTES, MIN_TOKENS, UPLOAD
 from nc_hf.space.upload import documents, read_upload
@@ -50,14 +50,25 @@ class TextControls:
     tokenizer: gr.Textbox
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """In the order that `chosen` takes them, then the others."""
-        return [self.corpus, self.dataset, self.text, self.budget, self.preset, self.tokenizer]
+    def inputs(self) -> set[gr.components.Component]:
+        """What `asked` reads."""
+        return {*self.controls, self.text}
 
     @property
     def controls(self) -> list[gr.components.Component]:
         """What `filled` changes."""
         return [self.corpus, self.dataset, self.budget, self.preset, self.tokenizer]
+
+    def asked(self, given: Mapping[Any, Any]) -> tuple[str, str, float | None, str, str]:
+        """Return what a visitor asks, in the order of a request: corpus, text of an upload, budget, preset, tokenizer.
+
+        Args:
+            given: values by component, as Gradio passes them where the inputs of an event are a set.
+        """
+        kind = given[self.corpus]
+        corpus = f"hub:{(given[self.dataset] or '').strip()}" if kind == DATASET else kind
+        text = given[self.text] if kind == UPLOAD else ""
+        return corpus, text, given[self.budget], given[self.preset], given[self.tokenizer] or ""
 
     def filled(self, request: Request) -> dict[Any, Any]:
         """Fill them with what was asked; a text of one's own is nowhere any more."""
@@ -145,13 +156,6 @@ def take_upload(path: str) -> tuple[str, str]:
     return text, message(f"{file.name}: {len(text):,} characters, {count:,} document{'s' * (count != 1)}.", "note")
 
 
-def chosen(corpus: str, dataset: str, text: str) -> tuple[str, str]:
-    """Return the name of the corpus and, for an upload, its text."""
-    if corpus == DATASET:
-        return f"hub:{(dataset or '').strip()}", ""
-    return corpus, text if corpus == UPLOAD else ""
-
-
 class JobControls:
     """A button that starts, one that cancels, a status line, and below them the column of results.
 
@@ -176,7 +180,7 @@ class JobControls:
         """What the updates below change."""
         return [self.status, self.start, self.stop, self.result]
 
-    def when_pressed(self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+    def when_pressed(self, work: Callable[..., Any], inputs: set[Any], outputs: Sequence[Any]) -> Any:
         """Let the first button start the work, and the second cancel it; return the event.
 
         The status comes into view when the work starts and what came of it when it ends, and the focus goes with them:
@@ -184,7 +188,7 @@ class JobControls:
         """
         status, result = self.status.elem_id, self.result.elem_id
         watch = f"(...inputs) => {{ window.nc_hf.watch('{status}'); return inputs; }}"
-        started = self.start.click(work, [*inputs], [*outputs], js=watch, **SLOW)
+        started = self.start.click(work, inputs, [*outputs], js=watch, **SLOW)
         started.then(None, None, None, js=f"() => window.nc_hf.attend('{status}', '{result}')", **QUIET)
         self._cancel(started)
         return started

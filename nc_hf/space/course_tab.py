@@ -11,13 +11,13 @@ from nc_hf.report.charts import course_chart
 from nc_hf.report.html.charts import html_chart
 from nc_hf.report.trajectory import Trajectory
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.controls import QUICK, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, JobControls, text_controls
 from nc_hf.space.course_html import course_notes, course_progress, revision_values
 from nc_hf.space.exports import course_links
 from nc_hf.space.html import message, sentence
 from nc_hf.space.lazy import LazyService
-from nc_hf.space.links import address_box, asked_in, course_link
-from nc_hf.space.settings import DEFAULT_TOKENS, MAX_REVISIONS, UPLOAD
+from nc_hf.space.links import address_box, asked_in, course_link, text_asked
+from nc_hf.space.settings import MAX_REVISIONS, UPLOAD
 
 _LIVE = {**QUICK, "trigger_mode": "always_last"}
 
@@ -60,7 +60,7 @@ class CourseTab:
         ]  # fmt: skip
 
     def _wire(self) -> None:
-        asked = [self.model, self.revisions, self.every, *self.text.inputs]
+        asked = {self.model, self.revisions, self.every, *self.text.inputs}
         self.job.when_pressed(self._follow, asked, self._shown)
         self.place.input(self._look, [self.course, self.place], self.values, **_LIVE)
 
@@ -70,32 +70,21 @@ class CourseTab:
         page.load(self._open, None, [self._tabs, *controls, *self._shown], **QUICK)
 
     def _follow(
-        self,
-        model: str,
-        revisions: str,
-        every: float | None,
-        corpus: str,
-        dataset: str,
-        text: str,
-        budget: float | None,
-        preset: str,
-        tokenizer: str,
-        oauth_token: gr.OAuthToken | None = None,
-        came: gr.Request | None = None,
+        self, given: dict[Any, Any], oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> Iterator[dict[Any, Any]]:
         """Measure one revision after another, and show every step."""
-        service = self._service.get()
-        from nc_hf.space.course import course_requests, run_course
-
         try:
-            named, own = chosen(corpus, dataset, text)
+            service = self._service.get()
+            from nc_hf.space.course import course_requests, run_course
+
             reader = token(service.settings, oauth_token, came)
-            asked = service.request(model or "", "", named, own, budget, preset, tokenizer or "")
+            asked = service.request(given[self.model] or "", "", *self.text.asked(given))
+            revisions, every = given[self.revisions], given[self.every]
             yield self.job.running(message("Asking the Hub for the revisions …", "note"))
             requests = course_requests(asked, revisions, every, reader)
             for step in run_course(service, requests, reader):
                 if isinstance(step, Trajectory):
-                    link = "" if named == UPLOAD else course_link(asked, revisions, int(every or 1))
+                    link = "" if asked.corpus == UPLOAD else course_link(asked, revisions, int(every or 1))
                     yield self._done(step, link)
                 else:
                     number, progress = step
@@ -112,16 +101,11 @@ class CourseTab:
         from nc_hf.space.course import course_requests, kept_course
 
         here: dict[Any, Any] = {self._tabs: gr.Tabs(selected="course")}
-        tokens, every = (asked.get(name, "") for name in ("tokens", "every"))
-        revisions = asked.get("revisions", "all")
+        revisions, every = asked.get("revisions", "all"), asked.get("every", "")
         reader = token(service.settings, oauth_token, page)
         step = int(every) if every.isdecimal() else 1
         try:
-            request = service.request(
-                asked["course"], "", asked.get("corpus", "tinystories"), "",
-                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, asked.get("preset", "core"),
-                asked.get("tokenizer", ""),
-            )  # fmt: skip
+            request = service.request(asked["course"], "", *text_asked(asked))
             here |= {self.model: request.model, self.revisions: revisions, self.every: step}
             here |= self.text.filled(request)
             found = kept_course(service, course_requests(request, revisions, step, reader), reader)

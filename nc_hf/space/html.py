@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nc_hf.errors import NCError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report.charts import frequency_chart, layers_chart, plane_chart, token_chart
 from nc_hf.report.html import html_definitions, html_metrics, html_summary
 from nc_hf.report.html.charts import html_chart

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import gradio as gr
 
 from nc_hf.space.controls import QUIET
+from nc_hf.space.settings import DEFAULT_TOKENS
 
 if TYPE_CHECKING:
     from nc_hf.space.request import Request
@@ -29,6 +30,13 @@ def address_box() -> gr.Textbox:
 def asked_in(page: gr.Request) -> dict[str, str]:
     """Return what the address of the page asks for, cut to what a link may hold."""
     return {name: str(value)[:_LONGEST] for name, value in dict(page.query_params).items()}
+
+
+def text_asked(asked: Mapping[str, str]) -> tuple[str, str, int, str, str]:
+    """Return what a link asks of a text, in the order of a request: corpus, no text of an upload, budget and so on."""
+    tokens = asked.get("tokens", "")
+    budget = int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS
+    return asked.get("corpus", "tinystories"), "", budget, asked.get("preset", "core"), asked.get("tokenizer", "")
 
 
 def comparison_link(requests: Sequence[Request]) -> str:

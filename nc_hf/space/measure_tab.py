@@ -12,22 +12,22 @@ from nc_hf.report.html import html_circumstances, html_tokens
 from nc_hf.report.token_card import html_token
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.access import page_front_end, token
-from nc_hf.space.controls import QUICK, QUIET, JobControls, chosen, text_controls
+from nc_hf.space.controls import QUICK, QUIET, JobControls, text_controls
 from nc_hf.space.exports import download_links
 from nc_hf.space.html import message, metric_table, pictures, preview_line, progress, sentence, verdict_card
 from nc_hf.space.lazy import LazyService
-from nc_hf.space.links import address_box, asked_in
+from nc_hf.space.links import address_box, asked_in, text_asked
 from nc_hf.space.passing_on import html_passing_on
 from nc_hf.space.proposal import Proposal
 from nc_hf.space.queue import Waiting
-from nc_hf.space.settings import DEFAULT_TOKENS, UPLOAD
+from nc_hf.space.settings import UPLOAD
 from nc_hf.space.share import root_of
 from nc_hf.space.start import chips, invitation
 
 if TYPE_CHECKING:
     from nc_hf.report import Report
     from nc_hf.space.request import Request
-    from nc_hf.space.service import Result
+    from nc_hf.space.service import Result, Service
     from nc_hf.space.store import StoredResult
 
 # What stands behind # in the address, when it changes and when a result is shown.
@@ -107,7 +107,7 @@ class MeasureTab:
         # The key's own event would carry what had been typed when it was pressed; the box says what is typed now.
         self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
-        asked = [self.model, self.revision, *self.text.inputs]
+        asked = {self.model, self.revision, *self.text.inputs}
         changed = [self.model.change, self.revision.change, self.text.corpus.change, self.text.budget.change]
         gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
         started = self.job.when_pressed(self._measure, asked, self._shown)
@@ -140,51 +140,29 @@ class MeasureTab:
         return gr.update(choices=suggest_revisions(model or "")[-_MOST_REVISIONS:])
 
     def _preview(
-        self,
-        model: str | None,
-        revision: str | None,
-        corpus: str,
-        dataset: str,
-        text: str,
-        budget: float | None,
-        preset: str,
-        tokenizer: str,
-        oauth_token: gr.OAuthToken | None = None,
-        came: gr.Request | None = None,
+        self, given: dict[Any, Any], oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> str:
         """Say what is known of the model before it is measured, or why it cannot be."""
-        service = self._service.get()
-        from nc_hf.space.preview import preview
-
-        if not (model or "").strip():
+        if not (given[self.model] or "").strip():
             return ""
+        if given[self.text.corpus] == UPLOAD and not given[self.text.text]:
+            given = {**given, self.text.corpus: "builtin"}  # still to be chosen; the model's size does not depend on it
         try:
-            named, own = chosen(corpus, dataset, text)
-            if named == UPLOAD and not own:  # still to be chosen; what is asked of the model does not depend on it
-                named = "builtin"
-            request = service.request(model or "", revision or "", named, own, budget, preset, tokenizer or "")
+            service = self._service.get()
+            from nc_hf.space.preview import preview
+
+            request = self._asked(service, given)
             return preview_line(preview(service, request, token(service.settings, oauth_token, came)))
         except NCError as fault:
             return message(sentence(fault, page_front_end(self._service.settings)), "note")
 
     def _measure(
-        self,
-        model: str | None,
-        revision: str | None,
-        corpus: str,
-        dataset: str,
-        text: str,
-        budget: float | None,
-        preset: str,
-        tokenizer: str,
-        oauth_token: gr.OAuthToken | None = None,
-        came: gr.Request | None = None,
+        self, given: dict[Any, Any], oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> Iterator[dict[Any, Any]]:
         """Measure, and show every step."""
         try:
-            named, own = chosen(corpus, dataset, text)
             service = self._service.get()
-            request = service.request(model or "", revision or "", named, own, budget, preset, tokenizer or "")
+            request = self._asked(service, given)
             yield self.job.running(message("Asking the Hub which commit is meant …", "note"))
             for step in service.run(request, token(service.settings, oauth_token, came)):
                 if isinstance(step, Waiting | Progress):
@@ -194,19 +172,18 @@ class MeasureTab:
         except Exception as fault:
             yield self._failed(sentence(fault, page_front_end(self._service.settings)))
 
+    def _asked(self, service: Service, given: dict[Any, Any]) -> Request:
+        """Check what the controls ask."""
+        return service.request(given[self.model] or "", given[self.revision] or "", *self.text.asked(given))
+
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
         asked = asked_in(page)
         if key := asked.get("result"):
             return self._open(key, page)
         if "model" not in asked:
             return {self.job.status: ""}
-        corpus = asked.get("corpus", "tinystories")
-        tokens, preset = asked.get("tokens", ""), asked.get("preset", "core")
         try:
-            request = self._service.get().request(
-                asked["model"], asked.get("revision", ""), corpus, "",
-                int(tokens) if tokens.isdecimal() else DEFAULT_TOKENS, preset, asked.get("tokenizer", ""),
-            )  # fmt: skip
+            request = self._service.get().request(asked["model"], asked.get("revision", ""), *text_asked(asked))
             controls = self._filled(request)
         except NCError as fault:
             return self._failed(sentence(fault, page_front_end(self._service.settings)))

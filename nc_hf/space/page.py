@@ -10,7 +10,7 @@ import gradio as gr
 
 from nc_hf.report.html import RESULT_STYLE
 from nc_hf.space.access import is_own, visitors_log_in
-from nc_hf.space.api import Api, answer_tools_in_json
+from nc_hf.space.api import Api
 from nc_hf.space.chart import TAG, library_route
 from nc_hf.space.compare_tab import CompareTab, marked_headings
 from nc_hf.space.course_tab import CourseTab
@@ -20,6 +20,7 @@ from nc_hf.space.look import STYLE, heading, theme
 from nc_hf.space.measure_tab import MeasureTab
 from nc_hf.space.settings import Settings
 from nc_hf.space.share import share_routes
+from nc_hf.space.tools import answer_tools_in_json
 
 FOLDER = Path(__file__).parent
 TITLE = "Collapse meter"

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from nc_hf.errors import FileError, InputError, NCError
@@ -77,6 +78,7 @@ class Service:
         settings: of the owner.
         store: the results that are kept.
         pace: what analyses took, those that are kept among them.
+        request: checks what a visitor wrote, as `parse_request` does, within the owner's budget.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -86,21 +88,8 @@ class Service:
         self.pace = Pace()
         for kept in reversed(self.store.all()):
             self.pace.note(kept.report.model.parameters, kept.report.tokens, kept.report.seconds)
+        self.request = partial(parse_request, limit=settings.max_tokens)
         self._queue = Queue(settings.max_waiting)
-
-    def request(
-        self,
-        model: str,
-        revision: str,
-        corpus: str,
-        text: str,
-        max_tokens: object,
-        preset: str,
-        tokenizer: str = "",
-    ) -> Request:
-        """Check what a visitor wrote; see `parse_request`."""
-        limit = self.settings.max_tokens
-        return parse_request(model, revision, corpus, text, max_tokens, preset, tokenizer, limit=limit)
 
     def find(self, request: Request, token: str | bool) -> Result | None:
         """Return the result that is kept, if there is one.

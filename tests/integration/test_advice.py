@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("gradio")
 
 from nc_hf.errors import NCError
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.hub import parse_reference
-from nc_hf.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.space.access import page_front_end

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load
 
 from nc_hf.errors import HubError, InputError, ModelError
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.hub import list_revisions, load_model, load_tokenizer, open_tokenizer, resolve
-from nc_hf.remedies import FrontEnd
 from tests.adapters import ADAPTER, BASE, lora_files
 from tests.hub.helpers import write
 from tests.hub.models import VOCABULARY, gpt2_files, weights

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "space/course_tab": ("browser/test_course.py", "it is looked at in a browser"),
     "space/earlier_tab": ("browser/test_earlier_results.py", "it is looked at in a browser"),
     "space/measure_tab": ("browser/test_space_page.py", "it is looked at in a browser"),
+    "space/tools": ("integration/test_space_api.py", "what MCP answers is asked for over HTTP"),
     "study/launchers/local": ("integration/test_tinystories_grid.py", "it runs the cells of a whole study"),
     "study/launchers/ray": ("integration/test_ray_launcher.py", "it runs the cells of a whole study"),
     "study/launchers/ray_task": ("integration/test_ray_launcher.py", "it is run by Ray, in a process of its own"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report.html.parts import arrow
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.summary import Dial, Scale, dials, facts

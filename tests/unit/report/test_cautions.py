@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nc_hf.remedies import FrontEnd, words
+from nc_hf.errors.remedies import FrontEnd, words
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.cautions import cautions
 from tests.reports import REFERENCE

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.report.verdict import HEADLINES, verdict
 from tests.varied_reports import with_values

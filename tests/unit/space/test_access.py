@@ -13,7 +13,7 @@ pytest.importorskip("gradio")
 
 import gradio as gr
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.space.access import api_front_end, is_own, page_front_end, token
 from tests.space import settings_in
 

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from nc_hf.space.controls import DATASET, chosen, take_upload
+import gradio as gr
+
+from nc_hf.space.controls import DATASET, TextControls, take_upload, text_controls
 from nc_hf.space.settings import UPLOAD
 from tests.space import request_for
 
@@ -20,8 +22,6 @@ def test_an_upload_is_read_once_and_leaves_the_disk(tmp_path: Path) -> None:
     assert text == "eins\n<|endoftext|>zwei"
     assert "2 documents" in note
     assert not file.exists()
-    assert chosen(UPLOAD, "", text) == (UPLOAD, text)
-    assert chosen("builtin", "", text) == ("builtin", "")
     assert list(request_for(corpus=UPLOAD, text=text).open(False).texts) == ["eins", "zwei"]
 
 
@@ -34,5 +34,30 @@ def test_an_upload_that_is_no_text_leaves_the_disk_too(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_data_set_is_named_by_its_box() -> None:
-    assert chosen(DATASET, " c/d:en ", "left over") == ("hub:c/d:en", "")
+@pytest.fixture
+def controls() -> TextControls:
+    with gr.Blocks():
+        return text_controls("a", 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        (DATASET, ("hub:c/d:en", "")),
+        (UPLOAD, (UPLOAD, "left over")),
+        ("builtin", ("builtin", "")),
+    ],
+)
+def test_what_is_asked_stands_in_the_order_of_a_request(
+    controls: TextControls, kind: str, asked: tuple[str, str]
+) -> None:
+    given = {
+        controls.corpus: kind,
+        controls.dataset: " c/d:en ",
+        controls.text: "left over",
+        controls.budget: 2_000,
+        controls.preset: "full",
+        controls.tokenizer: None,
+    }
+    assert given.keys() == controls.inputs
+    assert controls.asked(given) == (*asked, 2_000, "full", "")

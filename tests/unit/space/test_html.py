@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.progress import Progress

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
 from nc_hf.errors import InputError
-from nc_hf.space.links import comparison_link
+from nc_hf.space.links import comparison_link, text_asked
+from nc_hf.space.settings import DEFAULT_TOKENS
 from tests.space import request_for
 
 
@@ -22,3 +23,11 @@ def test_the_comma_between_two_models_is_in_no_name() -> None:
     for model, revision in (("a/b,c", ""), ("a/b", "v,w")):
         with pytest.raises(InputError):
             request_for(model, revision)
+
+
+def test_a_link_asks_of_a_text_what_was_asked() -> None:
+    request = request_for("a/b", corpus="hub:c/d", max_tokens=3_000, preset="full")
+    asked = dict(parse_qsl(request.link[1:]))
+    assert text_asked(asked) == ("hub:c/d", "", 3_000, "full", "")
+    assert text_asked(asked | {"tokens": "many", "tokenizer": "e/f"}) == ("hub:c/d", "", DEFAULT_TOKENS, "full", "e/f")
+    assert text_asked({"model": "a/b"}) == ("tinystories", "", DEFAULT_TOKENS, "core", "")

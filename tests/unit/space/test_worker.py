@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("gradio")
 
 from nc_hf.errors import CancelledError, InputError
-from nc_hf.remedies import FrontEnd
+from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report import Report
 from nc_hf.runtime.progress import Progress
 from nc_hf.space.faults import UnforeseenError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 from nc_hf.errors import HubError, InputError
-from nc_hf.remedies import FrontEnd, Remedy
+from nc_hf.errors.remedies import FrontEnd, Remedy
 
 
 def test_a_sentence_for_everybody_is_told_as_it_is() -> None:

@@ -6,7 +6,7 @@ by itself or all of them as ``NCError``.
 
 from __future__ import annotations
 
-from nc_hf.remedies import FrontEnd, Remedy, words
+from nc_hf.errors.remedies import FrontEnd, Remedy, words
 
 
 class NCError(Exception):

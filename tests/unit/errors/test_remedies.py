@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nc_hf import measure
+from nc_hf.errors.remedies import FrontEnd, Remedy, words
 from nc_hf.metrics import METRICS
-from nc_hf.remedies import FrontEnd, Remedy, words
 from tests.command import run
 from tests.paths import ROOT
 
