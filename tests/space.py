@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -9,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,6 +22,8 @@ from tests.hub.fixtures import STAND_IN
 from tests.hub.repository import Content, files_of
 from tests.hub.server import StandIn
 from tests.paths import ROOT
+
+Made = TypeVar("Made")
 
 NC_HF = Path(sys.executable).with_name("nc-hf")
 STORIES = "karpathy/stories260K"
@@ -178,6 +182,15 @@ def start_on_zero_gpu(folder: Path, **environment: str) -> Space:
     shutil.copytree(ROOT / "spaces" / "collapse_meter", repository)
     (repository / "spaces.py").write_text(ZERO_GPU)
     return Space(folder, STAND_IN, repository / "app.py", SPACES_ZERO_GPU="true", **environment)
+
+
+def made(make: Callable[[], Made]) -> Made:
+    """Call what makes a page, where a loop runs: elsewhere Gradio makes loops of its own and never closes them."""
+
+    async def run() -> Made:
+        return make()
+
+    return asyncio.run(run())
 
 
 def stories_files(shared_data: Path) -> dict[str, Content]:

@@ -6,7 +6,6 @@ import math
 import tempfile
 import zipfile
 import zlib
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import torch
 
 from nc_hf.errors import InputError, NCError
 from nc_hf.metrics import METRICS, PRESETS
-from nc_hf.report.words import ARROWS, LEGEND, number
+from nc_hf.report.html import RESULT_STYLE, html_formulas, html_values
+from nc_hf.report.record import MetricValue
 from nc_hf.space.look import STYLE, heading, theme
 
 HERE = Path(__file__).resolve().parent
@@ -26,13 +26,11 @@ ARRAYS = ("features", "labels", "weight", "bias")
 MAX_BYTES = 512 * 2**20  # of an upload, unpacked
 MAX_WIDTH = 8192  # a covariance of 512 MB
 MAX_CLASSES = 65_536  # two thousand million pairs, about a minute
-CELL = 'style="text-align: left; vertical-align: top; overflow-wrap: anywhere"'
-NUMBER = 'style="text-align: right; vertical-align: top; white-space: nowrap"'
 
 TITLE = "Neural collapse of features and a head"
-_ABOUT = f"""\
+_ABOUT = """\
 Upload a `.npz` or `.safetensors` file with `features` (N, D), `labels` (N,), the next token of each feature, and, if
-you like, the head's `weight` (V, D) and `bias` (V,). {LEGEND}.
+you like, the head's `weight` (V, D) and `bias` (V,).
 """
 
 
@@ -114,12 +112,8 @@ def measure(file: str | None, preset: str = "core", min_count: int = 10) -> tupl
 
 
 def _table(values: dict[str, float]) -> str:
-    rows = [f"<tr><th {CELL}>metric</th><th {NUMBER}>value</th></tr>"]
-    for name, value in values.items():
-        metric = METRICS[name]
-        words = f"<b>{name}</b><br>{escape(metric.title)}<br><code>{escape(metric.formula)}</code>"
-        rows.append(f"<tr><td {CELL}>{words}</td><td {NUMBER}>{number(value)} {ARROWS[metric.direction]}</td></tr>")
-    return f'<table style="width: 100%">{"".join(rows)}</table>'
+    table = html_values({name: MetricValue(value) for name, value in values.items()}, {}, "the arrays")
+    return table + html_formulas({name: METRICS[name].formula for name in values})
 
 
 def build() -> gr.Blocks:
@@ -154,7 +148,12 @@ def _example() -> Path:
 
 def launch_options() -> dict[str, Any]:
     """Return what ``launch()`` needs: the look is that of the collapse meter."""
-    return {"theme": theme(), "css_paths": [STYLE], "footer_links": ["api", "settings"], "max_file_size": MAX_BYTES}
+    return {
+        "theme": theme(),
+        "css_paths": [RESULT_STYLE, STYLE],
+        "footer_links": ["api", "settings"],
+        "max_file_size": MAX_BYTES,
+    }
 
 
 if __name__ == "__main__":

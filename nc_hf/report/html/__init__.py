@@ -4,7 +4,9 @@ from pathlib import Path
 
 from nc_hf.report.html.comparison import html_comparison as html_comparison
 from nc_hf.report.html.definitions import html_definitions as html_definitions
+from nc_hf.report.html.definitions import html_formulas as html_formulas
 from nc_hf.report.html.metrics import html_metrics as html_metrics
+from nc_hf.report.html.metrics import html_values as html_values
 from nc_hf.report.html.summary import html_summary as html_summary
 from nc_hf.report.html.summary import html_verdict as html_verdict
 from nc_hf.report.html.tables import html_circumstances as html_circumstances

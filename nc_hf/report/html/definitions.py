@@ -1,8 +1,9 @@
-"""What the metrics of a report are, folded away: families in words, formulas set as mathematics."""
+"""What metrics are, folded away: families in words, formulas set as mathematics."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import escape
 
 from nc_hf.metrics.table import FAMILIES, METRICS
@@ -27,11 +28,20 @@ _TILDE = "\u0303"
 
 def html_definitions(report: ReportRecord) -> str:
     """Return what every family asks, and the formula and the source of every metric, behind a toggle."""
+    return html_formulas({name: report.definitions.get(name, "") for name in report.metrics})
+
+
+def html_formulas(formulas: Mapping[str, str]) -> str:
+    """Return definitions, behind a toggle.
+
+    Args:
+        formulas: by the names of their metrics.
+    """
     parts = []
-    for family, names in by_family(report.metrics).items():
+    for family, names in by_family(formulas).items():
         meaning = f": {escape(FAMILIES[family].meaning)}" if family in FAMILIES else ""
         parts.append(f"<p class='family'><b>{escape(family_title(family))}</b>{meaning}.</p>")
-        parts.append(f"<dl>{''.join(_definition(report, name) for name in names)}</dl>")
+        parts.append(f"<dl>{''.join(_definition(name, formulas[name]) for name in names)}</dl>")
     return f"<details class='definitions'><summary>Definitions</summary>{''.join(parts)}</details>"
 
 
@@ -78,10 +88,10 @@ def _primed(index: str) -> str:
     return index.replace("'", _PRIME)
 
 
-def _definition(report: ReportRecord, name: str) -> str:
+def _definition(name: str, text: str) -> str:
     source = METRICS[name].source if name in METRICS else ""
     return (
         f"<dt><code>{escape(name)}</code> <span class='what'>{escape(title(name))}</span></dt>"
-        f"<dd><span class='formula'>{formula(report.definitions.get(name, ''))}</span>"
+        f"<dd><span class='formula'>{formula(text)}</span>"
         f"{f'<span class=what>{escape(source)}</span>' if source else ''}</dd>"
     )

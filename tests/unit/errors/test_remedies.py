@@ -73,9 +73,10 @@ def controls() -> frozenset[str]:
     pytest.importorskip("gradio")
     from nc_hf.space.lazy import LazyService
     from nc_hf.space.page import build
-    from tests.space import settings_in
+    from tests.space import made, settings_in
 
-    parts = [part["props"] for part in build(LazyService(settings_in(Path("unused")))).get_config_file()["components"]]
+    page = made(lambda: build(LazyService(settings_in(Path("unused")))))
+    parts = [part["props"] for part in page.get_config_file()["components"]]
     choices = (choice[0] for props in parts for choice in props.get("choices") or [])
     labels = (props.get(name) for props in parts for name in ("label", "value"))
     return frozenset(text for text in (*choices, *labels) if isinstance(text, str))

@@ -12,7 +12,7 @@ import gradio as gr
 
 from nc_hf.space.controls import DATASET, TextControls, take_upload, text_controls
 from nc_hf.space.settings import UPLOAD
-from tests.space import request_for
+from tests.space import made, request_for
 
 
 def test_an_upload_is_read_once_and_leaves_the_disk(tmp_path: Path) -> None:
@@ -36,8 +36,11 @@ def test_an_upload_that_is_no_text_leaves_the_disk_too(tmp_path: Path) -> None:
 
 @pytest.fixture
 def controls() -> TextControls:
-    with gr.Blocks():
-        return text_controls("a", 1_000_000)
+    def make() -> TextControls:
+        with gr.Blocks():
+            return text_controls("a", 1_000_000)
+
+    return made(make)
 
 
 @pytest.mark.parametrize(

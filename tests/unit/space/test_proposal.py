@@ -19,7 +19,7 @@ from tests.html_text import text_of
 from tests.hub.repository import Repository
 from tests.hub.server import StandIn
 from tests.published import NAME, files_of_pull, measured_report, readable_model, writes
-from tests.space import settings_in
+from tests.space import made, settings_in
 
 
 @pytest.fixture
@@ -39,8 +39,11 @@ def visitor() -> gr.OAuthToken:
 
 
 def proposal_in(folder: Path, *, own: bool = False) -> Proposal:
-    with gr.Blocks():
-        return Proposal(LazyService(replace(settings_in(folder), own=own)))
+    def make() -> Proposal:
+        with gr.Blocks():
+            return Proposal(LazyService(replace(settings_in(folder), own=own)))
+
+    return made(make)
 
 
 def test_the_change_is_shown_and_nothing_written_before_the_second_press(
