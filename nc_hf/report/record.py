@@ -1,6 +1,6 @@
 """The record of one measurement: its values with everything that they depend on, as data alone.
 
-``docs/report.md`` says what each entry means. The JSON form has the names and the nesting of the dataclasses.
+``docs/dictionary.md`` is made of what stands here. The JSON form has the names and the nesting of the dataclasses.
 """
 
 from __future__ import annotations
