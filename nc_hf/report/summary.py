@@ -9,7 +9,7 @@ from nc_hf.metrics.table import METRICS
 from nc_hf.report.intervals import groups_of, interval, spoken
 from nc_hf.report.record import MetricValue, ReportRecord
 from nc_hf.report.verdict import LIMITS, verdict
-from nc_hf.report.words import UNTRAINED, by_family, direction, family_title, number, short_commit, with_error
+from nc_hf.report.words import UNTRAINED, by_family, decimals, direction, family_title, number, short_commit, with_error
 
 _FAMILIES = (("NC1",), ("GNC2",), ("NC3", "UNC3"), ("NC4",))
 """One dial each: of the first family that has a value."""
@@ -118,11 +118,12 @@ def facts(report: ReportRecord) -> list[tuple[str, str]]:
     commit = f", commit {short_commit(model.commit)}" if model.commit else ""
     shard = f", shard {corpus.shard}" if corpus.shard else ""
     loss = report.outcome("loss")
-    said = with_error(loss) if loss.stderr else f"{loss.value:.4f}"
+    said, places = (with_error(loss), decimals(loss)) if loss.stderr else (f"{loss.value:.4f}", None)
+    in_bits = "" if bits is None else f", {bits:.{4 if places is None else places}f} bits a byte"  # it is no surer
     return [
         ("model", f"{model.architecture}, {model.parameters:,} parameters{commit}"),
         ("text", f"{corpus.source}, {corpus.split}{shard}: {report.tokens:,} tokens, {report.classes.used:,} classes"),
-        ("loss", f"{said} nats a token{'' if bits is None else f', {bits:.4f} bits a byte'}"),
+        ("loss", f"{said} nats a token{in_bits}"),
         ("measured", f"{report.created[:10]}, preset {report.preset}"),
     ]
 

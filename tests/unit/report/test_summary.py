@@ -85,7 +85,7 @@ def test_the_facts_are_one_line_each() -> None:
     assert list(found) == ["model", "text", "loss", "measured"]
     assert found["model"] == "LlamaForCausalLM, 260,032 parameters, commit 8835723"
     assert found["text"].endswith("validation.jsonl, validation: 19,972 tokens, 191 classes")
-    assert found["loss"] == "1.404 ± 0.043 nats a token, 0.9915 bits a byte"
+    assert found["loss"] == "1.404 ± 0.043 nats a token, 0.991 bits a byte"
     assert found["measured"] == "2026-11-25, preset core"
 
 
