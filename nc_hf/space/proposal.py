@@ -68,10 +68,10 @@ class Proposal:
         self, report: Any, oauth_token: gr.OAuthToken | None = None, came: gr.Request | None = None
     ) -> dict[Any, Any]:
         """Open the pull request, for the repository as it is now."""
-        from nc_hf.report.publishing import publish
-
         try:
             publication = self._worked_out(report, oauth_token, came)
+            from nc_hf.report.publishing import publish
+
             address = publish(publication, token=token(self._service.settings, oauth_token, came))
         except Exception as fault:
             return self._failed(fault)
@@ -80,7 +80,8 @@ class Proposal:
         return {self.ask: gr.update(visible=False), **self._after(done, agreeing=False)}
 
     def _worked_out(self, report: Any, oauth_token: gr.OAuthToken | None, came: gr.Request | None) -> Publication:
-        from nc_hf.report.publishing import check_token, prepare  # with transformers, which the page does not wait for
+        self._service.get()
+        from nc_hf.report.publishing import check_token, prepare
 
         reader = token(self._service.settings, oauth_token, came)
         check_token(reader)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -25,3 +27,45 @@ def test_the_service_is_made_once_by_whoever_asks_first(tmp_path: Path, monkeypa
         asker.join()
     assert len(set(map(id, [*found, lazy.get()]))) == 1
     assert made == [lazy.settings]
+
+
+HANDLERS = """
+import inspect, sys
+from collections import defaultdict
+from types import SimpleNamespace
+
+from nc_hf.errors import InputError
+from nc_hf.space.lazy import LazyService
+from nc_hf.space.page import build
+from nc_hf.space.settings import Settings
+
+class Loading(LazyService):
+    asked = 0
+    def get(self):
+        Loading.asked += 1
+        raise InputError("It is loading: wait.")
+
+link = {"model": "a/b", "compare": "a/b,c/d", "course": "a/b"}
+came = SimpleNamespace(query_params=link, headers={}, request=None, keys=["a", "b"])
+for event in build(Loading(Settings.from_environment())).fns.values():
+    if event.fn is None or not event.fn.__module__.startswith("nc_hf") or inspect.iscoroutinefunction(event.fn):
+        continue
+    given = [defaultdict(lambda: "a")] if event.inputs_as_dict else ["a"] * len(event.inputs)
+    named = inspect.signature(event.fn).parameters.values()
+    given += [came] * (sum(each.default is each.empty for each in named) - len(given))  # a request, or what is ticked
+    try:
+        done = event.fn(*given)
+        list(done) if inspect.isgenerator(done) else done
+    except Exception as fault:
+        assert not isinstance(fault, TypeError), (event.fn, fault)
+    found = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
+    assert not found, (event.fn, found)
+print(Loading.asked)
+"""
+
+
+def test_whatever_is_pressed_waits_for_the_service_before_it_imports_a_part_of_it() -> None:
+    """Else two threads import parts of one another at once on a page that was just started."""
+    done = subprocess.run([sys.executable, "-c", HANDLERS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 12
