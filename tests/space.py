@@ -166,9 +166,9 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
 def request_for(
     model: str = "a/b", revision: str = "", corpus: str = "builtin", text: str = "", **other: object
 ) -> Request:
-    """A request as a visitor writes it; ``other`` may be ``max_tokens`` and ``preset``."""
-    budget, preset = other.get("max_tokens", 2_000), other.get("preset", "core")
-    return parse_request(model, revision, corpus, text, budget, preset, limit=LIMIT)  # type: ignore[arg-type]
+    """A request as a visitor writes it; ``other`` may be ``max_tokens``, ``preset`` and ``layers``."""
+    budget, preset, layers = other.get("max_tokens", 2_000), other.get("preset", "core"), other.get("layers", "final")
+    return parse_request(model, revision, corpus, text, budget, preset, limit=LIMIT, layers=layers)  # type: ignore[arg-type]
 
 
 def settings_in(folder: Path) -> Settings:

@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
@@ -91,6 +91,7 @@ class Api:
         tokenizer: str = "",
         job: str = "",
         whole: bool = False,
+        layers: Literal["final", "all"] = "final",
         oauth_token: gr.OAuthToken | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
@@ -108,6 +109,7 @@ class Api:
             tokenizer: id on the Hub of the one to read the text with; empty for the model's own.
             job: an id of 16 or more random characters, by which `cancel` can end this; may stay empty.
             whole: answer as `open_result` does, also where nothing is kept to be opened.
+            layers: "all" measures every layer with its errors, which `open_result` then has.
             oauth_token: the visitor's own, which Gradio adds.
             request: as it came, which Gradio adds.
 
@@ -117,7 +119,7 @@ class Api:
         """
         with self._told_to_visitors(job=job), self._jobs.running(job) as running:
             service = self._service.get()
-            asked = service.request(model, revision, corpus, text, max_tokens, preset, tokenizer)
+            asked = service.request(model, revision, corpus, text, max_tokens, preset, tokenizer, layers=layers)
             for step in service.run(asked, token(self._service.settings, oauth_token, request)):
                 running.check()
                 if isinstance(step, Waiting | Progress):

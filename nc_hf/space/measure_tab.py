@@ -20,7 +20,7 @@ from nc_hf.space.links import address_box, asked_in, text_asked
 from nc_hf.space.passing_on import html_passing_on
 from nc_hf.space.proposal import Proposal
 from nc_hf.space.queue import Waiting
-from nc_hf.space.settings import UPLOAD
+from nc_hf.space.settings import ALL, FINAL, UPLOAD
 from nc_hf.space.share import root_of
 from nc_hf.space.start import chips, invitation
 
@@ -80,6 +80,11 @@ class MeasureTab:
                 info="Branch, tag, commit; or empty",
             )
         self.text = text_controls("measure", self._service.settings.max_tokens)
+        self.layers = gr.Checkbox(
+            label="All layers (more time and memory)",
+            container=False,
+            elem_id="layers",
+        )
 
     def _lay_out_result(self) -> None:
         with self.job.result:
@@ -107,7 +112,7 @@ class MeasureTab:
         # The key's own event would carry what had been typed when it was pressed; the box says what is typed now.
         self.model.key_up(self._suggest, self.typed, self.model, js=_TYPED, trigger_mode="always_last", **QUICK)
         self.revision.focus(self._revisions, self.model, self.revision, **QUICK)
-        asked = {self.model, self.revision, *self.text.inputs}
+        asked = {self.model, self.revision, self.layers, *self.text.inputs}
         changed = [self.model.change, self.revision.change, self.text.corpus.change, self.text.budget.change]
         gr.on(changed, self._preview, asked, self.about, trigger_mode="always_last", **QUICK)
         started = self.job.when_pressed(self._measure, asked, self._shown)
@@ -118,7 +123,7 @@ class MeasureTab:
 
     def follow_links(self, page: gr.Blocks) -> None:
         """Fill the controls from a deep link, and show the result if it is kept."""
-        controls = [self.model, self.revision, *self.text.controls]
+        controls = [self.model, self.revision, self.layers, *self.text.controls]
         page.load(self._invite, None, [self.chips, self.invitation], **QUICK)
         followed = page.load(self._follow, None, [*controls, self.form, *self._shown], **QUICK)
         followed.then(self._figure, self.report, self.downloads, **QUICK)
@@ -174,7 +179,8 @@ class MeasureTab:
 
     def _asked(self, service: Service, given: dict[Any, Any]) -> Request:
         """Check what the controls ask."""
-        return service.request(given[self.model] or "", given[self.revision] or "", *self.text.asked(given))
+        model, revision = given[self.model] or "", given[self.revision] or ""
+        return service.request(model, revision, *self.text.asked(given), layers=ALL if given[self.layers] else FINAL)
 
     def _follow(self, page: gr.Request, oauth_token: gr.OAuthToken | None = None) -> dict[Any, Any]:
         asked = asked_in(page)
@@ -183,7 +189,9 @@ class MeasureTab:
         if "model" not in asked:
             return {self.job.status: ""}
         try:
-            request = self._service.get().request(asked["model"], asked.get("revision", ""), *text_asked(asked))
+            request = self._service.get().request(
+                asked["model"], asked.get("revision", ""), *text_asked(asked), layers=asked.get("layers", FINAL)
+            )
             controls = self._filled(request)
         except NCError as fault:
             return self._failed(sentence(fault, page_front_end(self._service.settings)))
@@ -204,7 +212,8 @@ class MeasureTab:
         return self._filled(kept.request) | self._done(service.read(kept, kept.request), page) | {self.link: ""}
 
     def _filled(self, request: Request) -> dict[Any, Any]:
-        return {self.model: request.model, self.revision: request.revision, **self.text.filled(request)}
+        named = {self.model: request.model, self.revision: request.revision, self.layers: request.layers == ALL}
+        return named | self.text.filled(request)
 
     def _failed(self, why: str) -> dict[Any, Any]:
         return {**self.job.failed(why), self.report: None}

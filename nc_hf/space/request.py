@@ -18,7 +18,7 @@ from nc_hf.hub import list_revisions, parse_reference
 from nc_hf.hub.faults import hub_faults
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.metrics import PRESETS
-from nc_hf.space.settings import DEFAULT_TOKENS, MIN_TOKENS, UPLOAD, check_texts
+from nc_hf.space.settings import ALL, DEFAULT_TOKENS, FINAL, MIN_TOKENS, UPLOAD, check_texts
 from nc_hf.space.upload import check_size, documents
 
 _SHOWN_BELOW = 10**15  # a number with more digits says no more to its reader, and may have no end
@@ -40,6 +40,7 @@ class Request:
         preset: ``core``, ``paper`` or ``full``.
         text: of the corpus ``upload``, else empty.
         tokenizer: id on the Hub, ``@`` and a revision where one is meant, never a path; None for the model's own.
+        layers: ``final``, or ``all`` for every layer with its errors.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Request:
     preset: str = "core"
     text: str = field(default="", repr=False)
     tokenizer: str | None = None
+    layers: str = FINAL
 
     @property
     def name(self) -> str:
@@ -59,13 +61,19 @@ class Request:
     def link(self) -> str:
         """The query of a deep link to this request; an upload has none."""
         entries = {"model": self.model, "revision": self.revision, "corpus": self.corpus, "tokens": self.max_tokens}
-        entries |= {"preset": self.preset, "tokenizer": self.tokenizer}
+        entries |= {
+            "preset": self.preset,
+            "tokenizer": self.tokenizer,
+            "layers": "" if self.layers == FINAL else self.layers,
+        }
         return "?" + urlencode({key: str(value) for key, value in entries.items() if value})
 
     @property
     def options(self) -> MeasureOptions:
         """How to measure it, as far as a visitor decides; nothing that came over a network is a path."""
         options: MeasureOptions = {"preset": self.preset, "max_tokens": self.max_tokens, "untrained": True}
+        if self.layers == ALL:
+            options |= {"layers": ALL, "layer_errors": True}
         return {**options, "tokenizer": self.tokenizer, "allow_local": False}
 
     @property
@@ -102,6 +110,7 @@ def parse_request(
     tokenizer: str = "",
     *,
     limit: int,
+    layers: str = FINAL,
 ) -> Request:
     """Check everything that can be checked without the Hub.
 
@@ -114,17 +123,22 @@ def parse_request(
         preset: name.
         tokenizer: id, ``id@revision`` or a pasted address; empty for the model's own.
         limit: the largest budget.
+        layers: ``final`` or ``all``.
 
     Raises:
         InputError: the model, revision, budget or preset cannot be meant, or what should be a text is none.
         CorpusError: the corpus cannot be meant, or the text is empty or too long.
     """
-    check_texts(model=model, revision=revision, corpus=corpus, text=text, preset=preset, tokenizer=tokenizer)
+    check_texts(
+        model=model, revision=revision, corpus=corpus, text=text, preset=preset, tokenizer=tokenizer, layers=layers
+    )
     if not model.strip():
         raise InputError("No model is named: write its id, such as EleutherAI/pythia-70m.")
     reference = parse_reference(model, revision.strip() or None, allow_local=False)
     if preset not in PRESETS:
         raise InputError(f"There is no preset {preset[:40]!r}: choose {', '.join(PRESETS)}.")
+    if layers not in (FINAL, ALL):
+        raise InputError(f"There are no layers {layers[:40]!r}: choose {FINAL} or {ALL}.")
     named = corpus_name(corpus)
     if named == UPLOAD:
         check_size("text", len(text.encode(errors="replace")))
@@ -134,7 +148,7 @@ def parse_request(
             f"A text comes with the corpus {named[:80]!r}: name the corpus {UPLOAD}, or leave the text out."
         )
     other = str(parse_reference(tokenizer)) if tokenizer.strip() else None
-    return Request(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text, other)
+    return Request(reference.id, reference.revision, named, budget(max_tokens, limit), preset, text, other, layers)
 
 
 def corpus_name(corpus: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nc_hf.errors import InputError
 
+FINAL, ALL = "final", "all"
 UPLOAD = "upload"
 """The name of a corpus that a visitor brings along."""
 

@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from nc_hf.report.comparability import same_model
 from nc_hf.runtime.files import write_text
 from nc_hf.runtime.version import VERSION
 from nc_hf.space.request import Request
-from nc_hf.space.settings import UPLOAD
+from nc_hf.space.settings import FINAL, UPLOAD
 
 _LOG = logging.getLogger("nc_hf.space")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -78,7 +78,8 @@ class StoredResult:
         asked = self.request
         if self.text_commit is None and CorpusSpec.parse(asked.corpus).dataset is not None:
             return None
-        decided = tuple(deciding(asked.options).items())
+        # Further layers change nothing of the last one, whose values are held against each other.
+        decided = tuple(deciding(replace(asked, layers=FINAL).options).items())
         return asked.corpus, self.text_commit, asked.tokenizer, decided, self.report.versions.get("nc_hf")
 
     def summary(self) -> dict[str, Any]:

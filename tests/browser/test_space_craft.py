@@ -171,6 +171,24 @@ def test_a_token_has_a_card_and_a_link_of_its_own(
     page.close()
 
 
+def test_all_layers_are_drawn_when_they_are_asked_for(browser: Browser, space: Space, hub: StandIn) -> None:
+    hub.add("tiny/layers", gpt2_files())
+    visitor = Visitor(browser.new_page(), space.url)
+    page = visitor.page
+    visitor.fill("tiny/layers")
+    page.locator("#layers input").check()
+    page.locator("#start").click()
+    visitor.result()
+    layers = page.locator("figure[data-chart=layers]")
+    expect(layers.locator(".panel svg").first).to_be_visible()
+    expect(page).to_have_url(re.compile("&layers=all$"))
+    page.reload()  # the link shows them again, and the box is ticked
+    expect(layers.locator(".panel svg").first).to_be_visible(timeout=PATIENCE)
+    page.locator("#form button").first.click()
+    expect(page.locator("#layers input")).to_be_checked()
+    page.close()
+
+
 def test_progress_moves_while_nothing_comes(browser: Browser, space: Space, hub: StandIn) -> None:
     hub.add("tiny/slow", gpt2_files(3))
     hub.faults.append(Fault(r"GET /tiny/slow/resolve/.*safetensors", delay=3.0))  # the preview asks too

@@ -106,6 +106,19 @@ def test_a_job_is_cancelled_by_its_id_and_progress_is_told(client: Client, hub: 
     assert ask(client, "tiny/next")["report"]["tokens"] > 1_000
 
 
+def test_all_layers_come_with_their_errors_and_leave_the_last_as_it_is(client: Client, hub: StandIn) -> None:
+    hub.add("tiny/deep", gpt2_files())
+    last, deep = ask(client, "tiny/deep"), ask(client, "tiny/deep", layers="all")
+    assert deep["key"] != last["key"]
+    assert deep["report"]["metrics"] == last["report"]["metrics"]
+    assert last["report"]["layers"] == {}
+    layers = deep["report"]["layers"]
+    assert len(layers) > 2
+    assert all(metric["stderr"] is not None for metric in next(iter(layers.values())).values())
+    with pytest.raises(Exception, match="There are no layers 'some': choose final or all"):
+        ask(client, "tiny/deep", layers="some")
+
+
 def test_eight_requests_at_once_all_come_out_right(client: Client, space: Space, hub: StandIn) -> None:
     expected = {}
     for seed in range(8):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nc_hf.report.axes import wants_log
 from nc_hf.report.charts.style import SHAPES, Chart, Spec, ending, heading_of, hover, mark, panel, quantity
-from nc_hf.report.charts.values import INTERVALS, value_row, within
+from nc_hf.report.charts.values import INTERVALS, MARGIN, value_row, within
 from nc_hf.report.comparison import compare
 from nc_hf.report.intervals import groups_of
 from nc_hf.report.record import ReportRecord
@@ -14,8 +14,6 @@ from nc_hf.report.words import compared_by_family
 
 _DECADES = 10.0
 _ROW = 26
-_MARGIN = 8
-"""Pixels between the edge of a panel and what stands nearest to it."""
 
 
 def comparison_chart(reports: Sequence[ReportRecord]) -> Chart:
@@ -50,7 +48,7 @@ def _panel(name: str, rows: list[Spec], names: Sequence[str]) -> Spec:
     shown = [within(row, rows) for row in rows] if log else rows
     colour, shape = look(names)
     x = quantity("value", log=log)
-    x["scale"] = {**x["scale"], "padding": _MARGIN}
+    x["scale"] = {**x["scale"], "padding": MARGIN}
     axis = {"labelLimit": 150, "labelExpr": ending(20), "grid": True}
     order = {"sort": list(names), "scale": {"domain": list(names)}}
     y = {"field": "model", "type": "nominal", "title": None, "axis": axis, **order}

@@ -11,6 +11,8 @@ from nc_hf.report.intervals import interval, spoken
 from nc_hf.report.record import MetricValue
 
 INTERVALS = "Bars: 95 % intervals."
+MARGIN = 8
+"""Pixels between the edge of a panel and what stands nearest to it."""
 _DECADES = 20.0
 """Largest over smallest value from which an axis is logarithmic."""
 
@@ -40,6 +42,7 @@ def curve_panel(name: str, rows: Sequence[Spec], x: Spec, place: str, heading: s
     log = wants_log(name, [row["value"] for row in rows], _DECADES)
     shown = [within(row, rows) for row in rows] if log else list(rows)
     y = quantity("value", log=log)
+    y["scale"] = {**y["scale"], "padding": MARGIN}
     tip = hover([(place, place), ("interval", "95 % interval")], [("value", name)])
     error = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
     layers = [

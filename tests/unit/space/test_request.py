@@ -23,6 +23,13 @@ def test_addresses_and_revisions_are_understood() -> None:
     )
 
 
+def test_all_layers_are_measured_with_their_errors_and_stand_in_the_link() -> None:
+    asked = request_for("a/b", layers="all")
+    assert asked.link.endswith("&layers=all")
+    assert (asked.options["layers"], asked.options["layer_errors"]) == ("all", True)
+    assert "layers" not in request_for("a/b").options
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -59,6 +66,8 @@ def test_addresses_and_revisions_are_understood() -> None:
         {"corpus": UPLOAD, "text": ["a text"]},
         {"preset": ["core"]},
         {"preset": None},
+        {"layers": "some"},
+        {"layers": ["all"]},
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_fetched(hub: StandIn, asked: dict[str, object]) -> None:
@@ -79,6 +88,7 @@ def test_a_text_is_read_as_its_documents_and_told_to_nobody() -> None:
         "max_tokens": 2_000,
         "preset": "core",
         "tokenizer": None,
+        "layers": "final",
     }
 
 

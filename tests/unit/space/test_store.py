@@ -41,6 +41,8 @@ def test_a_result_is_ranked_among_those_on_its_very_text_alone(tmp_path: Path, r
         store.keep(kept)
     for each in (store, Store(tmp_path)):
         assert [like.model.commit for like in each.like(mine)] == ["other"]
+        deeper = dataclasses.replace(mine, request=dataclasses.replace(asked, layers="all"))
+        assert [like.model.commit for like in each.like(deeper)] == ["other"]  # by the last layer, which is the same
 
 
 def test_a_renamed_model_is_no_other_one(tmp_path: Path, report: Report) -> None:
