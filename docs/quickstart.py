@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def executed() -> nbformat.NotebookNode:
         CellExecutionError: a cell failed.
     """
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    # Its plain form leaves an event loop that nobody closes.
+    asyncio.run(NotebookClient(notebook, timeout=600, kernel_name="python3").async_execute())
     for cell in notebook.cells:
         cell.metadata.clear()
         if cell.cell_type == "code":

@@ -216,7 +216,7 @@ def app() -> ModuleType:
 @pytest.fixture(scope="module")
 def page(app: ModuleType) -> Iterator[str]:
     blocks: gr.Blocks = made(app.build)
-    _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    _, url, _ = made(lambda: blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
     yield url
     blocks.close()
 
