@@ -44,6 +44,7 @@ class Remedy(StrEnum):
     SIZE_LIMIT = auto()
     BATCH_MEMORY = auto()
     STATISTICS_MEMORY = auto()
+    FINAL_LAYER = auto()
     UNTRAINED_MEMORY = auto()
     INSTALL = auto()  # package
     UPDATE = auto()
@@ -125,6 +126,7 @@ _PRIVATE_ELSEWHERE = "check the id; what is private is read by nc-hf on the mach
 _LATER = "try again in a few minutes"
 _ANOTHER_REVISION = "choose another model or revision"
 _SMALLER = "choose a smaller model"
+_ONE_LAYER = "measure the final layer alone, not all layers"
 _SAVED = "load it where you trust it, save_pretrained() it, which writes safetensors, and name the result"
 _CONVERTED = "choose another one, or the revision that https://huggingface.co/spaces/safetensors/convert makes of it"
 _PRIVATE = "check the id or, if private, {way_in}"
@@ -180,9 +182,10 @@ _WORDS: Mapping[Remedy, Mapping[FrontEnd, str]] = {
     Remedy.STATISTICS_MEMORY: _row(
         "measure the final layer alone, without layer_errors, with fewer agreement_tokens, or on the device cpu",
         "measure the final layer alone, without --layer-errors, with fewer --agreement-tokens, or with --device cpu",
-        _SMALLER,
-        _SMALLER,
+        f"{_ONE_LAYER}, or {_SMALLER}",
+        f"{_ONE_LAYER}, or {_SMALLER}",
     ),
+    Remedy.FINAL_LAYER: _row("use layers='final'", "leave out --layers all", _ONE_LAYER, _ONE_LAYER),
     Remedy.UNTRAINED_MEMORY: _row(
         "leave untrained out, or use the device cpu", "leave --untrained out, or give --device cpu", _SMALLER, _SMALLER
     ),

@@ -22,8 +22,9 @@ from nc_hf.hub.tokenizer import origin_of
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.mark_losses import mark_records, marks_note
-from nc_hf.measurement.one_pass import collect, room_for_statistics
+from nc_hf.measurement.one_pass import collect
 from nc_hf.measurement.options import MeasureOptions, complete, takes_options
+from nc_hf.measurement.statistics_room import room_for_statistics
 from nc_hf.measurement.untrained import untrained_values
 from nc_hf.metrics.compute import pass_metrics
 from nc_hf.metrics.jackknife import GROUPS

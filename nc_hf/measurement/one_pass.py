@@ -18,6 +18,7 @@ from nc_hf.measurement.checkpoint import CheckpointFolder
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.documents import keeps_apart
 from nc_hf.measurement.options import OPTIONS
+from nc_hf.measurement.statistics_room import check_room, room_for_statistics
 from nc_hf.model.anatomy import causal_lm
 from nc_hf.model.direction import PROBED, refuse_reading_ahead
 from nc_hf.model.forward_pass import FINAL, TapBatch
@@ -85,6 +86,8 @@ def collect(
         raise InputError("batch_size and save_every count from 1: pass positive numbers.")
     process = PartialState()
     check_tokens(model, blocks)
+    if layers != FINAL:
+        check_room(model, blocks, groups, inner_groups)
     reader = find_reader(model, process)
     rows = torch.arange(reader.index, len(blocks), reader.count)
     collection = Collection(
@@ -206,17 +209,6 @@ def _forward(
     if batch is None:
         raise tap.silence()
     return batch
-
-
-@contextmanager
-def room_for_statistics(device: torch.device) -> Iterator[None]:
-    """Say what to do where the statistics, which grow with classes, width and layers, do not fit on the device."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"the statistics do not fit into the memory of {device}, beside the model", Remedy.STATISTICS_MEMORY
-        ) from error
 
 
 def check_tokens(model: nn.Module, blocks: TokenBlocks) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import ModelError, TapError
+from nc_hf.errors.remedies import Remedy
 
 _OTHER_SHAPES = {"xlnet": "(L, B, D)", "gemma3n_text": "several streams, (S, B, L, D)"}
 """Of what the blocks of some text models pass on, where it is not (B, L, D)."""
@@ -81,7 +82,7 @@ def find_blocks(model: Any) -> nn.ModuleList:
     other = _OTHER_SHAPES.get(config.model_type)
     if not stacks or other is not None:
         why = "" if other is None else f", since they pass on {other}"
-        raise TapError(f"The blocks of {type(model).__name__} cannot be tapped one by one{why}; use layers='final'.")
+        raise TapError(f"The blocks of {type(model).__name__} cannot be tapped one by one{why}", Remedy.FINAL_LAYER)
     return max(stacks, key=lambda stack: sum(parameter.numel() for parameter in stack.parameters()))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_hf.errors import TapError
+from nc_hf.errors.remedies import Remedy
 from nc_hf.model.anatomy import first_tensor
 
 
@@ -40,11 +41,10 @@ class Slot:
                 "and labels cannot be paired; measure the model by itself, outside this loss."
             )
         if self.hidden.dim() != 3 or self.hidden.shape[:2] != shape:
-            way_out = "one position for each label (no virtual tokens)" if name == "final" else "layers='final'"
-            raise TapError(
-                f"The {name!r} features have shape {tuple(self.hidden.shape)} and the labels {tuple(shape)}, so they "
-                f"cannot be paired; use {way_out}."
-            )
+            said = f"The {name!r} features have shape {tuple(self.hidden.shape)} and the labels {tuple(shape)}"
+            if name != "final":
+                raise TapError(f"{said}, so they cannot be paired", Remedy.FINAL_LAYER)
+            raise TapError(f"{said}, so they cannot be paired; use one position for each label (no virtual tokens).")
         return self.hidden
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nc_hf.errors import InputError
+from nc_hf.measurement.options import OPTIONS
 
-FINAL, ALL = "final", "all"
+FINAL, ALL = OPTIONS["layers"].choices
 UPLOAD = "upload"
 """The name of a corpus that a visitor brings along."""
 

@@ -104,7 +104,7 @@ def test_layers_are_the_model_s_own_hidden_states(name: str) -> None:
 
 @pytest.mark.parametrize("name", ONLY_FINAL)
 def test_blocks_of_another_shape_are_refused(name: str) -> None:
-    with pytest.raises(TapError, match=f"since they pass on {ONLY_FINAL[name]}; use layers='final'"):
+    with pytest.raises(TapError, match=f"since they pass on {ONLY_FINAL[name]}: use layers='final'"):
         FeatureTap(ARCHITECTURES[name](), layers="all")
 
 

@@ -32,6 +32,7 @@ def test_values_over_decades_stand_on_a_log_axis(last: float, log: bool) -> None
     rows.append({"place": "b", "value": last, "low": last, "high": last, "interval": ""})
     panel = curve_panel("nc1_cdnv", rows, {"field": "place"}, "place")
     assert (panel["layer"][1]["encoding"]["y"]["scale"].get("type") == "log") is log
+    assert panel["layer"][1]["encoding"]["y"]["scale"]["padding"] > 5, "or a point at the edge is cut"
     assert panel["data"]["values"][0]["low"] == (0.25 if log else 0.0)
     assert panel["description"] == f"nc1_cdnv goes from 0.5 at a to {last:.3g} at b."
 
