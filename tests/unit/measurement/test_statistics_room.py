@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nc_hf.errors import InputError
@@ -16,6 +18,9 @@ GROUPS = 5
 @pytest.mark.parametrize("inner_groups", [False, True])
 def test_what_is_refused_is_what_the_sums_of_a_pass_take(monkeypatch: pytest.MonkeyPatch, inner_groups: bool) -> None:
     model, blocks = tiny_model(), token_blocks(23)
+    ids = blocks.input_ids.where(blocks.input_ids != 7, 8)
+    ids[:, 0] = 7  # a class that nothing predicts
+    blocks = replace(blocks, input_ids=ids)
     settings = {"layers": "all", "groups": GROUPS, "inner_groups": inner_groups}
     collection = quietly(model, blocks, **settings)
     rows = [group.num_classes * group.dim for layer in collection.layers.values() for group in layer.groups]
