@@ -173,8 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _fail_with(self, fault: Fault) -> None:
-        if fault.status:
-            self._json({"error": f"status {fault.status}"}, fault.status, fault.headers)
+        if fault.status:  # said, or the client may send its next request into the connection that closes
+            headers = {"Connection": "close", **fault.headers}
+            self._json({"error": f"status {fault.status}"}, fault.status, headers)
         self.close_connection = True
 
     def _route(self) -> None:
