@@ -7,6 +7,8 @@ import statistics
 from collections import deque
 from dataclasses import dataclass
 
+from nc_hf.space.settings import FINAL
+
 _REMEMBERED = 50
 _RECENT = 20
 _ALIKE = 100.0
@@ -18,6 +20,7 @@ for the other."""
 class _Seen:
     work: float
     seconds: float
+    layers: str
 
 
 class Pace:
@@ -34,26 +37,28 @@ class Pace:
         """Begin with none."""
         self._seen: deque[_Seen] = deque(maxlen=_REMEMBERED)
 
-    def note(self, parameters: int, tokens: int, seconds: float) -> None:
+    def note(self, parameters: int, tokens: int, seconds: float, layers: str = FINAL) -> None:
         """Remember one.
 
         Args:
             parameters: of the model.
             tokens: that it read.
             seconds: from its turn to its result.
+            layers: which of them were measured.
         """
         if parameters > 0 and tokens > 0 and seconds > 0:
-            self._seen.append(_Seen(float(parameters) * tokens, seconds))
+            self._seen.append(_Seen(float(parameters) * tokens, seconds, layers))
 
-    def estimate(self, parameters: int, tokens: int) -> float | None:
+    def estimate(self, parameters: int, tokens: int, layers: str = FINAL) -> float | None:
         """Return the seconds that an analysis may take: as the one nearest to it in parameters times tokens.
 
-        More work takes so much longer, less takes as long: what remains then is start-up.
+        One of every layer says nothing of one of the final layer alone. More work takes so much longer, less takes as long: what remains then is start-up.
         """
         work = float(parameters) * tokens
-        if not self._seen or work <= 0:
+        alike = [seen for seen in self._seen if seen.layers == layers]
+        if not alike or work <= 0:
             return None
-        near = min(self._seen, key=lambda seen: abs(math.log(seen.work / work)))
+        near = min(alike, key=lambda seen: abs(math.log(seen.work / work)))
         ratio = work / near.work
         return near.seconds * max(1.0, ratio) if 1 / _ALIKE <= ratio <= _ALIKE else None
 

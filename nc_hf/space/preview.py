@@ -52,5 +52,5 @@ def preview(service: Service, request: Request, token: str | bool) -> Preview:
         parameters=source.parameters,
         size_bytes=source.size_bytes,
         closed="gated" if about.gated else "private" if about.private else "",
-        seconds=service.pace.estimate(source.parameters, request.max_tokens),
+        seconds=service.pace.estimate(source.parameters, request.max_tokens, request.layers),
     )

@@ -87,7 +87,8 @@ class Service:
         self.store = Store(settings.folder, settings.dataset)
         self.pace = Pace()
         for kept in reversed(self.store.all()):
-            self.pace.note(kept.report.model.parameters, kept.report.tokens, kept.report.seconds)
+            report, layers = kept.report, kept.request.layers
+            self.pace.note(report.model.parameters, report.tokens, report.seconds, layers)
         self.request = partial(parse_request, limit=settings.max_tokens)
         self._queue = Queue(settings.max_waiting)
 
@@ -135,7 +136,8 @@ class Service:
                 if isinstance(step, Progress):
                     yield step
                 else:
-                    self.pace.note(step.model.parameters, step.tokens, time.monotonic() - began)
+                    seconds = time.monotonic() - began
+                    self.pace.note(step.model.parameters, step.tokens, seconds, request.layers)
                     yield self._measured(identity, request, _as_asked(step, request), _unmoved(identity, pinned, token))
         finally:
             self._queue.leave(entry)

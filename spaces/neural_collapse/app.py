@@ -127,7 +127,9 @@ def build() -> gr.Blocks:
                 preset = gr.Radio(list(PRESETS), value="core", label="Metrics")
                 min_count = gr.Number(10, precision=0, minimum=1, label="Tokens that a class needs to count")
                 button = gr.Button("Measure", variant="primary")
-        gr.Examples([[str(_example())]], [file], label="An example: 40 classes around nearly equidistant means")
+        with tempfile.TemporaryDirectory() as folder:  # what the page shows is Gradio's own copy
+            example = _example(Path(folder))
+            gr.Examples([[str(example)]], [file], label="An example: 40 classes around nearly equidistant means")
         table = gr.HTML(label="Metrics")
         with gr.Accordion("Values at full precision", open=False):
             values = gr.JSON(label="Values")
@@ -135,13 +137,13 @@ def build() -> gr.Blocks:
     return page
 
 
-def _example() -> Path:
+def _example(folder: Path) -> Path:
     """Write a small file to try the page with."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(40), 25)
     weight = rng.normal(size=(40, 32)).astype(np.float32)
     features = weight[labels] + rng.normal(scale=0.5, size=(1000, 32)).astype(np.float32)
-    path = Path(tempfile.mkdtemp(prefix="neural_collapse_")) / "example.npz"
+    path = folder / "example.npz"
     np.savez(path, features=features, labels=labels, weight=weight)
     return path
 

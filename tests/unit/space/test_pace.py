@@ -22,6 +22,14 @@ def test_an_estimate_goes_by_the_analysis_nearest_in_work() -> None:
     assert pace.estimate(2 * 10**6, 50_000) == pytest.approx(12.0)
 
 
+def test_every_layer_and_the_final_one_are_estimated_apart() -> None:
+    pace = Pace()
+    pace.note(10**6, 50_000, 6.0)
+    assert pace.estimate(10**6, 50_000, "all") is None
+    pace.note(10**6, 50_000, 20.0, "all")
+    assert (pace.estimate(10**6, 50_000), pace.estimate(10**6, 50_000, "all")) == (6.0, 20.0)
+
+
 @pytest.mark.parametrize("factor", [150, 1 / 150])
 def test_work_unlike_all_before_has_no_estimate(factor: float) -> None:
     pace = Pace()
