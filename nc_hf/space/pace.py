@@ -52,7 +52,8 @@ class Pace:
     def estimate(self, parameters: int, tokens: int, layers: str = FINAL) -> float | None:
         """Return the seconds that an analysis may take: as the one nearest to it in parameters times tokens.
 
-        One of every layer says nothing of one of the final layer alone. More work takes so much longer, less takes as long: what remains then is start-up.
+        One of every layer says nothing of one of the final layer alone. More work takes so much longer, less takes as
+        long: what remains then is start-up.
         """
         work = float(parameters) * tokens
         alike = [seen for seen in self._seen if seen.layers == layers]
