@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
@@ -11,12 +12,16 @@ from torch import Tensor, nn
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import FileError
 from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.validity import fault_of
 from nc_hf.model.anatomy import weight_hash
-from nc_hf.runtime.distributed import exchange_tensors
-from nc_hf.runtime.tensors import load_tensors, save_tensors
+from nc_hf.runtime.container import load_container, save_container
+from nc_hf.runtime.distributed import exchange_tensors, failing_together
+from nc_hf.runtime.files import make_folder
 
-_FORMAT = "nc_hf.collection"
-_VERSION = "4"  # 1 kept the final layer beside the others, 2 the outcomes of all groups in one, 3 no marks
+KIND = "nc_hf.collection"
+VERSION = 5  # 1 kept the final layer beside the others, 2 the outcomes of all groups in one, 3 no marks, 4 no digest
+
+_LOG = logging.getLogger("nc_hf.measurement")
 
 
 class CheckpointFolder:
@@ -34,8 +39,6 @@ class CheckpointFolder:
         """Open the folder, or make it, for one collection of a model over blocks."""
         self._folder, self._collection, self._process = folder, collection, process
         self._identity = {
-            "format": _FORMAT,
-            "version": _VERSION,
             "model": weight_hash(model),
             "corpus": blocks.fingerprint,
             "blocks": str(len(blocks)),
@@ -43,30 +46,29 @@ class CheckpointFolder:
             "processes": str(process.num_processes),
             **collection.identity,
         }
-        folder.mkdir(parents=True, exist_ok=True)
+        with failing_together(process):
+            make_folder(folder)
 
     def resume(self) -> int:
-        """Load the newest state that all ranks have, and return how many batches it holds."""
-        mine = {self._batches(path) for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors")}
-        common = self._newest_common(mine)
+        """Load the newest state that all ranks have whole, and return how many batches it holds.
+
+        Raises:
+            FileError: the folder is of another measurement, or cannot be read.
+        """
+        with failing_together(self._process):
+            whole = self._whole()
+        common = self._newest_common(set(whole))
         if common:
-            tensors, metadata = load_tensors(self._path(common), _FORMAT)
-            if metadata != {**self._identity, "batches": str(common)}:
-                raise FileError(
-                    f"{self._folder} holds another measurement: pass an empty checkpoint folder, or the same model, "
-                    "corpus and options as before."
-                )
-            self._collection.load_state_dict(tensors)
+            self._collection.load_state_dict(whole[common])
         return common
 
     def save(self, batches: int) -> None:
-        """Write this rank's state; the one before stays until every rank has written."""
-        metadata = {**self._identity, "batches": str(batches)}
-        save_tensors(self._path(batches), self._collection.state_dict(), metadata)
+        """Write this rank's state; the one before stays, for when a disk has lost the last."""
+        entries = {**self._identity, "batches": str(batches)}
+        save_container(self._path(batches), KIND, VERSION, self._collection.state_dict(), entries)
         self._process.wait_for_everyone()
-        for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors"):
-            if self._batches(path) < batches:
-                path.unlink()
+        for number in sorted(self._numbers() - {batches})[:-1]:
+            self._path(number).unlink()
 
     def clear(self) -> None:
         """Remove this rank's files, and what was half-written when it was killed: the collection is complete."""
@@ -84,6 +86,46 @@ class CheckpointFolder:
     def _path(self, batches: int) -> Path:
         return self._folder / f"rank{self._process.process_index}.{batches}.safetensors"
 
-    @staticmethod
-    def _batches(path: Path) -> int:
-        return int(path.name.split(".")[1])
+    def _whole(self) -> dict[int, dict[str, Tensor]]:
+        """Read the states of this rank; one that is damaged is left out if there is one before it."""
+        whole, faults = {}, []
+        for number in sorted(self._numbers(), reverse=True):
+            try:
+                whole[number] = self._read(number)
+            except _DamageError as fault:
+                faults.append(str(fault))
+        if faults and not whole:
+            raise FileError(f"{faults[0]}: remove what is in {self._folder} to begin anew.")
+        for said in faults:
+            _LOG.warning("%s: it is left out, and the measurement goes on from what was saved before.", said)
+        return whole
+
+    def _numbers(self) -> set[int]:
+        """How many batches the files of this rank hold, by their names."""
+        names = (path.name.split(".") for path in self._folder.glob(f"rank{self._process.process_index}.*.safetensors"))
+        return {int(parts[1]) for parts in names if len(parts) == 3 and parts[1].isdecimal()}
+
+    def _read(self, batches: int) -> dict[str, Tensor]:
+        """Read a state of this rank.
+
+        Raises:
+            _DamageError: it is not whole, or cannot be the state of a pass.
+            FileError: it is of another measurement.
+        """
+        path = self._path(batches)
+        try:
+            tensors, entries = load_container(path, KIND, VERSION)
+        except FileError as fault:
+            raise _DamageError(str(fault).partition(": write it again")[0]) from None
+        if entries != {**self._identity, "batches": str(batches)}:
+            raise FileError(
+                f"{self._folder} holds another measurement: pass an empty checkpoint folder, or the same model, "
+                "corpus and options as before."
+            )
+        if why := fault_of(tensors, len(self._collection.outcomes.sums[0])):
+            raise _DamageError(f"{path} holds no checkpoint, for {why}")
+        return tensors
+
+
+class _DamageError(Exception):
+    """A state that cannot be gone on from; the message says why, without what to do."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from nc_hf.errors import FileError
+from nc_hf.runtime.strict_json import UnfitJSONError, parse_json
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
@@ -29,6 +29,18 @@ def write_text(path: str | Path, text: str) -> None:
     write_atomically(path, lambda temporary: _write_text(temporary, text))
 
 
+def make_folder(path: str | Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises:
+        FileError: a file is in its place, or the disk does not take it.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path} is no folder and cannot be made one ({error.strerror}): name another.") from error
+
+
 def read_json(path: str | Path) -> object:
     """Read a JSON file.
 
@@ -36,12 +48,14 @@ def read_json(path: str | Path) -> object:
         FileError: the file is missing, cannot be read, or is not whole.
     """
     try:
-        document: object = json.loads(Path(path).read_text(encoding="utf-8"))
+        document: object = parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError(f"{path} does not exist: check the path.") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from None
-    except (ValueError, RecursionError):
+    except UnfitJSONError as fault:
+        raise FileError(f"{path} is damaged ({fault}): write it again.") from None
+    except ValueError:
         raise FileError(f"{path} is truncated or not JSON: write it again.") from None
     return document
 

@@ -25,15 +25,18 @@ from nc_hf.corpus.marks import NO_MARKS, Marks
 from nc_hf.corpus.stores import OnDisk, Store
 from nc_hf.corpus.tokens import tokenizer_hash, vocabulary_size
 from nc_hf.errors import FileError, StudyError
+from nc_hf.runtime.container import load_container, save_container
 from nc_hf.runtime.files import write_text
-from nc_hf.runtime.tensors import load_tensors, save_tensors
+from nc_hf.runtime.strict_json import parse_json
+from nc_hf.runtime.tensors import load_tensors
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import holding, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_FORMAT = "nc_hf.blocks"
+KIND = "nc_hf.blocks"
+VERSION = 2  # the first was no container, and had hashes of its parts
 _PARTS = ("input_ids", "document_ids", "context")
 """What a file may hold of blocks; ``document_ids``, of which a study makes no use, older versions kept too."""
 
@@ -159,15 +162,23 @@ def _write(
         "origin": _origin(texts, tokenizer, packing),
     }
     tensors = {name: value for name, value in vars(blocks).items() if isinstance(value, Tensor)}
-    made["hashes"] = _hashes(tensors, blocks)
-    save_tensors(path, tensors, {"format": _FORMAT, "made": json.dumps(made)})
-    return _blocks(*load_tensors(path, _FORMAT))[0]
+    save_container(path, KIND, VERSION, tensors, {"made": json.dumps(made, sort_keys=True)})
+    return _blocks(*load_container(path, KIND, VERSION))[0]
 
 
 def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
     """Return the blocks of a file and what they were made from; None if it was edited or cut short."""
     try:
-        tensors, metadata = load_tensors(path, _FORMAT)
+        blocks, made = _blocks(*load_container(path, KIND, VERSION))
+        return blocks, made["origin"]
+    except (FileError, KeyError, TypeError, ValueError):
+        return _map_first_version(path)
+
+
+def _map_first_version(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
+    """Do the same for a file of the first version."""
+    try:
+        tensors, metadata = load_tensors(path, KIND)
         blocks, made = _blocks(tensors, metadata)
         return (blocks, made["origin"]) if made["hashes"] == _hashes(tensors, blocks) else None
     except (FileError, KeyError, TypeError, ValueError):
@@ -176,7 +187,7 @@ def _map_whole(path: Path) -> tuple[TokenBlocks, dict[str, Any]] | None:
 
 def _blocks(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[TokenBlocks, dict[str, Any]]:
     """Make blocks of what a file holds, and tell how they were made."""
-    made: dict[str, Any] = json.loads(metadata["made"])
+    made: dict[str, Any] = parse_json(metadata["made"])
     rest: dict[str, Any] = made["blocks"]
     marks = rest.pop("marks", None)  # not there in a file of an older version, which put none around documents
     known = NO_MARKS if marks is None else Marks(tuple(marks["begin"]), tuple(marks["end"]), marks["note"])

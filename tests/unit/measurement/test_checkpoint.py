@@ -54,7 +54,7 @@ class TestResume:
             assert self.run(broken, kill).returncode == -signal.SIGKILL
             assert not (broken / "rank0.json").exists()
         saved = sorted(path.name for path in (broken / "checkpoint").iterdir())
-        assert saved == ["rank0.3.safetensors"]
+        assert saved == ["rank0.2.safetensors", "rank0.3.safetensors"]
         done = self.run(broken)
         assert done.returncode == 0, done.stderr
         assert (broken / "rank0.json").read_text() == (whole / "rank0.json").read_text()
@@ -104,6 +104,38 @@ class TestResume:
         file.write_bytes(b"\0" * 40)
         with pytest.raises(FileError):
             quietly(tiny_model(), checkpoint=tmp_path)
+
+    def test_a_damaged_newest_one_falls_back_to_the_one_before(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        blocks, settings = token_blocks(11, 5), {"batch_size": 2, "agreement_tokens": 90, "groups": 3}
+        whole = quietly(tiny_model(), blocks, **settings)
+        model = tiny_model()
+        interrupt(model, 4)
+        with pytest.raises(KeyboardInterrupt):
+            quietly(model, blocks, checkpoint=tmp_path, save_every=1, **settings)
+        newest = tmp_path / "rank0.4.safetensors"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["rank0.3.safetensors", newest.name]
+        data = bytearray(newest.read_bytes())
+        data[-9] ^= 4
+        newest.write_bytes(bytes(data))
+        forwards = Forwards(model)
+        resumed = quietly(model, blocks, checkpoint=tmp_path, save_every=1, **settings)
+        assert forwards.passes == 1 + 6 - 3
+        assert "rank0.4.safetensors is damaged" in caplog.text
+        assert "goes on from what was saved before" in caplog.text
+        assert json.dumps(everything(resumed)) == json.dumps(everything(whole))
+
+    def test_where_nothing_is_whole_that_is_said(self, tmp_path: Path) -> None:
+        (tmp_path / "rank0.2.safetensors").write_bytes(b"no tensors")
+        with pytest.raises(FileError, match=r"rank0\.2.* is truncated.*: remove what is in .* to begin anew"):
+            quietly(tiny_model(), checkpoint=tmp_path)
+
+    def test_a_file_in_the_folder_s_place(self, tmp_path: Path) -> None:
+        (tmp_path / "checkpoint").write_text("mine")
+        with pytest.raises(FileError, match=r"checkpoint is no folder and cannot be made one \(File exists\)"):
+            quietly(tiny_model(), checkpoint=tmp_path / "checkpoint")
+        assert (tmp_path / "checkpoint").read_text() == "mine"
 
     def test_what_a_kill_left_half_written_is_removed(self, tmp_path: Path) -> None:
         (tmp_path / ".rank0.3.safetensors.x.safetensors").write_bytes(b"half")

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import FileError
+from nc_hf.runtime.container import save_container
+from nc_hf.statistics.storage import KIND, VERSION
 from tests.class_statistics import DIM, assert_same_bits, batch, splits, statistics
+
+LIES = [
+    ("class_ids", lambda ids: ids.flip(0), "not ascending"),
+    ("class_ids", lambda ids: ids.clamp(min=int(ids[1])), "not ascending"),
+    ("class_ids", lambda ids: ids - ids[0] - 1, "not ascending"),
+    ("class_ids", lambda ids: ids.int(), "are torch.int32"),
+    ("counts", lambda counts: counts - counts.min(), "not from 1"),
+    ("counts", lambda counts: -counts, "not from 1"),
+    ("counts", lambda counts: counts * 0 + 2**62, "not from 1"),
+    ("counts", lambda counts: counts.double(), "are torch.float64"),
+    ("sums", lambda sums: sums * torch.nan, "not finite"),
+    ("sums", lambda sums: sums.float(), "are torch.float32"),
+    ("sums", lambda sums: sums * 1e3, "scatter below zero"),
+    ("sums", lambda sums: sums * 1e200, "scatter below zero"),
+    ("squares", lambda squares: squares * torch.inf, "not finite"),
+    ("squares", lambda squares: -squares, "scatter below zero"),
+    ("pivot", lambda pivot: pivot + torch.inf, "not finite"),
+    ("moment", lambda moment: moment * 2, "not that of its squares"),
+]
+"""What a file may say falsely: of which part, how, and the words in which it is refused."""
 
 
 @pytest.mark.parametrize("covariance", [False, True])
@@ -78,6 +100,8 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     ("tensors", "metadata", "why"),
     [
         ({}, {"dim": "8"}, "says width 8"),
+        ({}, {"provenance": '["gpt"]'}, "what its statistics are of"),
+        ({}, {"provenance": '{"model": 3}'}, "what its statistics are of"),
         ({}, {"dim": None}, "what its statistics are of"),
         ({}, {"provenance": "{"}, "what its statistics are of"),
         ({"pivot": None}, {}, "lacks a part"),
@@ -92,16 +116,39 @@ def test_a_file_whose_parts_do_not_fit_is_refused(
     path, stats = tmp_path / "run.safetensors", ClassStatistics(4)
     stats.update(torch.ones(6, 4), torch.arange(6) % 3)
     stats.save(path)
-    with safe_open(path, framework="pt") as file:
-        said = {**file.metadata(), **metadata}
     kept = {**stats.state_dict(), **tensors}
-    save_file(
-        {name: tensor for name, tensor in kept.items() if tensor is not None},
+    said = {"dim": "4", "provenance": "{}", **metadata}
+    save_container(
         path,
-        metadata={name: text for name, text in said.items() if text is not None},
+        KIND,
+        VERSION,
+        {name: tensor for name, tensor in kept.items() if tensor is not None},
+        {name: text for name, text in said.items() if text is not None},
     )
     with pytest.raises(FileError, match=why):
         ClassStatistics.load(path)
+
+
+@pytest.mark.parametrize(("name", "false", "why"), LIES)
+def test_a_file_of_values_that_no_features_give_is_refused_though_its_digest_is_right(
+    tmp_path: Path, name: str, false: Callable[[Tensor], Tensor], why: str
+) -> None:
+    path, stats = tmp_path / "run.safetensors", statistics(batch(16, 60), covariance=True)
+    state = stats.state_dict()
+    save_container(path, KIND, VERSION, state, {"dim": str(DIM), "provenance": "{}"})
+    assert_same_bits(ClassStatistics.load(path), stats)
+    save_container(path, KIND, VERSION, {**state, name: false(state[name])}, {"dim": str(DIM), "provenance": "{}"})
+    with pytest.raises(FileError, match=f"holds no statistics, for .*{why}"):
+        ClassStatistics.load(path)
+
+
+def test_equal_statistics_make_equal_bytes(tmp_path: Path) -> None:
+    said = {f"name {number}": str(number) for number in range(12)}
+    for order in (1, -1):
+        stats = statistics(batch(17, 60))
+        stats.provenance.update(list(said.items())[::order])
+        stats.save(tmp_path / f"{order}.safetensors")
+    assert (tmp_path / "1.safetensors").read_bytes() == (tmp_path / "-1.safetensors").read_bytes()
 
 
 SAVE_ON_A_FULL_DISK = """
