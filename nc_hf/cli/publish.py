@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -39,8 +39,12 @@ def publish_command(
 
     from nc_hf.report import Report
     from nc_hf.report.publishing import check_report, check_token, prepare, publish
+    from nc_hf.runtime.files import read_json
+    from nc_hf.runtime.seal import SEAL
 
     measured = Report.load(report)
+    if SEAL not in cast(dict[str, object], read_json(report)):
+        typer.echo(f"{report} carries no seal, so nobody can tell if it was edited: measure anew for one.", err=True)
     check_report(measured)
     if not dry_run:
         check_token()

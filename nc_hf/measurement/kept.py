@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from accelerate.state import PartialState
 
@@ -13,6 +14,7 @@ from nc_hf.errors import FileError, MergeError
 from nc_hf.measurement.options import OPTIONS
 from nc_hf.report import Report
 from nc_hf.runtime.files import read_json, write_text
+from nc_hf.runtime.seal import SEAL, BrokenSealError, opened, sealed
 
 _SETTINGS = "settings.json"
 
@@ -29,17 +31,18 @@ class KeptReports:
 
         Raises:
             MergeError: the folder is of other settings.
-            FileError: it cannot be read or written.
+            FileError: it cannot be read or written, or was edited.
         """
         self._folder = folder
         path = folder / _SETTINGS
         mine = json.loads(json.dumps(dict(settings), default=str))
         if not path.exists():
-            write_text(path, json.dumps(mine, indent=2, ensure_ascii=False) + "\n")
+            write_text(path, json.dumps(sealed(mine), indent=2, ensure_ascii=False) + "\n")
             return
-        theirs = read_json(path)
-        if not isinstance(theirs, dict):
-            raise FileError(f"{path} is damaged: remove it, or name another folder.")
+        try:
+            theirs = opened(_entries(path))
+        except BrokenSealError as fault:
+            raise FileError(f"{path} is damaged ({fault}): remove it, or name another folder.") from None
         for name in theirs.keys() - mine.keys():
             raise MergeError(
                 f"{folder} holds reports with {name} {theirs[name]!r}, of a version of nc_hf that had it: name another "
@@ -62,12 +65,14 @@ class KeptReports:
             key: by which it is kept: the name of a checkpoint; the commit by default.
 
         Raises:
-            FileError: the report is damaged.
+            FileError: the report is damaged, or was edited.
             MergeError: it is of another commit or text.
         """
         path = self._path(key or commit)
         if not path.exists():
             return None
+        if SEAL not in _entries(path):
+            raise FileError(f"{path} carries no seal: remove it, and it is measured again.")
         report = Report.load(path)
         if report.model.commit != commit:
             raise MergeError(f"{path} is of the commit {report.model.commit}: remove it, or name another folder.")
@@ -91,3 +96,10 @@ class KeptReports:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise FileError(f"{path} is damaged: remove it, or name another folder.")
+    return document

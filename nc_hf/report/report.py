@@ -14,8 +14,10 @@ from nc_hf.report.codec import CodecError, decode, encode, restore, to_text
 from nc_hf.report.csv import csv_text, report_row
 from nc_hf.report.markdown import markdown_card
 from nc_hf.report.record import SCHEMA_VERSION, ReportRecord
+from nc_hf.report.validity import fault_of
 from nc_hf.report.verdict import verdict
 from nc_hf.runtime.files import read_json, write_text
+from nc_hf.runtime.seal import BrokenSealError, opened, sealed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,8 +38,8 @@ class Report(ReportRecord):
         return {**encode(dataclasses.asdict(self)), _VERDICT: verdict(self).to_dict()}
 
     def to_json(self) -> str:
-        """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit."""
-        return to_text(self.to_dict()) + "\n"
+        """Return the JSON form as text: strict JSON, two spaces deep, floats to the last bit, with a seal of it all."""
+        return to_text(sealed(self.to_dict())) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write the JSON form; atomic: the file is whole or untouched."""
@@ -48,7 +50,7 @@ class Report(ReportRecord):
         """Read what ``save`` wrote.
 
         Raises:
-            FileError: the file is missing, truncated, not a report, or of a newer nc_hf.
+            FileError: the file is missing, truncated, edited, not a report, or of a newer nc_hf.
         """
         document = read_json(path)
         try:
@@ -61,7 +63,7 @@ class Report(ReportRecord):
         """Read the JSON form, of this schema or an older one; what that lacked stays empty.
 
         Raises:
-            FileError: the document is not a report, or one of a newer nc_hf.
+            FileError: the document is not a report, not what was sealed, or of a newer nc_hf.
         """
         version = document.get("schema_version") if isinstance(document, dict) else None
         if not isinstance(document, dict) or type(version) is not int or version < 1:
@@ -69,12 +71,15 @@ class Report(ReportRecord):
         if version > SCHEMA_VERSION:
             raise FileError(f"the report has schema {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
         try:
-            entries = restore({name: entry for name, entry in document.items() if name != _VERDICT})
+            entries = restore({name: entry for name, entry in opened(document).items() if name != _VERDICT})
             for later in range(version + 1, SCHEMA_VERSION + 1):
                 entries = {**_UPGRADES[later](entries), "schema_version": later}
-            return decode(cls, entries)
-        except CodecError as error:
+            report = decode(cls, entries)
+        except (CodecError, BrokenSealError) as error:
             raise FileError(f"the report is damaged ({error}): measure again.") from None
+        if fault := fault_of(report):
+            raise FileError(f"the report says what no measurement gives ({fault}): measure again.")
+        return report
 
     def without_contexts(self) -> Report:
         """Return the report without the pieces of the text that it quotes, for whoever may not read the text."""

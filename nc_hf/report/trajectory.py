@@ -14,6 +14,7 @@ from nc_hf.report.report import Report
 from nc_hf.report.several import PointRecord, TrajectoryFailure, TrajectoryRecord
 from nc_hf.runtime.extras import require
 from nc_hf.runtime.files import read_json, write_text
+from nc_hf.runtime.seal import BrokenSealError, opened, sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,8 @@ class Trajectory(TrajectoryRecord):
         }
 
     def to_json(self) -> str:
-        """Return the JSON form as text: strict JSON, floats to the last bit."""
-        return to_text(self.to_dict()) + "\n"
+        """Return the JSON form as text: strict JSON, floats to the last bit, with a seal of it all."""
+        return to_text(sealed(self.to_dict())) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write the JSON form; atomic: the file is whole or untouched."""
@@ -94,23 +95,24 @@ class Trajectory(TrajectoryRecord):
         """Read what ``save`` wrote.
 
         Raises:
-            FileError: the file is missing, truncated, not a trajectory, or of a newer nc_hf.
+            FileError: the file is missing, truncated, edited, not a trajectory, or of a newer nc_hf.
         """
         document = read_json(path)
         version = document.get("trajectory_version") if isinstance(document, dict) else None
-        if type(version) is not int:
+        if not isinstance(document, dict) or type(version) is not int:
             raise FileError(f"{path} is not a trajectory: pass a JSON file that `nc-hf trajectory --output` wrote.")
         if version > SCHEMA_VERSION:
             raise FileError(f"{path} has version {version}, newer than {SCHEMA_VERSION}: upgrade nc_hf to read it.")
         try:
-            kept = decode(_Kept, document if version > 1 else _with_same_weights(document))
+            entries = opened(document)
+            kept = decode(_Kept, entries if version > 1 else _with_same_weights(entries))
             points = [
                 TrajectoryPoint(point.revision, point.commit, Report.from_dict(point.report), point.same_as)
                 for point in kept.points
             ]
         except FileError as error:
             raise FileError(f"{path}: {error}") from None
-        except CodecError as error:
+        except (CodecError, BrokenSealError) as error:
             raise FileError(f"{path} is damaged ({error}): measure the trajectory again.") from None
         return cls(kept.model, points, kept.failures)
 

@@ -17,7 +17,7 @@ from huggingface_hub import CommitScheduler, HfApi, constants, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from nc_hf.corpus.spec import CorpusSpec
-from nc_hf.errors import FileError, NCError
+from nc_hf.errors import NCError
 from nc_hf.hub import Reference, parse_reference
 from nc_hf.hub.adapter import ADAPTER_CONFIG, base_reference, read_adapter
 from nc_hf.hub.faults import hub_faults
@@ -26,13 +26,15 @@ from nc_hf.hub.tokenizer import has_tokenizer
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from nc_hf.report.comparability import same_model
-from nc_hf.runtime.files import write_text
+from nc_hf.runtime.files import read_json, write_text
+from nc_hf.runtime.seal import opened, sealed
 from nc_hf.runtime.version import VERSION
 from nc_hf.space.request import Request
 from nc_hf.space.settings import FINAL, UPLOAD
 
 _LOG = logging.getLogger("nc_hf.space")
 _KEY = re.compile(r"[0-9a-f]{32}")
+_ENTRIES = {"key", "question", "text_commit", "report"}
 _MAX_KEPT = 2_000
 _EVERY_MINUTES = 5
 
@@ -166,11 +168,12 @@ class Store:
         """
         # "question" is what these files have called a request since the first of them.
         document = {
+            "key": kept.key,
             "question": kept.request.to_dict(),
             "text_commit": kept.text_commit,
             "report": kept.report.to_dict(),
         }
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(sealed(document), ensure_ascii=False, allow_nan=False)
         with self._scheduler.lock if self._scheduler else nullcontext():
             write_text(self.folder / f"{kept.key}.json", text)
         with self._lock:
@@ -197,14 +200,24 @@ class Store:
 
     def _read(self, path: Path) -> None:
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            request, report = Request(**document["question"]), Report.from_dict(document["report"])
-            kept = StoredResult(path.stem, request, report, document.get("text_commit"))  # not in what older ones wrote
-        except (OSError, ValueError, TypeError, KeyError, FileError) as fault:
+            kept = _read(path)
+        except (ValueError, TypeError, KeyError, NCError) as fault:
             _LOG.warning("%s is no kept result and is left aside: %s", path, fault)
             return
         if _KEY.fullmatch(path.stem) and kept.request.corpus != UPLOAD:
             self._kept[path.stem] = kept
+
+
+def _read(path: Path) -> StoredResult:
+    """Read a kept result; older ones have neither a seal nor their key, and the first no commit of their text."""
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise ValueError("it is no object")
+    document = opened(document)
+    if document.keys() - _ENTRIES or document.get("key", path.stem) != path.stem:
+        raise ValueError("it has entries that none has, or the name of another")
+    request, report = Request(**document["question"]), Report.from_dict(document["report"])
+    return StoredResult(path.stem, request, report, document.get("text_commit"))
 
 
 def _key(parts: Sequence[object]) -> str:

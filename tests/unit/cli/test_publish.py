@@ -40,6 +40,20 @@ def run(*arguments: object, answer: str | None = None) -> Result:
     return invoke("publish", *arguments, columns=100, answer=answer)
 
 
+def test_a_report_without_a_seal_is_told_as_one_and_an_edited_one_is_refused(report: Report, path: Path) -> None:
+    assert "seal" not in run(path, "--dry-run").stderr
+    text = path.read_text(encoding="utf-8")
+    path.write_text(json.dumps(report.to_dict()), encoding="utf-8")
+    unsealed = run(path, "--dry-run")
+    assert unsealed.exit_code == 0, unsealed.output
+    assert "report.json carries no seal, so nobody can tell if it was edited: measure anew for one." in unsealed.stderr
+    path.write_text(text.replace(f'"tokens": {report.tokens}', f'"tokens": {report.tokens + 1}', 1), encoding="utf-8")
+    edited = run(path, "--yes")
+    assert edited.exit_code == 6
+    assert "its content is not that of its seal, so it was edited or damaged" in edited.stderr
+    assert edited.stderr.count("\n") == 1
+
+
 def test_one_pull_request_that_reads_back(hub: StandIn, repository: Repository, report: Report, path: Path) -> None:
     before, history = repository.branches["main"], len(repository.commits)
     result = run(path, "--yes")

@@ -24,7 +24,7 @@ BY_NAME = {
     "metrics", "definitions", "diagnostics", "untrained", "layers", "outliers", "head", "replicates", "versions",
     "token_table.shares", "token_table.map.others",
 }  # fmt: skip
-WRITTEN_LAST = {"undefined", "verdict"}
+WRITTEN_LAST = {"undefined", "verdict", "seal"}
 """Made of the other entries when the file is written; docs/report.md tells of them."""
 
 

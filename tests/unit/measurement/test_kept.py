@@ -12,6 +12,7 @@ from nc_hf.errors import FileError, MergeError
 from nc_hf.measurement.kept import KeptReports
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
+from nc_hf.runtime.seal import sealed
 from tests.reports import REFERENCE
 
 SETTINGS: dict[str, object] = {"model": "owner/name", "classes": "top:10", "preset": ("nc1_cdnv",), "folder": Path("x")}
@@ -111,8 +112,11 @@ def test_a_report_of_another_commit_or_text_is_refused(tmp_path: Path, report: R
     with pytest.raises(MergeError, match=rf"is of the commit {COMMIT}: remove it"):
         kept.find("d" * 40, same_text)
     document = json.loads((tmp_path / f"{COMMIT}.json").read_text(encoding="utf-8"))
-    del document["loss"]
+    del document["loss"], document["seal"]
     (tmp_path / f"{COMMIT}.json").write_text(json.dumps(document))
+    with pytest.raises(FileError, match="carries no seal: remove it, and it is measured again"):
+        kept.find(COMMIT, same_text)
+    (tmp_path / f"{COMMIT}.json").write_text(json.dumps(sealed(document)))
     with pytest.raises(FileError, match="loss is missing"):
         kept.find(COMMIT, same_text)
 

@@ -187,3 +187,28 @@ def test_a_value_may_be_used_as_the_number_that_it_is() -> None:
     assert (small < 0.3, small > 0.3, 0.3 > small, large > small) == (True, False, True, True)
     assert (2 * small, small * 2.0, float(large)) == (0.5, 0.5, 2.0)
     assert small != 0.25, "what is known of its error is part of it"
+
+    def test_a_report_that_was_edited_is_refused_whatever_was_changed(self, report: Report, tmp_path: Path) -> None:
+        path = tmp_path / "report.json"
+        report.save(path)
+        text = path.read_text(encoding="utf-8")
+        edits = {
+            '"level": "partial"': '"level": "strong"',
+            f'"loss": {report.loss!r}': f'"loss": {report.loss - 1!r}',
+            f'"id": "{report.model.id}"': '"id": "another/model"',
+        }
+        for old, new in edits.items():
+            assert text.count(old) >= 1
+            path.write_text(text.replace(old, new), encoding="utf-8")
+            with pytest.raises(FileError, match=r"damaged \(its content is not that of its seal, so it was edited"):
+                Report.load(path)
+
+    def test_a_file_that_another_program_laid_out_anew_keeps_its_seal(self, report: Report, tmp_path: Path) -> None:
+        document = json.loads(report.to_json())
+        document["model"]["head"]["scale"] = int(document["model"]["head"]["scale"])  # as JavaScript writes 1.0
+        (tmp_path / "report.json").write_text(json.dumps(document, indent=7, sort_keys=True), encoding="utf-8")
+        assert Report.load(tmp_path / "report.json") == report
+
+    def test_a_report_without_a_seal_loads(self, report: Report, tmp_path: Path) -> None:
+        (tmp_path / "report.json").write_text(json.dumps(report.to_dict()), encoding="utf-8")
+        assert Report.load(tmp_path / "report.json") == report

@@ -44,6 +44,7 @@ def test_a_file_that_is_no_trajectory_is_refused(tmp_path: Path, text: str | Non
 def test_a_file_of_the_first_version_loads_without_what_it_lacks(course: Trajectory, tmp_path: Path) -> None:
     document = json.loads(course.to_json())
     document["trajectory_version"] = 1
+    del document["seal"]
     for point in document["points"]:
         del point["same_as"]
     (tmp_path / "course.json").write_text(json.dumps(document), encoding="utf-8")
@@ -64,7 +65,15 @@ def test_every_form_says_which_revisions_have_the_same_weights(course: Trajector
 
 def test_a_damaged_report_within_is_named(course: Trajectory, tmp_path: Path) -> None:
     document = json.loads(course.to_json())
-    del document["points"][0]["report"]["loss"]
+    del document["points"][0]["report"]["loss"], document["seal"]
     (tmp_path / "course.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(FileError, match="loss is missing"):
+        Trajectory.load(tmp_path / "course.json")
+
+
+def test_a_trajectory_that_was_edited_is_refused(course: Trajectory, tmp_path: Path) -> None:
+    course.save(tmp_path / "course.json")
+    text = (tmp_path / "course.json").read_text(encoding="utf-8")
+    (tmp_path / "course.json").write_text(text.replace('"step1000"', '"step9000"'), encoding="utf-8")
+    with pytest.raises(FileError, match="its content is not that of its seal"):
         Trajectory.load(tmp_path / "course.json")

@@ -63,11 +63,32 @@ def test_a_result_on_an_unknown_commit_of_its_text_is_ranked_among_none(tmp_path
     store.keep(StoredResult("0" * 32, asked, of(report, "old")))
     file = tmp_path / f"{'0' * 32}.json"
     older = json.loads(file.read_text())
-    del older["text_commit"]  # as it was written at first
+    del older["text_commit"], older["seal"], older["key"]  # as it was written at first
     file.write_text(json.dumps(older))
     reopened = Store(tmp_path)
     assert reopened.find("0" * 32) is not None
     assert list(reopened.like(StoredResult("", asked, of(report, "mine")))) == []
+
+
+@pytest.mark.parametrize("change", ["loss", "key", "more", "name", "list"])
+def test_a_result_that_was_changed_is_left_aside(
+    tmp_path: Path, report: Report, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(tmp_path).keep(StoredResult("0" * 32, request_for(), of(report, "c")))
+    file = tmp_path / f"{'0' * 32}.json"
+    assert Store(tmp_path).find("0" * 32) is not None
+    document = json.loads(file.read_text())
+    if change == "loss":
+        document["report"]["loss"] += 0.5
+    elif change == "more":
+        document["sea1"] = document.pop("seal")
+    elif change == "key":
+        document["key"] = "1" * 32
+    file.write_text(json.dumps([document] if change == "list" else document))
+    if change == "name":  # sealed, but the result of another request
+        file = file.rename(tmp_path / f"{'1' * 32}.json")
+    assert Store(tmp_path).all() == []
+    assert f"{file.name} is no kept result and is left aside" in caplog.text
 
 
 def test_damaged_and_foreign_files_among_the_results_are_left_aside(tmp_path: Path) -> None:
