@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.metrics.classes import ClassView, about_their_mean
+from nc_hf.metrics.classes import ClassView, about_their_mean, counted
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import PairKernel, sweep
@@ -20,6 +20,11 @@ from nc_hf.metrics.table import Pairs
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 K = TypeVar("K", bound=PairKernel)
+# Which sweep holds all that others do, for little more time.
+_HOLDS: dict[Pairs, frozenset[Pairs]] = {
+    "cdnv_quantiles": frozenset({"cdnv", "cdnv_median"}),
+    "directions_riesz": frozenset({"directions"}),
+}
 
 
 class Head(Protocol):
@@ -61,6 +66,8 @@ class MetricInputs:
         self.stats, self.head, self.agreement, self.categories = stats, head, agreement, categories
         self._min_count, self._classes = min_count, classes
         self._wanted: set[Pairs] = set(wanted)
+        if {"cdnv", "cdnv_median"} <= self._wanted:
+            self._wanted.add("cdnv_quantiles")  # both in one
         self._views: dict[int, ClassView] = {}
         self._kernels: dict[Pairs, PairKernel] = {}
 
@@ -102,7 +109,12 @@ class MetricInputs:
     @property
     def cdnv(self) -> VariabilityKernel:
         """Corrected CDNV over pairs of classes that have a variance."""
-        return self._kernel("cdnv_quantiles" if "cdnv_quantiles" in self._wanted else "cdnv", VariabilityKernel)
+        return self._kernel("cdnv", VariabilityKernel)
+
+    @property
+    def cdnv_median(self) -> VariabilityKernel:
+        """The same with the median, and without its moments and its largest values."""
+        return self._kernel("cdnv_median", VariabilityKernel)
 
     @property
     def cdnv_quantiles(self) -> VariabilityKernel:
@@ -120,15 +132,26 @@ class MetricInputs:
         return self._kernel("directions", DirectionKernel)
 
     @property
+    def directions_riesz(self) -> DirectionKernel:
+        """The same with the Riesz sum."""
+        return self._kernel("directions_riesz", DirectionKernel)
+
+    @property
     def directions_paper(self) -> DirectionKernel:
         """Distances between directions of all classes that are not centred."""
         return self._kernel("directions_paper", DirectionKernel)
 
     @cached_property
     def _listed(self) -> ClassView:
+        assert self._classes is not None
+        if self.stats.num_classes > 1 and bool(counted(self.stats, self._classes).all()):
+            return self.every
         return ClassView(self.stats, classes=self._classes)
 
     def _view(self, min_count: int) -> ClassView:
+        # Where the rarest has enough it is every class: one view, and one sweep over its pairs.
+        if self.stats.num_classes > 1 and int(self.stats.counts.min()) >= min_count:
+            min_count = 1
         if min_count not in self._views:
             self._views[min_count] = ClassView(self.stats, min_count)
         return self._views[min_count]
@@ -146,42 +169,42 @@ class MetricInputs:
         return weight[view.class_ids.to(weight.device)].to(view.means.device).double()
 
     def _kernel(self, kind: Pairs, of_type: type[K]) -> K:
-        if kind not in self._kernels:
-            self._wanted.add(kind)
-            self._sweep(self._classes_of(kind))
-        kernel = self._kernels[kind]
+        held = next((more for more in self._wanted if kind in _HOLDS.get(more, ())), kind)
+        if held not in self._kernels:
+            self._wanted.add(held)
+            self._sweep(self._classes_of(held))
+        kernel = self._kernels[held]
         assert isinstance(kernel, of_type)
         return kernel
 
     def _classes_of(self, kind: Pairs) -> ClassView:
         """Each kind of pairs goes over its own classes: those that count, those with a variance, or every one."""
-        if kind == "directions":
+        if kind in ("directions", "directions_riesz"):
             return self.used
-        return self.spread if kind in ("cdnv", "cdnv_quantiles") else self.every
+        return self.every if kind in ("cdnv_paper", "directions_paper") else self.spread
 
     def _sweep(self, view: ClassView) -> None:
         """Run all wanted kernels over one set of classes; again only if the median escaped its bracket."""
         kinds = {kind for kind in self._wanted - self._kernels.keys() if self._classes_of(kind) is view}
-        if "cdnv_quantiles" in kinds:
-            kinds.discard("cdnv")
+        kinds -= {less for more in kinds for less in _HOLDS.get(more, ())}
         for widen in (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
             sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding)
-            quantiles = kernels.get("cdnv_quantiles")
-            if not isinstance(quantiles, VariabilityKernel) or quantiles.median() is not None:
+            variability = [kernel for kernel in kernels.values() if isinstance(kernel, VariabilityKernel)]
+            if all(kernel.median() is not None for kernel in variability):
                 break
         self._kernels |= kernels
 
     @staticmethod
     def _make(kind: Pairs, view: ClassView, widen: float) -> PairKernel:
-        if kind in ("directions", "directions_paper"):
-            vectors = view.centred if kind == "directions" else view.uncentred
-            return DirectionKernel(vectors, view.norms.square(), view.means, view.rounding)
+        if kind in ("directions", "directions_riesz", "directions_paper"):
+            vectors = view.uncentred if kind == "directions_paper" else view.centred
+            return DirectionKernel(vectors, view.means, view.rounding, riesz=kind == "directions_riesz")
         if kind == "cdnv_paper":
             return VariabilityKernel(view.variance_biased, None, power=2)
         bias = view.variance / view.counts
-        bracket = sample_bracket(view.centred, view.variance, bias, widen) if kind == "cdnv_quantiles" else None
-        return VariabilityKernel(view.variance, bias, power=1, bracket=bracket)
+        bracket = None if kind == "cdnv" else sample_bracket(view.centred, view.variance, bias, widen)
+        return VariabilityKernel(view.variance, bias, power=1, bracket=bracket, median_alone=kind == "cdnv_median")
 
 
 def _row_cosines(left: Tensor, right: Tensor) -> Tensor:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from nc_hf.metrics.classes import beyond_noise
-from nc_hf.metrics.pairwise import NEAR, Tile
+from nc_hf.metrics.pairwise import SINGLE_FROM, Scratch, Tile
 from nc_hf.metrics.streams import Largest, Median, Moments
 
 TOP = 10
 """Pairs whose share of the mean CDNV is told."""
-_SAMPLE_ROWS = 4096
+_SAMPLE_ROWS = 1024
+_DRAWS = (1 << 14, 1 << 18)
+_SINGLE_ROUNDING = 1e-5
 
 
 class VariabilityKernel:
@@ -27,37 +30,64 @@ class VariabilityKernel:
         bias: (K,) what the mean's own sampling adds to each squared distance; None for the plug-in form.
         power: the exponent k of the squared distance.
         bracket: where the median lies, if it is asked for, and with it the logarithms' mean.
+        median_alone: whether moments, logarithms and the largest values are left out.
     """
 
     def __init__(
-        self, variance: Tensor, bias: Tensor | None, power: int, bracket: tuple[float, float] | None = None
+        self,
+        variance: Tensor,
+        bias: Tensor | None,
+        power: int,
+        bracket: tuple[float, float] | None = None,
+        *,
+        median_alone: bool = False,
     ) -> None:
         """Start with no pair."""
-        self._variance, self._bias, self._power = variance, bias, power
-        self.values, self.pairs = Moments(), 0
+        self._median_alone = median_alone
+        self._half_variance, self._bias, self._power = variance / 2, bias, power
+        self._scratch = Scratch()
+        self.values, self.pairs, self._told_apart = Moments(), 0, 0
         self._largest = Largest(TOP)
         self._median = None if bracket is None else Median(bracket)
         self._log_sum = 0.0
 
     def add(self, tile: Tile) -> None:
         """Take in one tile."""
-        distances, told_apart = tile.distances, None
+        squared, told_apart = tile.distances, None
         if self._bias is not None:
-            distances = beyond_noise(distances, self._bias[tile.rows, None] + self._bias[tile.columns])
-            told_apart = distances > 0
-        variance = (self._variance[tile.rows, None] + self._variance[tile.columns]) / 2
-        values = tile.select(variance / distances.pow(self._power), told_apart)
-        self.pairs += tile.num_pairs()
+            mine, other = tile.of_its_means(self._bias)
+            squared = torch.sub(squared, mine, out=self._scratch.like(squared, 0)).sub_(other)
+            near = tile.near(squared, self._scratch.like(squared, 1))
+            if tile.is_crowded(near):
+                self.add(tile.in_double())
+                return
+            tile.recompute(squared, near, lambda i, j: self._beyond_noise(tile, i, j))
+            told_apart = squared > 0 if float(squared.amin()) <= 0 else None
+        values = torch.add(*tile.of_its_means(self._half_variance), out=self._scratch.like(squared, 1))
+        for _ in range(self._power):
+            values.div_(squared)
+        self._take(tile.select(values, told_apart), tile.num_pairs())
+
+    def _beyond_noise(self, tile: Tile, i: Tensor, j: Tensor) -> Tensor:
+        assert self._bias is not None
+        return beyond_noise(tile.squared_difference(i, j), self._bias[i] + self._bias[j])
+
+    def _take(self, values: Tensor, pairs: int) -> None:
+        self.pairs += pairs
+        self._told_apart += len(values)
+        if self._median is not None:
+            self._median.add(values)
+        if self._median_alone:
+            return
         self.values.add(values)
         self._largest.add(values)
         if self._median is not None:
-            self._median.add(values)
-            self._log_sum += float(values.log().sum())  # a sum, in which a pair without scatter stays -inf
+            self._log_sum += float(values.log().sum(dtype=torch.float64))  # a pair without scatter stays -inf
 
     @property
     def excluded(self) -> int:
         """Number of pairs whose distance less its bias is not positive."""
-        return self.pairs - self.values.count
+        return self.pairs - self._told_apart
 
     @property
     def top_share(self) -> float:
@@ -74,6 +104,10 @@ class VariabilityKernel:
 
     def median(self) -> float | None:
         """Return the median, excluded pairs above all others, or None if it lies outside the bracket."""
+        return self._median_of_all
+
+    @cached_property
+    def _median_of_all(self) -> float | None:
         return math.nan if self._median is None else self._median.value(above=self.excluded)
 
 
@@ -85,16 +119,22 @@ class DirectionKernel:
 
     Args:
         vectors: (K, D) the means whose directions are meant; a common offset to those of the sweep does not matter.
-        scale: (K,) squared norms of the sweep's centred means, which set the rounding of ``d^2``.
         means: (K, D) the means, whose differences have all digits; as ``vectors`` but for an offset.
         rounding: what a mean may be off by; directions that differ by no more for it coincide.
+        riesz: whether the Riesz sum is wanted.
     """
 
-    def __init__(self, vectors: Tensor, scale: Tensor, means: Tensor | None = None, rounding: float = 0.0) -> None:
+    def __init__(
+        self, vectors: Tensor, means: Tensor | None = None, rounding: float = 0.0, *, riesz: bool = True
+    ) -> None:
         """Start with no pair."""
+        self._riesz = riesz
         self._vectors, self._means, self._rounding = vectors, vectors if means is None else means, rounding
         self._norms = torch.linalg.vector_norm(vectors, dim=1)
-        self._scale = scale
+        # A difference of norms keeps its digits in float32 if what they have in common is left out.
+        self._beyond_least = self._norms - self._norms.min()
+        self._inverse = 1 / self._norms
+        self._scratch = Scratch()
         self._riesz_power = vectors.shape[1] - 2
         self._riesz_parts: list[Tensor] = []
         self.undirected = int((self._norms == 0).sum())
@@ -103,22 +143,38 @@ class DirectionKernel:
 
     def add(self, tile: Tile) -> None:
         """Take in one tile."""
-        a, b = self._norms[tile.rows, None], self._norms[tile.columns]
-        product = a * b
-        apart = (tile.distances - (a - b).square()) / product
-        rounding = (self._scale[tile.rows, None] + self._scale[tile.columns]) / product
-        near, defined = apart <= NEAR * rounding, None
+        apart, defined = self._scratch.like(tile.distances, 0), None
+        torch.sub(*tile.of_its_means(self._beyond_least), out=apart)
+        torch.sub(tile.distances, apart.square_(), out=apart)
         if self.undirected:
-            defined = product > 0
-            near &= defined
+            mine, other = tile.of_its_means(self._norms)
+            defined = (mine > 0) & (other > 0)
+            apart.masked_fill_(~defined, torch.inf)
+        near = tile.near(apart, self._scratch.like(apart, 1))
+        if tile.is_crowded(near):
+            self.add(tile.in_double())
+            return
+        for inverse in tile.of_its_means(self._inverse):
+            apart.mul_(inverse)
         tile.recompute(apart, near, self._squared_chord)
         squared = tile.select(apart, defined)
         if squared.numel() == 0:
             return
-        self._closest = min(self._closest, float(squared.min()))
-        logs = squared.log().mul_(-0.5)
+        self._closest = min(self._closest, float(squared.amin()))
+        logs = squared.log_().mul_(-0.5)
         self.log.add(logs)
-        self._riesz_parts.append(torch.logsumexp(self._riesz_power * logs, dim=0))
+        if self._riesz:
+            self._riesz_parts.append(self._log_sum_exp(logs))
+
+    def _log_sum_exp(self, logs: Tensor) -> Tensor:
+        """Return the logarithm of this tile's part of the Riesz sum, and leave the logarithms changed."""
+        powers = logs.mul_(self._riesz_power)
+        largest = powers.amax().double()
+        if not bool(largest.isfinite()):
+            return largest
+        # What is smaller by e^80 than another adds nothing, and takes thirty times as long where it underflows.
+        total = powers.sub_(largest).clamp_(min=-80.0).exp_().sum(dtype=torch.float64)
+        return largest + total.log()
 
     def _squared_chord(self, i: Tensor, j: Tensor) -> Tensor:
         """Return (N,) |u_i - u_j|^2 from what of mu_i - mu_j is across the shorter vector: free of cancellation."""
@@ -152,8 +208,11 @@ def sample_bracket(means: Tensor, variance: Tensor, bias: Tensor, widen: float) 
 
     With few pairs, everything lies between them; the median is exact either way, since the values inside are kept.
     """
-    num_classes, draws = len(means), 1 << 16
-    if num_classes * (num_classes - 1) // 2 <= 16 * draws or not math.isfinite(widen):
+    num_classes = len(means)
+    num_pairs = num_classes * (num_classes - 1) // 2
+    # So many that what lies between, 5 / sqrt(draws) of the pairs, stays small, for a small share of the sweep's time.
+    draws = min(max(_DRAWS[0], num_pairs >> 13), _DRAWS[1])
+    if num_pairs <= 16 * draws or not math.isfinite(widen):
         return -math.inf, math.inf
     generator = torch.Generator().manual_seed(0)
     i = torch.randint(num_classes, (draws,), generator=generator).to(means.device)
@@ -166,7 +225,8 @@ def sample_bracket(means: Tensor, variance: Tensor, bias: Tensor, widen: float) 
     values = ((variance[i] + variance[j]) / 2 / distances).where(distances > 0, math.inf).sort().values
     margin = widen * 0.5 / math.sqrt(draws)
     low, high = (round((draws - 1) * q) for q in (0.5 - margin, 0.5 + margin))
+    rounding = _SINGLE_ROUNDING if num_classes >= SINGLE_FROM else 0.0  # of the sweep, where all values may be alike
     return (
-        float(values[low]) if low >= 0 else -math.inf,
-        float(values[high]) if high < draws else math.inf,
+        float(values[low]) * (1 - rounding) if low >= 0 else -math.inf,
+        float(values[high]) * (1 + rounding) if high < draws else math.inf,
     )

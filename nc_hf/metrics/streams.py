@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,17 +24,17 @@ class Moments:
     def add(self, values: Tensor) -> None:
         """Take in a flat tensor of values."""
         self.count += values.numel()
-        total = float(values.sum())
+        total = float(values.sum(dtype=torch.float64))
         if not math.isfinite(total):
             finite = values.isfinite()
             self._limit += float(values[~finite].sum())
             self.unbounded += values.numel() - int(finite.sum())
             values = values[finite]
-            total = float(values.sum())
+            total = float(values.sum(dtype=torch.float64))
         if values.numel() == 0:
             return
         mean = total / values.numel()
-        m2 = float((values - mean).square_().sum())
+        m2 = float((values - mean).square_().sum(dtype=torch.float64))
         before, after = self.count - self.unbounded - values.numel(), self.count - self.unbounded
         delta = mean - self._mean
         self._mean += delta * values.numel() / after
@@ -67,9 +69,9 @@ class Largest:
     def add(self, values: Tensor) -> None:
         """Take in a flat tensor of values."""
         # Few parts of a long stream hold one of its largest values, so that hardly any is looked at twice.
-        if values.numel() == 0 or float(values.max()) <= self._least:
+        if values.numel() == 0 or float(values.amax()) <= self._least:
             return
-        values = torch.topk(values, min(self._size, values.numel())).values
+        values = torch.topk(values, min(self._size, values.numel())).values.double()
         if self._kept is not None:
             values = torch.cat([self._kept, values])
         self._kept = torch.topk(values, min(self._size, values.numel())).values
@@ -99,11 +101,16 @@ class Median:
     def add(self, values: Tensor) -> None:
         """Take in a flat tensor of values."""
         self._count += values.numel()
-        self._below += int((values < self._low).sum())
-        self._at_low += int((values == self._low).sum())
-        if self._high > self._low:
-            self._at_high += int((values == self._high).sum())
-            self._inside.append(values[(values > self._low) & (values < self._high)])
+        low, high = values.new_tensor([self._low, self._high]).tolist()  # as its dtype has them
+        # On a CPU NumPy compares and picks in a quarter of torch's time; both understand what is written here.
+        stream: Any = values.numpy() if values.device.type == "cpu" else values
+        from_low = stream >= low
+        self._below += values.numel() - _count(from_low)
+        inside = stream[from_low & (stream <= high)]
+        self._at_low += _count(inside == low)
+        if high > low:
+            self._at_high += _count(inside == high)
+            self._inside.append(torch.as_tensor(inside[(inside > low) & (inside < high)]))
 
     def value(self, above: int = 0) -> float | None:
         """Return the median, or None if it lies outside the bracket.
@@ -116,9 +123,10 @@ class Median:
             return math.nan
         if total // 2 >= self._count:
             return math.inf
-        inside = torch.cat(self._inside).sort().values if self._inside else torch.empty(0)
-        middle = [self._at(rank - self._below, inside) for rank in ((total - 1) // 2, total // 2)]
-        return None if middle[0] is None or middle[1] is None else (middle[0] + middle[1]) / 2
+        inside = torch.cat(self._inside) if self._inside else torch.empty(0)
+        middle = [self._at(rank - self._below, inside) for rank in sorted({(total - 1) // 2, total // 2})]
+        found = [value for value in middle if value is not None]
+        return sum(found) / len(found) if len(found) == len(middle) else None
 
     def _at(self, place: int, inside: Tensor) -> float | None:
         """Return the value at a place counted from the lower end of the bracket."""
@@ -126,5 +134,10 @@ class Median:
             return self._low
         place -= self._at_low
         if 0 <= place < len(inside):
-            return float(inside[place])
+            return float(inside.kthvalue(place + 1).values)
         return self._high if 0 <= place - len(inside) < self._at_high else None
+
+
+def _count(marks: Any) -> int:
+    """Count what is true in an array of NumPy or a tensor."""
+    return int(np.count_nonzero(marks) if isinstance(marks, np.ndarray) else torch.count_nonzero(marks))

@@ -15,7 +15,9 @@ from nc_hf.metrics.families import Family as Family
 
 Direction = Literal["down", "up", "none"]
 Need = Literal["head", "agreement", "covariance", "categories", "second"]
-Pairs = Literal["cdnv", "cdnv_quantiles", "cdnv_paper", "directions", "directions_paper"]
+Pairs = Literal[
+    "cdnv", "cdnv_median", "cdnv_quantiles", "cdnv_paper", "directions", "directions_riesz", "directions_paper"
+]
 Change = Literal["rotation", "order", "scale", "shift", "head_shift", "duplication"]
 CHANGES: tuple[Change, ...] = get_args(Change)
 """What may be done to a model or a text: features and head turned together; tokens in another order; features
@@ -97,10 +99,10 @@ _ALL = (
            "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
            changed_by=("duplication",), signed=True),
     Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV, those with d2 <= 0 above all",
-           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_quantiles", changed_by=("duplication",),
+           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_median", changed_by=("duplication",),
            debiased=True, smooth=False),
     Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs not told apart", "none", "share of pairs with d2 <= 0",
-           "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv", changed_by=("duplication",),
+           "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv_median", changed_by=("duplication",),
            qualifies=("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median")),
     Metric("nc1_cdnv_top_share", "NC1", "CDNV, share of ten pairs", "none",
            "share of the sum over pairs of CDNV that the ten largest make", "nc_hf", "variability.cdnv_top_share",
@@ -172,7 +174,7 @@ _ALL = (
            pairs="directions_paper", changed_by=("shift",), signed=True, at_random=chance.LOG_COV),
     Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
            "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
-           pairs="directions", signed=True),
+           pairs="directions_riesz", signed=True),
     Metric("gnc2_coincident_pairs", "GNC2", "coincident directions", "none", "number of pairs with u_c = u_c'", "nc_hf",
            "uniformity.coincident_pairs", pairs="directions",
            qualifies=("gnc2_log_mean", "gnc2_log_std", "gnc2_log_std_ratio", "gnc2_riesz_mean", "nc2_max_cos")),

@@ -36,7 +36,7 @@ def log_cov_paper(inputs: MetricInputs) -> float:
 
 def riesz_mean(inputs: MetricInputs) -> float:
     """Log of the mean over pairs of |u_c - u_c'|^-(D-2)."""
-    return inputs.directions.riesz_log_mean
+    return inputs.directions_riesz.riesz_log_mean
 
 
 def coincident_pairs(inputs: MetricInputs) -> float:

@@ -31,13 +31,13 @@ def cdnv_log_mean(inputs: MetricInputs) -> float:
 
 def cdnv_median(inputs: MetricInputs) -> float:
     """Median of the pairs' CDNV, exact; excluded pairs rank above all others, so with half of them it is infinite."""
-    median = inputs.cdnv_quantiles.median()
+    median = inputs.cdnv_median.median()
     return math.nan if median is None else median
 
 
 def cdnv_excluded_share(inputs: MetricInputs) -> float:
     """Share of pairs whose corrected squared distance is not positive: too few tokens to tell the means apart."""
-    return inputs.cdnv.excluded / inputs.cdnv.pairs
+    return inputs.cdnv_median.excluded / inputs.cdnv_median.pairs
 
 
 def cdnv_paper(inputs: MetricInputs) -> float:

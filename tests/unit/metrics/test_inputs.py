@@ -18,6 +18,7 @@ from nc_hf.metrics import inputs as module
 from nc_hf.metrics.inputs import MetricInputs
 from tests.reference.noisy_classes import statistics
 
+NOTHING: dict[str, Any] = {"min_count": 2, "agreement": None, "categories": None}
 COUNTS = [1, 1, 3, 3, 4, 5, 6]
 
 
@@ -55,6 +56,26 @@ def test_nothing_is_swept_before_it_is_read(sweeps: list[tuple[int, list[str]]])
     assert shared.cdnv_paper.pairs == 21
     assert shared.directions_paper.log.count == 21
     assert sweeps[1:] == [(7, ["DirectionKernel", "VariabilityKernel"])]
+
+
+def test_where_everything_counts_there_is_one_sweep(sweeps: list[tuple[int, list[str]]]) -> None:
+    """Not one over those that count, and one over every class for the published definitions."""
+    wanted = ("cdnv", "cdnv_median", "directions_riesz", "cdnv_paper", "directions_paper")
+    for options in ({"min_count": 2}, {"classes": torch.arange(20)}):
+        shared = MetricInputs(statistics(*drawn([3, 4, 5])), None, wanted=wanted, **{**NOTHING, **options})
+        assert shared.directions is shared.directions_riesz
+        assert shared.cdnv is shared.cdnv_median is shared.cdnv_quantiles
+        assert (shared.cdnv.pairs, shared.cdnv_paper.pairs, shared.directions_paper.log.count) == (3, 3, 3)
+        assert sweeps == [(3, ["DirectionKernel"] * 2 + ["VariabilityKernel"] * 2)]
+        sweeps.clear()
+
+
+def test_a_median_alone_comes_without_moments() -> None:
+    shared, whole = inputs(), inputs()
+    assert shared.cdnv_median.median() == whole.cdnv_quantiles.median()
+    assert shared.cdnv_median.excluded == whole.cdnv_quantiles.excluded
+    assert math.isnan(shared.cdnv_median.values.mean)
+    assert shared.cdnv.values.mean == whole.cdnv.values.mean
 
 
 def test_a_sweep_that_nobody_announced_runs_when_it_is_read(sweeps: list[tuple[int, list[str]]]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from nc_hf.metrics import pairwise
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import TILE, sweep
 from tests.reference.pairs import drawn_means, pairs
@@ -105,7 +106,7 @@ def test_directions_are_those_of_a_loop_over_pairs(dim: int, offset: float) -> N
     """Of the centred means, or of the means with their offset, though the sweep goes over the centred ones."""
     rows = drawn_means(24, dim)
     vectors = rows + offset
-    kernel = DirectionKernel(vectors, rows.square().sum(dim=1))
+    kernel = DirectionKernel(vectors)
     sweep(rows, [kernel])
     units = (vectors / vectors.norm(dim=1, keepdim=True)).numpy()
     distances = np.array([np.linalg.norm(units[i] - units[j]) for i, j in pairs(24)])
@@ -124,7 +125,7 @@ def test_any_angle_and_length_keep_their_digits(angle: float, length: float) -> 
     rows = drawn_means(9, 2)
     rows[2] = torch.tensor([1.0, 0.0])
     rows[7] = length * torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
-    kernel = DirectionKernel(rows, rows.square().sum(dim=1))
+    kernel = DirectionKernel(rows)
     found: list[float] = []
     kernel.log.add = lambda logs: found.extend(logs.tolist())  # type: ignore[method-assign]
     sweep(rows, [kernel])
@@ -137,7 +138,7 @@ def test_a_mean_of_zero_has_no_direction_and_equal_ones_no_distance(dim: int, ri
     rows = drawn_means(16, dim)
     rows[4] = 0.0
     rows[9] = 2 * rows[1]
-    kernel = DirectionKernel(rows, rows.square().sum(dim=1), rounding=1e-14)
+    kernel = DirectionKernel(rows, rounding=1e-14)
     sweep(rows, [kernel])
     assert kernel.undirected == 1
     assert kernel.log.count == math.comb(15, 2), "no pair of the zero"
@@ -151,14 +152,14 @@ def test_a_mean_of_zero_has_no_direction_and_equal_ones_no_distance(dim: int, ri
 def test_on_a_line_directions_that_coincide_are_at_no_distance() -> None:
     """|u - u'|^1 is the Riesz kernel there: of the pairs that differ, 2 each, and 0 of the others."""
     rows = torch.tensor([[0.3], [0.1], [0.7], [-1.1]], dtype=torch.float64)
-    kernel = DirectionKernel(rows, rows.square().sum(dim=1), rounding=1e-14)
+    kernel = DirectionKernel(rows, rounding=1e-14)
     sweep(rows, [kernel])
     assert (kernel.log.count, kernel.log.unbounded) == (6, 3)
     assert kernel.riesz_log_mean == pytest.approx(math.log(3 * 2 / 6))
 
 
 def test_no_direction_at_all_has_no_value() -> None:
-    nothing = DirectionKernel(torch.zeros(3, 4, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    nothing = DirectionKernel(torch.zeros(3, 4, dtype=torch.float64))
     sweep(torch.zeros(3, 4, dtype=torch.float64), [nothing])
     assert nothing.undirected == 3
     assert math.isnan(nothing.riesz_log_mean)
@@ -191,3 +192,45 @@ def test_a_median_that_many_pairs_share_needs_no_memory(variance: float, bias: f
     assert kernel.median() == expected
     assert kernel._median is not None
     assert sum(map(len, kernel._median._inside)) < 0.03 * kernel.pairs
+
+
+@pytest.mark.parametrize("tokens", [3, 300])
+def test_in_float32_all_is_as_in_float64(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Norms of which the largest is a hundred times the least, classes in clusters, and an offset; with few tokens the
+    noise covers one distance in a hundred, and many are recomputed."""
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(2_100, 48)) * np.exp(0.8 * rng.normal(size=(2_100, 1)))
+    drawn[500:700] = drawn[:200] + 0.02 * rng.normal(size=(200, 48))
+    means = torch.from_numpy(drawn + 3)
+    variance = torch.from_numpy(rng.uniform(5.0, 40.0, len(means)))
+    centred, bias = means - means.mean(dim=0), variance / tokens
+    found = []
+    for single_from in (2, 10_000):
+        monkeypatch.setattr(pairwise, "SINGLE_FROM", single_from)
+        bracket = sample_bracket(centred, variance, bias, 5.0)
+        kernels = [
+            VariabilityKernel(variance, bias, 1, bracket),
+            VariabilityKernel(variance, None, 2),
+            DirectionKernel(centred, means),
+            DirectionKernel(means),
+        ]
+        sweep(centred, kernels, means=means)
+        corrected, plain, directions, uncentred = kernels
+        assert corrected.median() is not None
+        found.append(
+            {
+                "excluded": corrected.excluded,
+                "mean": corrected.values.mean,
+                "median": corrected.median(),
+                "log": corrected.log_mean,
+                "top": corrected.top_share,
+                "plain": plain.values.mean,
+                **{f"{i} {name}": getattr(kernel.log, name) for i, kernel in enumerate((directions, uncentred))
+                   for name in ("mean", "std")},
+                "cosine": directions.max_cos,
+                "riesz": directions.riesz_log_mean,
+            }
+        )  # fmt: skip
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert (found[0]["excluded"] > 2_000) == (tokens == 3)
+    assert found[0] != found[1], "or float64 was compared with itself"

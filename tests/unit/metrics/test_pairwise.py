@@ -93,3 +93,69 @@ def test_means_that_differ_by_rounding_coincide() -> None:
     found = dict(zip(kernel.pairs, kernel.distances, strict=True))
     assert found[3, 5] == 0
     assert found[2, 18] > 0
+
+
+@pytest.mark.usefixtures("single_tiles")
+@pytest.mark.parametrize("classes", SIZES)
+def test_in_float32_every_pair_is_shown_once_and_to_six_digits(classes: int) -> None:
+    rows, kernel = drawn_means(classes), Collected()
+    sweep(rows, [kernel])
+    assert sorted(kernel.pairs) == pairs(classes)
+    for (i, j), distance in zip(kernel.pairs, kernel.distances, strict=True):
+        scale = float((rows[i] ** 2).sum() + (rows[j] ** 2).sum())
+        assert abs(distance - float(((rows[i] - rows[j]) ** 2).sum())) < 1e-6 * scale
+
+
+@pytest.mark.usefixtures("single_tiles")
+def test_in_float32_near_means_are_recomputed_from_the_means_themselves() -> None:
+    means = drawn_means(200, 40) + 3.0
+    means[3], means[2] = means[5] + 1e-3, means[150] + 1e-3  # in one tile, and in two
+    kernel = Collected()
+    sweep(means - means.mean(dim=0), [kernel], means=means)
+    found = dict(zip(kernel.pairs, kernel.distances, strict=True))
+    assert [found[3, 5], found[2, 150]] == pytest.approx([40e-6, 40e-6], rel=1e-7)  # the rounding of float32
+
+
+class Dtypes:
+    """Remembers the dtype of each tile."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, int], torch.dtype] = {}
+
+    def add(self, tile: Tile) -> None:
+        self.seen[tile.rows.start, tile.columns.start] = tile.distances.dtype
+
+
+@pytest.mark.usefixtures("single_tiles")
+@pytest.mark.parametrize(
+    ("near", "apart", "dtype"),
+    [(1, 1e-3, torch.float32), (1, 1e-7, torch.float64), (1, 0.0, torch.float64), (5, 1e-3, torch.float64)],
+    ids=["near", "too near", "coincident", "crowded"],
+)
+def test_a_tile_that_float32_does_not_bear_is_taken_in_float64(
+    near: int, apart: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairwise, "_CROWDED", 2 / 49)
+    rows, kernel, collected = drawn_means(21, 40), Dtypes(), Collected()
+    rows[7 : 7 + near] = rows[:near] + apart
+    sweep(rows, [kernel, collected])
+    assert kernel.seen.pop((0, 7)) == dtype
+    assert set(kernel.seen.values()) == {torch.float32}
+    found = dict(zip(collected.pairs, collected.distances, strict=True))
+    for i in range(near):
+        assert found[i, i + 7] == pytest.approx(float(((rows[i] - rows[i + 7]) ** 2).sum()), rel=1e-6)
+
+
+@pytest.mark.usefixtures("single_tiles")
+@pytest.mark.parametrize("scale", [1e-5, 1e9])
+def test_features_beyond_the_range_of_float32_are_swept_in_float64(scale: float) -> None:
+    kernel = Dtypes()
+    sweep(scale * drawn_means(21), [kernel])
+    assert set(kernel.seen.values()) == {torch.float64}
+
+
+def test_few_classes_are_swept_in_float64_and_many_in_float32() -> None:
+    for classes, dtype in ((pairwise.SINGLE_FROM - 1, torch.float64), (pairwise.SINGLE_FROM, torch.float32)):
+        kernel = Dtypes()
+        sweep(drawn_means(classes), [kernel])
+        assert set(kernel.seen.values()) == {dtype}

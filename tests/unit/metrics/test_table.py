@@ -40,7 +40,7 @@ class Text:
         stats = statistics(self.features, self.labels, covariance=True)
         tensors = [torch.from_numpy(array) for array in (self.features, self.labels, self.linear)]
         counts = count_agreement(stats, *tensors, leave_one_out=True)
-        names = [name for name in METRICS if METRICS[name].pairs not in ("cdnv", "cdnv_quantiles")]
+        names = [name for name in METRICS if METRICS[name].pairs not in ("cdnv", "cdnv_median", "cdnv_quantiles")]
         if int((stats.counts > 1).sum()) > 1:
             names = list(METRICS)
         else:
