@@ -22,8 +22,8 @@ from gradio_client import Client
 from tests.hub.fixtures import STAND_IN
 from tests.hub.models import gpt2_files
 from tests.hub.server import StandIn
-from tests.paths import ROOT
 from tests.space import Space
+from tests.wheel import built
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -32,17 +32,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``nc-hf`` of a new environment that holds the wheel, and sees the libraries of this one but not its nc_hf."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet"]
-    built = subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], capture_output=True, text=True)
-    if built.returncode:
-        if os.environ.get("CI") == "true":
-            pytest.fail(built.stderr)
-        pytest.skip("the wheel cannot be built without hatchling from an index")
-    (wheel,) = folder.glob("*.whl")
+    wheel = built(folder)
     environment = folder / "environment"
     venv.create(environment, symlinks=True)
     python = environment / "bin" / "python"
-    subprocess.run([*pip, "--python", python, "install", "--no-deps", "--no-index", wheel], check=True)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--python", python]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
     libraries = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
     # Python reads no .pth file within a folder that one names, so the checkout that is installed there stays unseen.
     (libraries / "libraries.pth").write_text(sysconfig.get_path("purelib"))

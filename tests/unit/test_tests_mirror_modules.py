@@ -19,6 +19,7 @@ NOT_OF_THE_PACKAGE = {
     "benchmarks": "scripts of benchmarks/",
     "docs": "the documents",
     "recipes": "files of recipes/",
+    "release": "what is built, checked and published: pyproject.toml, .ci/ and .github/",
 }
 # Files at the top of tests/unit, about the package as a whole.
 OF_THE_WHOLE = {"test_light_imports.py", "test_public_names.py", "test_tests_mirror_modules.py"}
