@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.layer_values import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
 from nc_hf.model.forward_pass import FINAL
 from tests.distributed.launcher import ROOT
-from tests.training import token_blocks
+from tests.training import tiny_model, token_blocks
 
 SCRIPT = ROOT / "tests" / "distributed" / "collecting.py"
 
@@ -26,8 +26,8 @@ def metrics_of(
     collection: Collection, preset: str | Sequence[str] = "core", classes: Tensor | None = None
 ) -> dict[str, float]:
     """The metrics of the final layer, without their errors."""
-    values, _ = layer_values(collection, FINAL, preset, collection.decided(classes))
-    return {name: metric.value for name, metric in values.items()}
+    found = layer_values(collection, FINAL, preset, collection.decided(classes))
+    return {name: metric.value for name, metric in found.values.items()}
 
 
 def agreement_of(
@@ -35,3 +35,17 @@ def agreement_of(
 ) -> AgreementCounts:
     """How often both classifiers agree on the sample, by the centres of a layer."""
     return collection.decisions(collection.decided(classes), layer, without=without).counts()
+
+
+def of_every_layer() -> Collection:
+    """Thirty rows in five groups, of every layer."""
+    gathered: Collection = quietly(
+        tiny_model(), token_blocks(30, 3, classes=30), layers="all", groups=5, agreement_tokens=200, covariance=True
+    )
+    return gathered
+
+
+def common(collection: Collection, fewest: int = 30) -> Tensor:
+    """The ids of the classes with so many tokens."""
+    stats = collection.statistics
+    return stats.class_ids[stats.counts >= fewest]

@@ -15,6 +15,7 @@ from tests.paths import REFERENCES
 SCHEMA_1, SCHEMA_2 = REFERENCES / "report.json", REFERENCES / "report_2.json"
 SCHEMA_4, SCHEMA_5 = REFERENCES / "report_4.json", REFERENCES / "report_5.json"
 SCHEMA_6, SCHEMA_7 = REFERENCES / "report_6.json", REFERENCES / "report_7.json"
+SCHEMA_8 = REFERENCES / "report_8.json"
 REFERENCE = REFERENCES / "report_3.json"
 BARE = Report.load(SCHEMA_1)
 

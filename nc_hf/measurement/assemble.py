@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -17,17 +18,16 @@ from nc_hf.corpus.classes import EVERY, ClassChoice
 from nc_hf.corpus.spelling import byte_count, fragment_share
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.detail import stratify, token_table
+from nc_hf.measurement.layer_values import LayerValues, layer_values, used_classes
 from nc_hf.measurement.outcomes import perplexity
 from nc_hf.measurement.sample import DecidedSample
-from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics
-from nc_hf.metrics.decisions import AgreementCounts
-from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
+from nc_hf.metrics.drawing import number_of_pairs
+from nc_hf.metrics.jackknife import FEWEST_GROUPS
 from nc_hf.metrics.table import METRICS, diagnostics_of
-from nc_hf.metrics.uncertainty import debiased, replicates
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.report import Report
-from nc_hf.report.record import ErrorRecord, MetricValue, ModelRecord, OutlierRecord
+from nc_hf.report.record import DrawnRecord, ErrorRecord, MetricValue, ModelRecord, OutlierRecord
 from nc_hf.report.text_record import AgreementRecord, ClassRecord, CorpusRecord
 from nc_hf.runtime.version import VERSION
 from nc_hf.statistics.class_statistics import ClassStatistics
@@ -46,6 +46,7 @@ def report_of(
     *,
     blocks: TokenBlocks | None = None,
     contexts: int = 0,
+    exact_classes: int | None = None,
 ) -> Report:
     """Turn a reduced collection into a report.
 
@@ -59,6 +60,7 @@ def report_of(
         started: a reading of ``time.monotonic()``.
         blocks: that were read, from which contexts of single tokens are quoted.
         contexts: how many of each token.
+        exact_classes: of more classes than these pairs are drawn; None: never.
     """
     assert collection.head is not None
     stats, head = collection.statistics, collection.head
@@ -67,7 +69,9 @@ def report_of(
     decisions = collection.decisions(decided)
     total = decisions.counts()
     agreement = total if total.tokens else None
-    values, errors = layer_values(collection, FINAL, preset, decided)
+    final = layer_values(collection, FINAL, preset, decided, exact_classes)
+    values, drawn = final.values, bool(final.drawing)
+    qualifying = [name for name in diagnostics_of(values) if not (drawn and METRICS[name].needs_every_pair)]
     counts = stats.counts
     spelled = list(zip(stats.class_ids.tolist(), counts.tolist(), strict=True))
     loss = collection.loss_sum / collection.tokens
@@ -84,9 +88,9 @@ def report_of(
         accuracy=collection.correct / collection.tokens,
         preset=preset if isinstance(preset, str) else ",".join(preset),
         metrics=values,
-        definitions={name: METRICS[name].formula for name in values},
-        diagnostics=compute_metrics(stats, head, diagnostics_of(values), 1, agreement, classes=choice.ids),
-        layers=_every_layer(collection, values, decided),
+        definitions={name: _definition(name, final) for name in values},
+        diagnostics=compute_metrics(stats, head, qualifying, 1, agreement, classes=choice.ids, drawn=drawn),
+        layers=_every_layer(collection, values, decided, exact_classes),
         outliers={
             name: OutlierRecord(layer.outliers.tolist(), layer.outlier_share)
             for name, layer in collection.layers.items()
@@ -95,7 +99,8 @@ def report_of(
         agreement=None
         if agreement is None
         else AgreementRecord(agreement.tokens, leave_one_out=True, classes="seen" if choice.ids is None else "listed"),
-        errors=_error_record(collection, errors, "held" if choice.ids is None else "fixed"),
+        errors=_error_record(collection, final, "held" if choice.ids is None else "fixed"),
+        drawn=_drawn_record(stats, choice.ids, final),
         strata=stratify(stats, head, list(values), choice.ids, decisions),
         token_table=token_table(stats, head, in_table, decisions, tokenizer, blocks=blocks, contexts=contexts),
         head_check=collection.head_error,
@@ -105,39 +110,21 @@ def report_of(
     )
 
 
-def layer_values(
-    collection: Collection, name: str, preset: str | Sequence[str], decided: DecidedSample
-) -> tuple[dict[str, MetricValue], dict[str, list[float]]]:
-    """Compute the metrics of one layer, with standard errors where enough groups of rows were kept apart.
+def _definition(name: str, final: LayerValues) -> str:
+    formula = METRICS[name].formula
+    return f"{formula}; estimated by drawn pairs" if name in final.drawing else formula
 
-    Args:
-        collection: reduced; every process calls this.
-        name: of the layer; the head is there for the final one alone.
-        preset: of `nc_hf.metrics.compute_metrics`.
-        decided: the sample, decided among the classes that count.
 
-    Returns:
-        The values, and the replicates behind their errors: without each group in turn, by centres made anew.
-    """
-    layer, head = collection.layers[name], collection.head if name == FINAL else None
-    stats, total = layer.statistics, collection.decisions(decided, name).counts()
-    values = compute_metrics(stats, head, preset, 1, total if total.tokens else None, classes=decided.classes)
-
-    def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        rest = collection.decisions(decided, name, centres=part, without=(group,)).counts()
-        return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=decided.classes)
-
-    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
-        return compute_metrics(part, head, names, 1, classes=decided.classes)
-
-    found = replicates(layer.groups, measure_without) if len(layer.groups) >= FEWEST_GROUPS else {}
-    best = debiased(values, found, layer.groups, measure_part)
-    return {key: valued(key, value, best[key], found.get(key), total) for key, value in values.items()}, found
+def _drawn_record(stats: ClassStatistics, ids: Tensor | None, final: LayerValues) -> DrawnRecord | None:
+    if not final.drawing:
+        return None
+    used = stats.class_ids[used_classes(stats, ids)]
+    return DrawnRecord(number_of_pairs(used), math.comb(len(used), 2), final.drawing)
 
 
 def _class_record(stats: ClassStatistics, choice: ClassChoice, vocab_size: int) -> ClassRecord:
     counts = stats.counts
-    used = counts if choice.ids is None else counts[counted(stats, choice.ids)]
+    used = counts[used_classes(stats, choice.ids)]
     return ClassRecord(
         seen=stats.num_classes,
         rule=choice.rule,
@@ -153,23 +140,12 @@ def _class_record(stats: ClassStatistics, choice: ClassChoice, vocab_size: int) 
     )
 
 
-def valued(
-    name: str, value: float, best: float, found: Sequence[float] | None, decided: AgreementCounts
-) -> MetricValue:
-    """Return a value with its error; ``best`` is the value without the bias of few tokens.
+def _error_record(collection: Collection, final: LayerValues, classes: str) -> ErrorRecord | None:
+    """Return the replicates of the metrics with those of loss and accuracy; None where there are too few groups.
 
-    A share of 0 or 1 has no error to be seen, and a bound by the rule of three.
+    What drawn pairs estimate leaves its replicates out: they do not know of the error that the drawing makes, and a
+    comparison by them would take that for a difference.
     """
-    of = METRICS[name].share_of
-    if of is not None and value in (0.0, 1.0):
-        return MetricValue(value, bound=3 / getattr(decided, of))
-    if found is None:
-        return MetricValue(value)
-    return MetricValue(best, jackknife_error(found))
-
-
-def _error_record(collection: Collection, found: Mapping[str, list[float]], classes: str) -> ErrorRecord | None:
-    """Return the replicates of the metrics with those of loss and accuracy; None where there are too few groups."""
     tokens, losses, correct = collection.outcomes.sums
     if len(tokens) < FEWEST_GROUPS:
         return None
@@ -178,20 +154,23 @@ def _error_record(collection: Collection, found: Mapping[str, list[float]], clas
     return ErrorRecord(
         groups=len(tokens),
         classes=classes,
-        corrected=[name for name in found if METRICS[name].debiased],
-        replicates={**{name: values.tolist() for name, values in outcomes.items()}, **found},
+        corrected=[name for name in final.replicates if METRICS[name].debiased],
+        replicates={
+            **{name: values.tolist() for name, values in outcomes.items()},
+            **{name: values for name, values in final.replicates.items() if name not in final.drawing},
+        },
     )
 
 
 def _every_layer(
-    collection: Collection, final: Mapping[str, MetricValue], decided: DecidedSample
+    collection: Collection, final: Mapping[str, MetricValue], decided: DecidedSample, exact_classes: int | None
 ) -> dict[str, dict[str, MetricValue]]:
     """Return the metrics of every layer, where there are several: the head reads the final one alone."""
     if len(collection.layers) == 1:
         return {}
     names = [name for name in final if "head" not in METRICS[name].needs]
     return {
-        name: dict(final) if name == FINAL else layer_values(collection, name, names, decided)[0]
+        name: dict(final) if name == FINAL else layer_values(collection, name, names, decided, exact_classes).values
         for name in collection.layers
     }
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.vocabulary import legible
-from nc_hf.measurement.sample import hash_places
+from nc_hf.runtime.hashing import mixed
 
 BEFORE = 32
 """Tokens that a context is read from; where they spell more than `legible` keeps, their end stands."""
@@ -66,7 +66,7 @@ def _choose(blocks: TokenBlocks, token_ids: Tensor, most: int) -> tuple[Tensor, 
         labels = labels.flatten()
         at = torch.searchsorted(ids, labels).clamp(max=len(ids) - 1)
         new = (ids[at] == labels).nonzero().squeeze(1)
-        at, hashed = at[new], hash_places(new + first * blocks.block_size)
+        at, hashed = at[new], mixed(new + first * blocks.block_size)
         better = hashed <= worst[at]
         whose = torch.cat([whose, at[better]])
         places = torch.cat([places, new[better] + first * blocks.block_size])

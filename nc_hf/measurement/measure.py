@@ -67,7 +67,7 @@ def measure(
     if names_file(options.get("classes", SHARE)) and not options.get("allow_local", True):
         raise InputError("classes names a file, and names may be no paths here: pass a share, top:N, ids, or all.")
     settings = complete(options)
-    names = pass_metrics(settings["preset"], settings["agreement_tokens"])
+    names = pass_metrics(settings["preset"], settings["agreement_tokens"], settings["exact_classes"])
     _check_given(model, corpus, options)
     process = _start_process(settings["device"])
     listener = settings["progress"] if callable(settings["progress"]) else None
@@ -118,11 +118,19 @@ def measure(
             started,
             blocks=part,
             contexts=settings["contexts"],
+            exact_classes=settings["exact_classes"],
         )
     if not settings["untrained"]:
         return report
     counting = ClassChoice(EVERY, None) if settings["preset"] == "paper" else choice
-    values = untrained_values(network, part, settings["preset"], counting, batch_size=settings["batch_size"])
+    values = untrained_values(
+        network,
+        part,
+        settings["preset"],
+        counting,
+        batch_size=settings["batch_size"],
+        exact_classes=settings["exact_classes"],
+    )
     return replace(report, untrained={name: values[name] for name in report.metrics if name in values})
 
 

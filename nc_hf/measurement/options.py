@@ -146,6 +146,17 @@ class MeasureOptions(PassOptions, total=False):
             flag=("--layer-errors", "With all layers: standard errors of each."),
         ),
     ]
+    exact_classes: Annotated[
+        int | None,
+        Option(
+            None,
+            "Look at all pairs of up to so many classes; of more, estimate by drawn pairs, with their error.",
+            decides=True,
+            minimum=2,
+            panel=HOW,
+            metavar="N",
+        ),
+    ]
     uncertainty: Annotated[
         bool,
         Option(True, "Add standard errors; without them nothing is measured again.", decides=True, panel=HOW,

@@ -12,10 +12,9 @@ from nc_hf.metrics.decisions import Decisions, decide
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.model.head import ClassifierHead
 from nc_hf.runtime.distributed import Process, exchange_tensors
+from nc_hf.runtime.hashing import mixed
 from nc_hf.statistics.class_statistics import ClassStatistics
 
-# Multipliers of the splitmix64 finaliser (Steele, Lea and Flood, 2014), as signed 64-bit numbers.
-_MIX = (-4658895280553007687, -7723592293110705685)
 _FEATURES = "features/"
 UNDECIDED = -1
 """In the place of a prediction: the forward pass made none."""
@@ -48,7 +47,7 @@ class TokenSample:
         if not self.capacity:
             return
         layers = {f"{_FEATURES}{name}": tensor for name, tensor in features.items()}
-        offered = {"hash": hash_places(places), **columns, **layers}
+        offered = {"hash": mixed(places), **columns, **layers}
         if self._parts and self._parts[0]["hash"].device != places.device:  # read back from a file
             self._parts = [{name: tensor.to(places.device) for name, tensor in part.items()} for part in self._parts]
         if self._threshold is not None:
@@ -174,11 +173,3 @@ def _pick(tokens: Mapping[str, Tensor], which: Tensor) -> dict[str, Tensor]:
     if which.dtype == torch.bool:
         which = which.nonzero().squeeze(-1)  # once for all columns: an accelerator is waited for to count them
     return {name: tensor[which] for name, tensor in tokens.items()}
-
-
-def hash_places(places: Tensor) -> Tensor:
-    """Mix the bits of 64-bit integers, so that neighbours land far apart."""
-    mixed = places.to(torch.int64)
-    for shift, multiplier in zip((30, 27), _MIX, strict=True):
-        mixed = (mixed ^ (mixed >> shift)) * multiplier
-    return mixed ^ (mixed >> 31)

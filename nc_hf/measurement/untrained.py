@@ -12,7 +12,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice
 from nc_hf.errors import InputError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.measurement.assemble import layer_values
+from nc_hf.measurement.layer_values import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import needs_of
@@ -24,7 +24,13 @@ UNTRAINED_TOKENS = 50_000
 
 
 def untrained_values(
-    model: nn.Module, blocks: TokenBlocks, preset: str | Sequence[str], choice: ClassChoice, *, batch_size: int
+    model: nn.Module,
+    blocks: TokenBlocks,
+    preset: str | Sequence[str],
+    choice: ClassChoice,
+    *,
+    batch_size: int,
+    exact_classes: int | None = None,
 ) -> dict[str, float]:
     """Measure a model that is initialised as this one would be.
 
@@ -34,6 +40,7 @@ def untrained_values(
         preset: as of `nc_hf.metrics.compute_metrics`.
         choice: the classes that count.
         batch_size: blocks a forward pass.
+        exact_classes: of more classes than these pairs are drawn.
 
     Returns:
         The metrics by name.
@@ -62,5 +69,5 @@ def untrained_values(
         covariance=preset == "full" or "covariance" in needed,
         progress=False,
     )
-    values, _ = layer_values(collection, FINAL, preset, collection.decided(choice.ids))
-    return {name: metric.value for name, metric in values.items()}
+    found = layer_values(collection, FINAL, preset, collection.decided(choice.ids), exact_classes)
+    return {name: metric.value for name, metric in found.values.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.decisions import AgreementCounts
+from nc_hf.metrics.drawing import over_draws
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.naming import metric_names
-from nc_hf.metrics.table import METRICS, MIN_COUNT, Need
+from nc_hf.metrics.table import METRICS, MIN_COUNT, Metric, Need
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _WAY_OUT: dict[Need, str] = {
@@ -36,6 +37,7 @@ def compute_metrics(
     categories: Mapping[int, int] | None = None,
     classes: Tensor | None = None,
     second: ClassStatistics | None = None,
+    drawn: bool = False,
 ) -> dict[str, float]:
     """Compute metrics from statistics.
 
@@ -50,6 +52,8 @@ def compute_metrics(
         classes: (K,) ids of the classes that count, in place of those with ``min_count`` tokens; those with fewer than
             two tokens are left out. So different amounts of text are measured on the same classes.
         second: statistics of the same model and layer on another text, for NC5.
+        drawn: estimate what is over pairs of classes by pairs drawn evenly (`estimate_metrics` tells the error), and
+            leave out of a preset what has to see every pair.
 
     Returns:
         One float a name, in the order of ``METRICS``; NaN where a definition divides nothing by nothing.
@@ -60,20 +64,80 @@ def compute_metrics(
         LabelError: a class is beyond the head.
         MergeError: head, statistics and those of the second corpus differ in width.
     """
+    inputs, metrics = _asked(stats, head, preset, min_count, agreement, categories, classes, second, drawn=drawn)
+    return _drawn_of(inputs, metrics)[0] if drawn else _values_of(inputs, metrics)
+
+
+def estimate_metrics(
+    stats: ClassStatistics,
+    head: Head | None = None,
+    preset: str | Sequence[str] = "core",
+    min_count: int = MIN_COUNT,
+    agreement: AgreementCounts | None = None,
+    *,
+    classes: Tensor | None = None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Estimate metrics by drawn pairs: their number grows as that of the classes, and not as its square.
+
+    Args:
+        stats: as of `compute_metrics`, with all that follow.
+        head: the classifier head.
+        preset: or names.
+        min_count: tokens of a class that counts.
+        agreement: decisions of both classifiers.
+        classes: (K,) ids of the classes that count.
+
+    Returns:
+        What ``compute_metrics(drawn=True)`` does; and, of each metric over pairs, the standard error that the drawing
+        makes, in the metric's unit. What another text would give is not in it.
+
+    Raises:
+        NCError: as of `compute_metrics`.
+    """
+    return _drawn_of(*_asked(stats, head, preset, min_count, agreement, None, classes, None, drawn=True))
+
+
+def _asked(
+    stats: ClassStatistics,
+    head: Head | None,
+    preset: str | Sequence[str],
+    min_count: int,
+    agreement: AgreementCounts | None,
+    categories: Mapping[int, int] | None,
+    classes: Tensor | None,
+    second: ClassStatistics | None,
+    *,
+    drawn: bool,
+) -> tuple[MetricInputs, list[Metric]]:
+    """Return what is to be computed, and from what, once all of it is known to be possible."""
     given = _given(stats, head, agreement, categories, second)
     metrics = [METRICS[name] for name in metric_names(preset)]
     if isinstance(preset, str):
         metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
+        metrics = [metric for metric in metrics if not (drawn and metric.needs_every_pair)]
         min_count, classes = (1, None) if preset == "paper" else (min_count, classes)
     for metric in metrics:
+        if drawn and metric.needs_every_pair:
+            raise InputError(f"{metric.name} has to see every pair of classes: leave it out, or drawn=True.")
         for need in metric.needs:
             if need not in given:
                 raise InputError(f"{metric.name} needs the {_CALLED.get(need, need)}: {_WAY_OUT[need]}.")
     if min_count < 1:
         raise InputError(f"min_count is {min_count}: pass 1 or more.")
     wanted = {metric.pairs for metric in metrics if metric.pairs is not None}
-    inputs = MetricInputs(stats, head, min_count, agreement, categories, wanted, classes, second)
+    return MetricInputs(stats, head, min_count, agreement, categories, wanted, classes, second), metrics
+
+
+def _values_of(inputs: MetricInputs, metrics: Iterable[Metric]) -> dict[str, float]:
     return {metric.name: function_of(metric.function)(inputs) for metric in metrics}
+
+
+def _drawn_of(inputs: MetricInputs, metrics: Sequence[Metric]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the values, in the order of the metrics, and the errors of those that are estimated by drawn pairs."""
+    of_pairs = [metric for metric in metrics if metric.pairs is not None]
+    estimates, errors = over_draws(lambda draw: _values_of(inputs.of_draw(draw), of_pairs))
+    values = {**_values_of(inputs, [metric for metric in metrics if metric.pairs is None]), **estimates}
+    return {metric.name: values[metric.name] for metric in metrics}, errors
 
 
 @cache
@@ -84,12 +148,15 @@ def function_of(name: str) -> Callable[[MetricInputs], float]:
     return found
 
 
-def pass_metrics(preset: str | Sequence[str], agreement_tokens: int) -> tuple[str, ...]:
+def pass_metrics(
+    preset: str | Sequence[str], agreement_tokens: int, exact_classes: int | None = None
+) -> tuple[str, ...]:
     """Return the names that one pass over text is to give, or refuse before it what would fail after it.
 
     Args:
         preset: as of ``compute_metrics``.
         agreement_tokens: tokens that NC4 is to be decided on; 0 leaves it out of a preset.
+        exact_classes: how many classes there may be before pairs of them are drawn; None where all are looked at.
 
     Raises:
         InputError: a name that a pass cannot give, or a number that cannot be meant.
@@ -107,6 +174,8 @@ def pass_metrics(preset: str | Sequence[str], agreement_tokens: int) -> tuple[st
                 f"{name} needs a second corpus, and one pass has one text: leave it to a study (measure_also) or to "
                 "compute_metrics(second=...)."
             )
+        if exact_classes is not None and METRICS[name].needs_every_pair:
+            raise InputError(f"{name} has to see every pair of classes: leave it out, or leave out exact_classes.")
         if "agreement" in METRICS[name].needs and not agreement_tokens:
             raise InputError(f"{name} is decided on a sample of tokens: pass agreement_tokens of 1 or more.")
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from nc_hf.errors import LabelError, MergeError
 from nc_hf.errors.remedies import Remedy
 from nc_hf.metrics.classes import ClassView, about_their_mean, counted
 from nc_hf.metrics.decisions import AgreementCounts
+from nc_hf.metrics.drawing import drawn_pairs
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import PairKernel, sweep
 from nc_hf.metrics.table import Pairs
@@ -48,7 +50,12 @@ class MetricInputs:
             read all the same runs then.
         classes: as of `nc_hf.metrics.compute_metrics`.
         second: statistics of a second corpus, for NC5.
+
+    Attributes:
+        draw: the number of the draw whose pairs are looked at; None for all pairs.
     """
+
+    draw: int | None = None
 
     def __init__(
         self,
@@ -70,6 +77,12 @@ class MetricInputs:
             self._wanted.add("cdnv_quantiles")  # both in one
         self._views: dict[int, ClassView] = {}
         self._kernels: dict[Pairs, PairKernel] = {}
+
+    def of_draw(self, number: int) -> MetricInputs:
+        """Return the same inputs, of which no pairs are looked at but those of a draw."""
+        other = copy(self)
+        other.draw, other._kernels = number, {}
+        return other
 
     @property
     def used(self) -> ClassView:
@@ -189,7 +202,8 @@ class MetricInputs:
         kinds -= {less for more in kinds for less in _HOLDS.get(more, ())}
         for widen in (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
-            sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding)
+            drawn = None if self.draw is None else drawn_pairs(view.class_ids, self.draw)
+            sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding, drawn=drawn)
             variability = [kernel for kernel in kernels.values() if isinstance(kernel, VariabilityKernel)]
             if all(kernel.median() is not None for kernel in variability):
                 break

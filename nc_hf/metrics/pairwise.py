@@ -13,7 +13,7 @@ many pairs would have to be recomputed, or one of them is too small for float32,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,10 @@ _SMALL, _USUAL = 1e-12, (1e-6, 1e15)
 _RECOMPUTE_ROWS = 4096
 
 
+Numbers = slice | Tensor
+"""Of means: neighbouring ones, or (N,) int64 in any order."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """Squared distances between the means ``rows`` and ``columns``; ``pairs`` marks those to count (None: all).
@@ -49,8 +53,8 @@ class Tile:
         in_double: returns this tile in float64.
     """
 
-    rows: slice
-    columns: slice
+    rows: Numbers
+    columns: Numbers
     distances: Tensor
     pairs: Tensor | None
     scales: tuple[Tensor, Tensor]
@@ -101,7 +105,16 @@ class Tile:
         """
         for chunk in torch.split(near, _RECOMPUTE_ROWS) if len(near) else ():
             i, j = chunk.unbind(1)
-            values[i, j] = exactly(i + self.rows.start, j + self.columns.start).to(values.dtype)
+            values[i, j] = exactly(_numbers(self.rows, i), _numbers(self.columns, j)).to(values.dtype)
+
+
+def _is_diagonal(rows: Numbers, columns: Numbers) -> bool:
+    return isinstance(rows, slice) and rows == columns
+
+
+def _numbers(part: Numbers, places: Tensor) -> Tensor:
+    """Return the numbers of the means that stand at these places of a part."""
+    return part[places] if isinstance(part, Tensor) else places + int(part.start)
 
 
 class PairKernel(Protocol):
@@ -131,7 +144,12 @@ class Scratch:
 
 
 def sweep(
-    centred: Tensor, kernels: Sequence[PairKernel], *, means: Tensor | None = None, rounding: float = 0.0
+    centred: Tensor,
+    kernels: Sequence[PairKernel],
+    *,
+    means: Tensor | None = None,
+    rounding: float = 0.0,
+    drawn: Iterable[tuple[Tensor, Tensor]] | None = None,
 ) -> None:
     """Show every unordered pair of means to every kernel, once.
 
@@ -141,10 +159,11 @@ def sweep(
         means: (K, D) float64, the same before they were centred, which costs near ones their last digits; their
             differences are taken from here.
         rounding: means no further apart than this coincide.
+        drawn: show them no pairs but those between the two sets of means, (N,) and (M,) int64, of each of these.
     """
     points = _Points(centred, centred if means is None else means, rounding)
     with full_float32():
-        for tile in points.tiles():
+        for tile in points.tiles() if drawn is None else points.between(drawn):
             for kernel in kernels:
                 kernel.add(tile)
 
@@ -169,7 +188,12 @@ class _Points:
             for left in starts[top // size :]:
                 yield self._tile(rows, slice(left, min(left + size, len(self._centred))))
 
-    def _tile(self, rows: slice, columns: slice) -> Tile:
+    def between(self, drawn: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tile]:
+        """Yield a tile for each two sets of means that have none in common."""
+        for rows, columns in drawn:
+            yield self._tile(rows, columns)
+
+    def _tile(self, rows: Numbers, columns: Numbers) -> Tile:
         tile = self._of(rows, columns, self._dtype)
         near = tile.near(tile.distances, self._scratch.like(tile.distances, 1))
         if tile.is_crowded(near):
@@ -181,24 +205,24 @@ class _Points:
                 return tile.in_double()
         return tile
 
-    def _of(self, rows: slice, columns: slice, dtype: torch.dtype) -> Tile:
+    def _of(self, rows: Numbers, columns: Numbers, dtype: torch.dtype) -> Tile:
         """Return a tile in which near means are not yet recomputed."""
         top, left = self._block(rows, dtype, 2), self._block(columns, dtype, 3)
         distances = self._scratch.of((len(top), len(left)), dtype, top.device, 0)
         scales = self._squares[rows, None].to(dtype), self._squares[columns].to(dtype)
         torch.add(*scales, out=distances).addmm_(top, left.T, alpha=-2.0)
-        pairs = torch.ones_like(distances, dtype=torch.bool).triu_(1) if rows == columns else None
+        pairs = torch.ones_like(distances, dtype=torch.bool).triu_(1) if _is_diagonal(rows, columns) else None
         return Tile(
             rows, columns, distances, pairs, scales, self._squared_difference, lambda: self._double(rows, columns)
         )
 
-    def _double(self, rows: slice, columns: slice) -> Tile:
+    def _double(self, rows: Numbers, columns: Numbers) -> Tile:
         tile = self._of(rows, columns, torch.float64)
         near = tile.near(tile.distances, self._scratch.like(tile.distances, 1))
         tile.recompute(tile.distances, near, self._squared_difference)
         return tile
 
-    def _block(self, part: slice, dtype: torch.dtype, number: int) -> Tensor:
+    def _block(self, part: Numbers, dtype: torch.dtype, number: int) -> Tensor:
         """Return centred means (N, D) in the tile's dtype; a copy of all of them would be as large as the means."""
         rows = self._centred[part]
         return rows if dtype == rows.dtype else self._scratch.of(rows.shape, dtype, rows.device, number).copy_(rows)

@@ -41,6 +41,8 @@ class Metric:
         function: ``module.function`` of ``nc_hf.metrics`` that computes it.
         needs: inputs beyond the statistics.
         pairs: the sweep over pairs that it reads, if any.
+        by_drawing: whether pairs that are drawn evenly estimate it, as they do a mean over pairs; a maximum, a number
+            of pairs, and a mean that a few pairs make, they do not.
         changed_by: what changes its value though it changes nothing of the collapse.
         share_of: of a share of sampled tokens, which count of ``AgreementCounts`` it is a share of.
         qualifies: the values beside which it stands in every report, since it says how far they can be trusted, or why
@@ -61,6 +63,7 @@ class Metric:
     function: str
     needs: tuple[Need, ...] = ()
     pairs: Pairs | None = None
+    by_drawing: bool = False
     changed_by: tuple[Change, ...] = ()
     share_of: Literal["tokens", "linear_correct"] | None = None
     qualifies: tuple[str, ...] = ()
@@ -73,6 +76,11 @@ class Metric:
     def diagnostic(self) -> bool:
         """Whether it qualifies other values rather than being one."""
         return bool(self.qualifies)
+
+    @property
+    def needs_every_pair(self) -> bool:
+        """Whether nothing is known of it before every pair has been looked at."""
+        return self.pairs is not None and not self.by_drawing
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -93,25 +101,27 @@ _ALL = (
            "duality.row_sum", needs=("head",), changed_by=("head_shift",)),
     Metric("nc1_cdnv", "NC1", "CDNV", "down",
            "mean over pairs of (s2_c + s2_c') / (2 d2), d2 = |mu_c - mu_c'|^2 - s2_c/n_c - s2_c'/n_c'",
-           "Galanti, arXiv 2112.15121, with bias correction", "variability.cdnv", pairs="cdnv",
+           "Galanti, arXiv 2112.15121, with bias correction", "variability.cdnv", pairs="cdnv", by_drawing=True,
            changed_by=("duplication",)),
     Metric("nc1_cdnv_log_mean", "NC1", "CDNV, mean of log", "down", "mean over pairs of log CDNV, +inf with d2 <= 0",
-           "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles",
+           "Galanti, arXiv 2112.15121", "variability.cdnv_log_mean", pairs="cdnv_quantiles", by_drawing=True,
            changed_by=("duplication",), signed=True),
     Metric("nc1_cdnv_median", "NC1", "CDNV, median", "down", "median over pairs of CDNV, those with d2 <= 0 above all",
-           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_median", changed_by=("duplication",),
+           "Galanti, arXiv 2112.15121", "variability.cdnv_median", pairs="cdnv_median", by_drawing=True,
+           changed_by=("duplication",),
            debiased=True, smooth=False),
     Metric("nc1_cdnv_excluded_share", "NC1", "CDNV, pairs not told apart", "none", "share of pairs with d2 <= 0",
-           "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv_median", changed_by=("duplication",),
+           "nc_hf", "variability.cdnv_excluded_share", pairs="cdnv_median", by_drawing=True,
+           changed_by=("duplication",),
            qualifies=("nc1_cdnv", "nc1_cdnv_log_mean", "nc1_cdnv_median")),
     Metric("nc1_cdnv_top_share", "NC1", "CDNV, share of ten pairs", "none",
            "share of the sum over pairs of CDNV that the ten largest make", "nc_hf", "variability.cdnv_top_share",
            pairs="cdnv", changed_by=("duplication",), qualifies=("nc1_cdnv",)),
     Metric("nc1_cdnv_paper", "NC1", "CDNV as published", "down",
            "mean over pairs of (var_c + var_c') / (2 |mu_c - mu_c'|^4)", _LC1, "variability.cdnv_paper",
-           pairs="cdnv_paper", changed_by=("scale",)),
+           pairs="cdnv_paper", by_drawing=True, changed_by=("scale",)),
     Metric("nc1_cdnv_scale_free", "NC1", "CDNV as published, scale-free", "down", "nc1_cdnv_paper x mean_c |m_c|^2",
-           "nc_hf", "variability.cdnv_scale_free", pairs="cdnv_paper"),
+           "nc_hf", "variability.cdnv_scale_free", pairs="cdnv_paper", by_drawing=True),
     Metric("nc1_coincident_pairs_paper", "NC1", "coincident means, as published", "none",
            "number of pairs with mu_c = mu_c'", "nc_hf", "variability.coincident_pairs_paper", pairs="cdnv_paper",
            qualifies=("nc1_cdnv_paper", "nc1_cdnv_scale_free")),
@@ -163,15 +173,17 @@ _ALL = (
            "nc2_max_cos - sqrt((K-D)/(D(K-1))), or + 1/(K-1) up to K = D+1", "Welch 1974", "geometry.max_cos_gap",
            pairs="directions", signed=True, smooth=False),
     Metric("gnc2_log_mean", "GNC2", "log kernel, mean", "down", "mean over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", signed=True, at_random=chance.LOG_MEAN),
+           "Liu, arXiv 2303.06484", "uniformity.log_mean", pairs="directions", by_drawing=True,
+           signed=True, at_random=chance.LOG_MEAN),
     Metric("gnc2_log_std", "GNC2", "log kernel, spread", "down", "std over pairs of log(1/|u_c - u_c'|)",
-           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions", debiased=True, at_random=chance.LOG_STD),
+           "Liu, arXiv 2303.06484", "uniformity.log_std", pairs="directions", by_drawing=True,
+           debiased=True, at_random=chance.LOG_STD),
     Metric("gnc2_log_std_ratio", "GNC2", "log kernel spread / uniform", "down",
            "gnc2_log_std / that of the uniform law on the sphere", "nc_hf", "uniformity.log_std_ratio",
-           pairs="directions", debiased=True, at_random=chance.LOG_STD_RATIO),
+           pairs="directions", by_drawing=True, debiased=True, at_random=chance.LOG_STD_RATIO),
     Metric("gnc2_log_cov_paper", "GNC2", "hyperspherical uniformity as published", "none",
            "CoV over pairs of log(1/|v_c - v_c'|), v_c = mu_c/|mu_c|", _LC1, "uniformity.log_cov_paper",
-           pairs="directions_paper", changed_by=("shift",), signed=True, at_random=chance.LOG_COV),
+           pairs="directions_paper", by_drawing=True, changed_by=("shift",), signed=True, at_random=chance.LOG_COV),
     Metric("gnc2_riesz_mean", "GNC2", "Riesz kernel, log of mean", "down",
            "log of mean over pairs of |u_c - u_c'|^-(D-2)", "Liu, arXiv 2303.06484", "uniformity.riesz_mean",
            pairs="directions_riesz", signed=True),

@@ -118,6 +118,8 @@ class _NearestKernel:
     def add(self, tile: Tile) -> None:
         """Take in one tile, for its columns and then for its rows."""
         distances = tile.distances
+        assert isinstance(tile.rows, slice), "neighbours are looked for among all pairs"
+        assert isinstance(tile.columns, slice)
         if tile.pairs is not None:
             distances = distances.masked_fill(~tile.pairs, torch.inf)
         self._offer(tile.columns, tile.rows.start, distances.T)

@@ -31,6 +31,8 @@ TOP_SHARE = 0.5
 EXCLUDED = 0.05
 """Share of pairs whose means the noise hides: the largest values of the CDNV are unknown with them."""
 
+_HIDDEN = frozenset(METRICS["nc1_cdnv_excluded_share"].qualifies)
+
 
 @dataclass(frozen=True)
 class Caution:
@@ -57,7 +59,9 @@ def cautions(report: ReportRecord) -> tuple[Caution, ...]:
     """Return every caution that applies: of the text first, then of the values where the text leaves any to judge."""
     said = [caution for find in (_unread, _repeated, _fragments, _tokens) for caution in find(report)]
     if not any(caution.voids for caution in said):
-        said += [caution for find in (_classes, _noise, _errors, _directions, _pairs) for caution in find(report)]
+        said += [
+            caution for find in (_classes, _noise, _errors, _directions, _pairs, _drawn) for caution in find(report)
+        ]
     return tuple(said)
 
 
@@ -155,8 +159,17 @@ def _pairs(report: ReportRecord) -> Iterator[Caution]:
     top, excluded = first_value(report, "nc1_cdnv_top_share"), first_value(report, "nc1_cdnv_excluded_share")
     if "nc1_cdnv" in report.metrics and top is not None and top > TOP_SHARE:
         yield Caution(f"Ten pairs of tokens make {top:.0%} of nc1_cdnv, which says little of all others", Remedy.MEDIAN)
-    if excluded is not None and excluded > EXCLUDED and any(_reads_cdnv(name) for name in report.metrics):
+    if excluded is not None and excluded > EXCLUDED and not _HIDDEN.isdisjoint(report.metrics):
         yield Caution(f"The means of {excluded:.0%} of the pairs of tokens cannot be told apart yet", Remedy.MORE_TEXT)
+
+
+def _drawn(report: ReportRecord) -> Iterator[Caution]:
+    if report.drawn is not None:
+        names = [name for name in report.metrics if name in report.drawn.errors]
+        yield Caution(
+            f"Of {report.drawn.possible:,} pairs of tokens {report.drawn.pairs:,} were drawn, which estimate "
+            f"{', '.join(names)}; their standard errors have the error of the drawing in them"
+        )
 
 
 def first_value(report: ReportRecord, *names: str) -> float | None:
@@ -166,7 +179,3 @@ def first_value(report: ReportRecord, *names: str) -> float | None:
         if math.isfinite(value):
             return value
     return None
-
-
-def _reads_cdnv(name: str) -> bool:
-    return name in METRICS and METRICS[name].pairs in ("cdnv", "cdnv_quantiles")

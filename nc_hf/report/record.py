@@ -13,7 +13,7 @@ from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.report.detail import StratumRecord, TokenTable
 from nc_hf.report.text_record import AgreementRecord, ClassRecord, CorpusRecord
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,22 @@ class ErrorRecord:
 
 
 @dataclass(frozen=True)
+class DrawnRecord:
+    """Pairs of classes that were drawn, since there were more classes than all pairs were to be looked at of.
+
+    Attributes:
+        pairs: that were looked at, in ten draws.
+        possible: pairs that there are.
+        errors: of each metric that they estimate the standard error that the drawing makes: of ``stderr`` it is a part,
+            added in squares to what another sample of text would do.
+    """
+
+    pairs: int
+    possible: int
+    errors: dict[str, float]
+
+
+@dataclass(frozen=True)
 class BaseRecord:
     """The model into which an adapter was merged before it was measured.
 
@@ -158,6 +174,7 @@ class ReportRecord:
         outliers: by layer, what was kept out of it.
         agreement: how NC4 was counted; None where it was not.
         errors: where the standard errors come from; None where there are none.
+        drawn: which pairs estimate the metrics that are over pairs; None where all pairs were looked at.
         strata: the metrics by class frequency, rarest first.
         token_table: the classes one by one.
         head_check: largest relative difference between head(features) and the model's own logits.
@@ -183,6 +200,7 @@ class ReportRecord:
     outliers: dict[str, OutlierRecord] = field(default_factory=dict)
     agreement: AgreementRecord | None = None
     errors: ErrorRecord | None = None
+    drawn: DrawnRecord | None = None
     strata: list[StratumRecord] = field(default_factory=list)
     token_table: TokenTable | None = None
     head_check: float

@@ -191,6 +191,11 @@ def _with_map(entries: _Entries) -> _Entries:
     return {**entries, "token_table": _filled(entries.get("token_table"), ("map",))}
 
 
+def _with_drawing(entries: _Entries) -> _Entries:
+    """Upgrade from schema 7, whose metrics looked at all pairs, and which had no seal."""
+    return {**entries, "drawn": None}
+
+
 _SINCE_4 = {
     "model": ("weights",),
     "corpus": ("bytes", "repeated_share", "reading", "marks_note"),
@@ -218,5 +223,6 @@ _UPGRADES: dict[int, Callable[[_Entries], _Entries]] = {
     5: _with_chosen_classes,
     6: _with_base,
     7: _with_map,
+    8: _with_drawing,
 }
 """To each schema from the one before."""

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from transformers import TrainerState, TrainingArguments
 
 from nc_hf.corpus.classes import choose_classes
-from nc_hf.measurement.assemble import layer_values
 from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.layer_values import layer_values
 from nc_hf.metrics.table import needs_of
 from nc_hf.model.direction import PROBED
 from nc_hf.model.forward_pass import FINAL
@@ -162,5 +162,5 @@ class Measuring:
         ids = None
         if self._preset != "paper":  # in which every class counts
             ids = choose_classes(self._options["classes"], census, self._options["tokenizer"] or tokenizer).ids
-        values, _ = layer_values(collection, FINAL, self._preset, collection.decided(ids))
-        return {name: metric.value for name, metric in values.items()}
+        found = layer_values(collection, FINAL, self._preset, collection.decided(ids))
+        return {name: metric.value for name, metric in found.values.items()}

@@ -12,11 +12,11 @@ from nc_hf.report import Report
 from nc_hf.report.charts.token_map import STYLES, token_map
 from nc_hf.report.token_card import CARD_STYLE, html_token_cards
 from tests.browser.driver import browser as browser
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
 pytestmark = pytest.mark.browser
 
-REPORT = Report.load(SCHEMA_7)
+REPORT = Report.load(SCHEMA_8)
 PLACE = """id => {
   for (const path of document.querySelectorAll('#map svg path')) {
     const item = path.__data__;

@@ -17,7 +17,7 @@ from nc_hf.study.cell import settings
 from nc_hf.study.table import SIZES, STATE
 from tests.dictionary import COLUMNS, OPTIONS, REPORT, TRAJECTORY, undocumented
 from tests.paths import RECIPES, ROOT
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 from tests.scripts import load_script
 
 BY_NAME = {
@@ -52,7 +52,7 @@ def test_the_tables_are_those_of_the_code(script: ModuleType) -> None:
 
 
 def test_every_entry_of_a_report_is_there() -> None:
-    found = set(paths({k: v for k, v in json.loads(SCHEMA_7.read_text()).items() if k not in WRITTEN_LAST}))
+    found = set(paths({k: v for k, v in json.loads(SCHEMA_8.read_text()).items() if k not in WRITTEN_LAST}))
     again = {path for path in found if path.startswith("token_table.least_collapsed[].")}  # as of most_collapsed
     assert len(found) > 80
     assert found - again - set(REPORT) == set()

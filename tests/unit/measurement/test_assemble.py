@@ -16,39 +16,30 @@ import torch
 from nc_hf import METRICS, PRESETS, ClassStatistics, compute_metrics
 from nc_hf.corpus.classes import ClassChoice
 from nc_hf.errors import StatisticsError
-from nc_hf.measurement.assemble import layer_values, report_of, valued
+from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
-from nc_hf.metrics import AgreementCounts
+from nc_hf.metrics.drawing import drawn_pairs
 from nc_hf.metrics.table import diagnostics_of
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.text_record import AgreementRecord
-from tests.collected import agreement_of, quietly
-from tests.reference.oracle import oracle_agreement
+from tests.collected import agreement_of, common, of_every_layer, quietly
 from tests.reports import REFERENCE
 from tests.training import tiny_model, token_blocks
 
 
 @pytest.fixture(scope="module")
 def collection() -> Collection:
-    """Thirty rows in five groups, of every layer."""
-    gathered: Collection = quietly(
-        tiny_model(), token_blocks(30, 3, classes=30), layers="all", groups=5, agreement_tokens=200, covariance=True
-    )
-    return gathered
-
-
-def common(collection: Collection, fewest: int = 30) -> torch.Tensor:
-    """The ids of the classes with so many tokens."""
-    stats = collection.statistics
-    return stats.class_ids[stats.counts >= fewest]
+    return of_every_layer()
 
 
 EVERY = ClassChoice("all", None)
 
 
-def assembled(collection: Collection, preset: Any = "core", choice: ClassChoice | None = None) -> Report:
+def assembled(
+    collection: Collection, preset: Any = "core", choice: ClassChoice | None = None, **options: Any
+) -> Report:
     kept, choice = Report.load(REFERENCE), choice or ClassChoice("a given list", common(collection))
-    return report_of(collection, kept.model, kept.corpus, preset, choice, None, time.monotonic())
+    return report_of(collection, kept.model, kept.corpus, preset, choice, None, time.monotonic(), **options)
 
 
 def test_the_entries_are_those_of_the_collection(collection: Collection) -> None:
@@ -177,46 +168,6 @@ def test_the_paper_counts_every_class_but_its_table_of_tokens_does_not(collectio
     assert sorted(report.token_table.columns.ids) == common(collection).tolist()
 
 
-def test_errors_are_those_of_leaving_each_group_out(collection: Collection) -> None:
-    """On the classes of the whole, so that none drops out with its group."""
-    layer, names = collection.final, ["nc1_trace_ratio", "nc3_cos_mean_centred"]
-    stats, counted = layer.statistics, common(collection)
-    values, kept = layer_values(collection, "final", names, collection.decided(counted))
-    for name, metric in values.items():
-        replicates = []
-        for left_out in range(5):
-            rest = ClassStatistics(stats.dim, covariance=True)
-            for number, group in enumerate(layer.groups):
-                if number != left_out:
-                    rest.merge(group)
-            replicates.append(compute_metrics(rest, collection.head, [name], classes=counted)[name])
-        mean = sum(replicates) / 5
-        assert kept[name] == pytest.approx(replicates, rel=1e-9)
-        assert metric.stderr == pytest.approx(math.sqrt(0.8 * sum((value - mean) ** 2 for value in replicates)))
-
-
-@pytest.mark.parametrize("classes", [None, torch.arange(0, 20, 3)], ids=["every class", "some"])
-def test_the_centres_of_nc4_are_made_anew_without_each_group(classes: torch.Tensor | None) -> None:
-    """By brute force: every token of the other groups, by their centres, each without the token itself."""
-    model, blocks = tiny_model().eval(), token_blocks(20, 3, classes=20)
-    gathered = quietly(model, blocks, groups=5, agreement_tokens=20 * 31)
-    _, kept = layer_values(gathered, "final", ["nc4_agreement", "nc4_ncc_accuracy"], gathered.decided(classes))
-    assert kept.keys() == {"nc4_agreement", "nc4_ncc_accuracy"}
-    with torch.no_grad():
-        out = model(blocks.input_ids.long(), output_hidden_states=True)
-    labels = blocks.input_ids[:, 1:].numpy()
-    features = out.hidden_states[-1][:, :-1].double().numpy()
-    logits = out.logits[:, :-1].double().numpy()
-    for left_out in range(5):
-        rows = np.arange(20) * 5 // 20 != left_out
-        part = features[rows].reshape(-1, features.shape[-1]), labels[rows].flatten()
-        wanted = oracle_agreement(
-            *part, *part, logits[rows].reshape(len(part[1]), -1), leave_one_out=True, classes=classes
-        )
-        for name, replicates in kept.items():
-            assert replicates[left_out] == pytest.approx(wanted[name], abs=1e-12), name
-
-
 def test_loss_and_accuracy_have_errors_of_the_same_groups(collection: Collection) -> None:
     report = assembled(collection)
     assert report.errors is not None
@@ -240,20 +191,6 @@ def test_fewer_than_five_groups_give_no_errors() -> None:
     assert report.outcome("loss") == MetricValue(report.loss)
 
 
-def test_a_share_of_none_or_all_has_a_bound_and_no_error() -> None:
-    agreement = {"tokens": 40, "agree": 40, "ncc_correct": 0, "linear_correct": 10, "agree_when_correct": 10}
-    counts = AgreementCounts(**agreement)
-    bounds = {
-        "nc4_agreement": (1.0, 3 / 40),
-        "nc4_ncc_accuracy": (0.0, 3 / 40),
-        "nc4_agreement_when_correct": (1.0, 0.3),
-    }
-    for name, (value, bound) in bounds.items():
-        assert valued(name, value, value, [value] * 10, counts) == MetricValue(value, None, bound)
-    assert valued("nc4_linear_accuracy", 0.25, 0.25, [0.2, 0.3, 0.25, 0.2, 0.3], counts).bound is None
-    assert valued("nc2_cos_std", 0.1, 0.0, [0.1] * 10, counts) == MetricValue(0.0, 0.0)
-
-
 def test_a_layer_of_one_group_has_no_errors_and_no_head_no_duality(collection: Collection) -> None:
     report = assembled(collection, "full")
     assert list(report.layers) == ["layer.0", "layer.1", "final"]
@@ -270,3 +207,27 @@ def test_a_layer_of_one_group_has_no_errors_and_no_head_no_duality(collection: C
 def test_too_few_classes_are_refused(collection: Collection) -> None:
     with pytest.raises(StatisticsError, match="two or more"):
         assembled(collection, choice=ClassChoice("a given list", common(collection)[:1]))
+
+
+def test_estimates_by_drawn_pairs_are_named_as_such(collection: Collection) -> None:
+    number = len(common(collection))
+    whole, report = assembled(collection, "full"), assembled(collection, "full", exact_classes=number - 1)
+    assert (whole.drawn, assembled(collection, "full", exact_classes=number).drawn) == (None, None)
+    drawn = report.drawn
+    assert drawn is not None
+    assert drawn.possible == math.comb(report.classes.used, 2)
+    assert drawn.pairs == sum(
+        len(one) * len(other) for draw in range(10) for one, other in drawn_pairs(common(collection), draw)
+    )
+    assert set(drawn.errors) == {name for name in report.metrics if METRICS[name].by_drawing}
+    assert set(whole.metrics) - set(report.metrics) == {
+        name for name in whole.metrics if METRICS[name].needs_every_pair
+    }
+    assert not any(METRICS[name].needs_every_pair for name in report.diagnostics)
+    for name in report.metrics:
+        assert report.definitions[name].endswith("; estimated by drawn pairs") == (name in drawn.errors)
+    assert report.errors is not None
+    assert drawn.errors.keys().isdisjoint(report.errors.replicates)  # a comparison by them would lack the drawing
+    assert "nc1_cdnv_median" in report.errors.corrected
+    assert set(report.layers["layer.0"]) <= set(report.metrics)
+    assert Report.from_dict(report.to_dict()) == report

@@ -12,6 +12,7 @@ import pytest
 from nc_hf.errors.remedies import FrontEnd, words
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.cautions import cautions
+from nc_hf.report.record import DrawnRecord
 from tests.reports import REFERENCE
 
 PLAIN = Report.load(REFERENCE)
@@ -94,6 +95,15 @@ def test_a_caution_begins_at_its_limit(limit: str) -> None:
     (said,) = cautions(beyond)
     assert expected in said.sentence()
     assert cautions(within) == ()
+
+
+def test_what_drawn_pairs_estimate_is_said() -> None:
+    drawn = DrawnRecord(pairs=1_280_000, possible=50_000_000, errors={"nc1_cdnv_median": 0.01, "gnc2_log_mean": 0.1})
+    (said,) = cautions(replace(measured(nc1_cdnv_median=1.0, nc2_cos_std=0.1), drawn=drawn))
+    assert said.sentence() == (
+        "Of 50,000,000 pairs of tokens 1,280,000 were drawn, which estimate nc1_cdnv_median; their standard errors "
+        "have the error of the drawing in them."
+    )
 
 
 def test_what_older_reports_lack_is_no_caution() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nc_hf.report import Report
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
 
 def test_pieces_of_text_can_be_taken_out_and_nothing_else_goes() -> None:
-    table = Report.load(SCHEMA_7).token_table
+    table = Report.load(SCHEMA_8).token_table
     assert table is not None
     assert table.map is not None
     assert all(len(quoted) == 3 for quoted in table.map.contexts)

@@ -16,7 +16,7 @@ from nc_hf.report.publishing import prepare, publish
 from tests.hub.repository import Repository
 from tests.hub.server import StandIn
 from tests.published import NAME, files_of_pull, measured_report, readable_model, writes
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_paths_of_this_machine_are_not_published(repository: Repository, report:
 
 def test_pieces_of_the_text_are_not_published(repository: Repository, report: Report) -> None:
     """Whoever may read the model's repository may perhaps not read the text."""
-    quoting = Report.load(SCHEMA_7)
+    quoting = Report.load(SCHEMA_8)
     assert quoting.token_table is not None
     assert quoting.token_table.map is not None
     publish(prepare(replace(report, token_table=quoting.token_table)))

@@ -14,7 +14,7 @@ import pytest
 from nc_hf.errors import FileError
 from nc_hf.report import SCHEMA_VERSION, AgreementRecord, MetricValue, Report
 from nc_hf.report.verdict import verdict
-from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, with_metrics
+from tests.reports import REFERENCE, SCHEMA_1, SCHEMA_2, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, SCHEMA_8, with_metrics
 
 
 def added(document: Any, before: Any, path: str = "") -> dict[str, Any]:
@@ -46,9 +46,9 @@ def of_this_schema(written: dict[str, Any]) -> dict[str, Any]:
 
 class TestFile:
     def test_report_of_this_schema_stays_readable_and_writes_the_same_text(self) -> None:
-        report = Report.load(SCHEMA_7)
-        assert report.schema_version == SCHEMA_VERSION == 7
-        assert report.to_json() == SCHEMA_7.read_text(encoding="utf-8")
+        report = Report.load(SCHEMA_8)
+        assert report.schema_version == SCHEMA_VERSION == 8
+        assert report.to_json() == SCHEMA_8.read_text(encoding="utf-8")
         assert report.errors is not None
         assert {"loss", "accuracy", *report.metrics} == report.errors.replicates.keys()
 
@@ -61,8 +61,9 @@ class TestFile:
             (SCHEMA_4, 4, {"corpus/text_hash", "classes/ids", "classes/hash", "classes/census"}),
             (SCHEMA_5, 5, {"model/base"}),
             (SCHEMA_6, 6, {"token_table/map"}),
+            (SCHEMA_7, 7, {"drawn"}),
         ],
-        ids=["schema 1", "schema 2", "schema 3", "schema 4", "schema 5", "schema 6"],
+        ids=["schema 1", "schema 2", "schema 3", "schema 4", "schema 5", "schema 6", "schema 7"],
     )
     def test_an_older_report_loads_with_its_every_entry_and_the_later_ones_empty(
         self, path: Path, schema: int, empty: set[str]
@@ -114,7 +115,7 @@ class TestFile:
 
     def test_what_a_reader_of_the_text_alone_may_see_can_be_taken_out(self, report: Report) -> None:
         """Of what the report quotes nothing is left, and all else is as it was."""
-        whole = Report.load(SCHEMA_7)
+        whole = Report.load(SCHEMA_8)
         assert whole.token_table is not None
         assert whole.token_table.map is not None
         bare, quoted = whole.without_contexts(), [text for each in whole.token_table.map.contexts for text in each]

@@ -14,9 +14,9 @@ from nc_hf.errors import InputError
 from nc_hf.report import Report
 from nc_hf.report.token_card import html_token, html_token_cards
 from nc_hf.report.words import UNDEFINED
-from tests.reports import BARE, SCHEMA_6, SCHEMA_7
+from tests.reports import BARE, SCHEMA_6, SCHEMA_8
 
-REPORT = Report.load(SCHEMA_7)
+REPORT = Report.load(SCHEMA_8)
 TABLE = REPORT.token_table
 assert TABLE is not None
 assert TABLE.map is not None

@@ -17,7 +17,7 @@ from nc_hf.runtime.seal import sealed
 from tests.paths import ROOT
 
 REPORTS = sorted((ROOT / "tests" / "reference").glob("report*.json"))
-SCHEMA_7 = ROOT / "tests" / "reference" / "report_7.json"
+SCHEMA_8 = ROOT / "tests" / "reference" / "report_8.json"
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
@@ -63,7 +63,7 @@ LIES = [
 def test_what_no_measurement_gives_is_refused_though_its_seal_is_whole(
     tmp_path: Path, change: Callable[[dict[str, Any]], None], why: str
 ) -> None:
-    document = Report.load(SCHEMA_7).to_dict()
+    document = Report.load(SCHEMA_8).to_dict()
     change(document)
     (tmp_path / "report.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     with pytest.raises(FileError, match=f"says what no measurement gives .*{why}"):
@@ -72,7 +72,7 @@ def test_what_no_measurement_gives_is_refused_though_its_seal_is_whole(
 
 def test_what_is_not_known_is_no_fault() -> None:
     """NaN where nothing was measured, and an infinite perplexity, are what measurements give."""
-    document = Report.load(SCHEMA_7).to_dict()
+    document = Report.load(SCHEMA_8).to_dict()
     for name, word in (("loss", "nan"), ("accuracy", "nan"), ("perplexity", "inf")):
         document[name] = None
         document["undefined"][name] = word

@@ -16,7 +16,7 @@ from nc_hf.report.charts.render import Theme, script, to_png, to_svg, whole
 from nc_hf.report.charts.style import THEMES
 from nc_hf.report.charts.token_map import token_chart
 from nc_hf.report.palette import DARK, LIGHT
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
 
 def test_all_panels_are_in_one_picture() -> None:
@@ -28,7 +28,7 @@ def test_all_panels_are_in_one_picture() -> None:
 
 
 def test_a_picture_of_one_panel_is_drawn_with_its_parameters() -> None:
-    report = Report.load(SCHEMA_7)
+    report = Report.load(SCHEMA_8)
     svg = to_svg(token_chart(report))
     assert report.token_table is not None
     assert report.token_table.columns.texts[0] in svg

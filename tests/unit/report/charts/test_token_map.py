@@ -11,9 +11,9 @@ import pytest
 
 from nc_hf.report import Report
 from nc_hf.report.charts.token_map import ARROWS, COLOURS, PLANES, STYLES, _frame, token_map
-from tests.reports import BARE, SCHEMA_6, SCHEMA_7
+from tests.reports import BARE, SCHEMA_6, SCHEMA_8
 
-REPORT = Report.load(SCHEMA_7)
+REPORT = Report.load(SCHEMA_8)
 TABLE = REPORT.token_table
 assert TABLE is not None
 assert TABLE.map is not None

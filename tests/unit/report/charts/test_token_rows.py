@@ -6,9 +6,9 @@ import pytest
 
 from nc_hf.report import Report
 from nc_hf.report.charts.token_rows import kind_of, token_rows
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
-TABLE = Report.load(SCHEMA_7).token_table
+TABLE = Report.load(SCHEMA_8).token_table
 assert TABLE is not None
 assert TABLE.map is not None
 MAP = TABLE.map

@@ -11,12 +11,12 @@ from nc_hf.report.summary import dials, facts
 from nc_hf.report.verdict import verdict
 from nc_hf.report.words import circumstances, with_error
 from tests.html_text import text_of
-from tests.reports import SCHEMA_7
+from tests.reports import SCHEMA_8
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return Report.load(SCHEMA_7).to_html()
+    return Report.load(SCHEMA_8).to_html()
 
 
 def without_scripts(page: str) -> str:
@@ -30,7 +30,7 @@ def test_it_loads_nothing(page: str) -> None:
 
 
 def test_it_has_the_order_of_every_form(page: str) -> None:
-    report, text = Report.load(SCHEMA_7), text_of(without_scripts(page))
+    report, text = Report.load(SCHEMA_8), text_of(without_scripts(page))
     parts = [facts(report)[0][1], verdict(report).title, "NC4 nearest centre", "Pictures", "Values", "Definitions"]
     parts += ["By class frequency", "Most collapsed tokens", circumstances(report)[-1][1]]
     places = [text.rindex(part) if part == "By class frequency" else text.index(part) for part in parts]
@@ -38,7 +38,7 @@ def test_it_has_the_order_of_every_form(page: str) -> None:
 
 
 def test_it_has_the_digits_of_the_report(page: str) -> None:
-    report = Report.load(SCHEMA_7)
+    report = Report.load(SCHEMA_8)
     shown = {name: text_of(cell) for name, cell in re.findall(r"data-metric='(\w+)'>(.*?)</td>", page)}
     assert shown == {name: with_error(metric) for name, metric in report.metrics.items()}
     assert re.findall(r"data-dial='(\w+)'", page) == [dial.name for dial in dials(report)]

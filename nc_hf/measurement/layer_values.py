@@ -1,0 +1,102 @@
+"""The values of one layer with their standard errors: what another text would do, and what drawing pairs does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from nc_hf.measurement.collection import Collection
+from nc_hf.measurement.sample import DecidedSample
+from nc_hf.metrics.classes import counted
+from nc_hf.metrics.compute import compute_metrics, estimate_metrics
+from nc_hf.metrics.decisions import AgreementCounts
+from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
+from nc_hf.metrics.table import METRICS
+from nc_hf.metrics.uncertainty import debiased, replicates
+from nc_hf.model.forward_pass import FINAL
+from nc_hf.report.record import MetricValue
+from nc_hf.statistics.class_statistics import ClassStatistics
+
+
+class LayerValues(NamedTuple):
+    """The values of a layer, and where their errors come from.
+
+    Attributes:
+        values: by name of the metric.
+        replicates: the values without each group in turn, by centres made anew.
+        drawing: of what drawn pairs estimate the standard error that the drawing makes; empty where all were looked at.
+    """
+
+    values: dict[str, MetricValue]
+    replicates: dict[str, list[float]]
+    drawing: dict[str, float]
+
+
+def layer_values(
+    collection: Collection,
+    name: str,
+    preset: str | Sequence[str],
+    decided: DecidedSample,
+    exact_classes: int | None = None,
+) -> LayerValues:
+    """Compute the metrics of one layer, with standard errors where enough groups of rows were kept apart.
+
+    Args:
+        collection: reduced; every process calls this.
+        name: of the layer; the head is there for the final one alone.
+        preset: of `nc_hf.metrics.compute_metrics`.
+        decided: the sample, decided among the classes that count.
+        exact_classes: of more classes than these pairs are drawn; None: never.
+    """
+    layer, head = collection.layers[name], collection.head if name == FINAL else None
+    stats, total = layer.statistics, collection.decisions(decided, name).counts()
+    agreement, ids = total if total.tokens else None, decided.classes
+    drawn = exact_classes is not None and int(used_classes(stats, ids).sum()) > exact_classes
+    if drawn:
+        values, drawing = estimate_metrics(stats, head, preset, 1, agreement, classes=ids)
+    else:
+        values, drawing = compute_metrics(stats, head, preset, 1, agreement, classes=ids), {}
+
+    def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
+        rest = collection.decisions(decided, name, centres=part, without=(group,)).counts()
+        return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=ids, drawn=drawn)
+
+    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
+        return compute_metrics(part, head, names, 1, classes=ids, drawn=drawn)
+
+    found = replicates(layer.groups, measure_without) if len(layer.groups) >= FEWEST_GROUPS else {}
+    best = debiased(values, found, layer.groups, measure_part)
+    whole = {
+        key: valued(key, value, best[key], found.get(key), total, drawing.get(key, 0.0))
+        for key, value in values.items()
+    }
+    return LayerValues(whole, found, drawing)
+
+
+def used_classes(stats: ClassStatistics, ids: Tensor | None) -> Tensor:
+    """(C,) bool: which classes of the statistics the metrics speak of."""
+    return stats.counts > 0 if ids is None else counted(stats, ids)
+
+
+def valued(
+    name: str,
+    value: float,
+    best: float,
+    found: Sequence[float] | None,
+    decided: AgreementCounts,
+    drawing: float = 0.0,
+) -> MetricValue:
+    """Return a value with its error; ``best`` is the value without the bias of few tokens.
+
+    What drawing pairs does is independent of what another text would do. A share of 0 or 1 has no error to be seen, and
+    a bound by the rule of three.
+    """
+    of = METRICS[name].share_of
+    if of is not None and value in (0.0, 1.0):
+        return MetricValue(value, bound=3 / getattr(decided, of))
+    if found is None:
+        return MetricValue(value)
+    return MetricValue(best, math.hypot(jackknife_error(found), drawing))
