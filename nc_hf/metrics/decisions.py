@@ -9,11 +9,10 @@ from torch import Tensor
 
 from nc_hf.errors import StatisticsError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.runtime.precision import full_float32
+from nc_hf.metrics.nearest import Centres
 from nc_hf.statistics.class_statistics import ClassStatistics
 
-# Distances of a chunk of tokens to all centres: 64 MB in float32.
-_CHUNK_ELEMENTS = 1 << 24
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,11 @@ def decide(
 ) -> Decisions:
     """Decide tokens by their nearest class centre and compare with the linear classifier.
 
-    Ties go to the lowest class id. Features and centres are moved by the mean centre first,
-    and |h|^2 is left out of the comparison: in float32 both would cost decisions when features share an offset.
+    Distances that decide are taken in float64 (see `nc_hf.metrics.nearest`); ties go to the lowest class id.
 
     Args:
         stats: whose class means are the centres.
-        features: (N, D); float64 decides in float64, anything else in float32.
+        features: (N, D), of any float dtype.
         labels: (N,) the true next tokens.
         linear: (N,) the linear classifier's decisions: argmax of the model's logits, among the same classes.
         leave_one_out: the tokens are among those of ``stats``; each is then compared with its own class's centre
@@ -125,26 +123,29 @@ def decide(
     Raises:
         StatisticsError: there is no centre.
     """
-    dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
     device, labels, linear = features.device, labels.long(), linear.long()
     kept = slice(None) if classes is None else torch.isin(stats.class_ids, classes.to(stats.class_ids.device))
     class_ids, counts, means = stats.class_ids[kept].to(device), stats.counts[kept].to(device), stats.means[kept]
     if not len(means):
         raise StatisticsError("no class that counts was met", Remedy.MORE_TEXT)
     origin = means.mean(dim=0)
-    centres = (means - origin).to(device, dtype)
-    offsets = centres.square().sum(dim=1)
+    exact = (means - origin).to(device)
+    centres, origin = Centres(exact), origin.to(device)
     nearest, tied = torch.empty_like(labels), torch.empty(len(labels), dtype=torch.bool, device=device)
-    chunk = max(1, _CHUNK_ELEMENTS // max(1, len(centres)))
-    for rows in torch.split(torch.arange(len(labels), device=device), chunk):
-        tokens = (features[rows].double() - origin.to(device)).to(dtype)
-        with full_float32():
-            scores = torch.addmm(offsets, tokens, centres.T, alpha=-2.0)  # |h - mu_c|^2 - |h|^2
+    for rows in torch.split(torch.arange(len(labels), device=device), _CHUNK):
+        tokens = features[rows].double() - origin
+        own, guess = _places(class_ids, labels[rows]), _places(class_ids, linear[rows])
+        distance = torch.full_like(tokens[:, 0], torch.inf)
         if leave_one_out:
-            _leave_out_own(scores, tokens, labels[rows], class_ids, counts)
-        best = scores.argmin(dim=1)
+            mine = (own >= 0).nonzero().squeeze(1)
+            count = counts[own[mine]].double()
+            # The only token of a class leaves it without a centre: n / (n - 1) is infinite there.
+            grown = (tokens[mine] - exact[own[mine]]).square_().sum(dim=1) * (count / (count - 1)).square()
+            distance[mine] = torch.where(count > 1, grown, torch.inf)
+        else:
+            own = torch.full_like(own, -1)
+        best, tied[rows] = centres.nearest(tokens, own, distance, guess)
         nearest[rows] = class_ids[best]
-        tied[rows] = (scores == scores.gather(1, best.unsqueeze(1))).sum(dim=1) > 1
     return Decisions(
         labels=labels,
         agree=nearest == linear,
@@ -155,14 +156,7 @@ def decide(
     )
 
 
-def _leave_out_own(scores: Tensor, tokens: Tensor, labels: Tensor, class_ids: Tensor, counts: Tensor) -> None:
-    """Replace each token's score against its own class by that against the centre without the token, in place."""
+def _places(class_ids: Tensor, labels: Tensor) -> Tensor:
+    """Return the place of each label among the ascending ids, or -1."""
     place = torch.searchsorted(class_ids, labels).clamp_(max=len(class_ids) - 1)
-    row = (class_ids[place] == labels).nonzero().squeeze(1)
-    own = place[row]
-    squares = tokens[row].square().sum(dim=1)
-    count = counts[own].to(scores.dtype)
-    # The only token of a class leaves it without a centre: n / (n - 1) is infinite there.
-    grown = (count / (count - 1)).square()
-    distance = (scores[row, own] + squares).clamp_(min=0.0)
-    scores[row, own] = torch.where(count > 1, grown * distance - squares, torch.inf)
+    return place.where(class_ids[place] == labels, -1)
