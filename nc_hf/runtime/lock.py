@@ -14,8 +14,8 @@ from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.files import make_folder
 
 LOCK = ".nc_hf.lock"
-"""Name of the file that is held. The system gives it back however a process ends, so that one that is left says nothing;
-a run that ends by itself removes it."""
+"""Name of the file that is held. The system gives it back however a process ends, so one that is left there says
+nothing; a run that ends by itself removes it."""
 
 
 @contextmanager

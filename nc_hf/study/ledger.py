@@ -154,12 +154,7 @@ class Ledger:
         found = []
         for cell in filter(self.is_done, self.study.cells):
             path = self._path("timings", cell)
-            entry = read_json(path) if path.exists() else []
-            if isinstance(entry, dict) and entry.get("sha256") == _digest(entry.get("rows")):
-                entry = entry["rows"]
-            if not isinstance(entry, list) or not all(isinstance(row, dict) for row in entry):
-                raise _spoilt(path)
-            found += [{"cell": cell.name, **row} for row in entry]
+            found += [{"cell": cell.name, **row} for row in (_whole(path)["rows"] if path.exists() else ())]
         return found
 
     def _begun(self) -> str | None:
@@ -188,14 +183,7 @@ class Ledger:
         shutil.rmtree(self.folder / TEXTS, ignore_errors=True)
 
     def _entry(self, cell: Cell) -> dict[str, Any]:
-        path = self._path("cells", cell)
-        entry = read_json(path)
-        rows = entry.get("rows") if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or not isinstance(rows, list) or entry.get("sha256") != _digest(rows):
-            raise _spoilt(path)
-        if not all(isinstance(row, dict) for row in rows):
-            raise _spoilt(path)
-        return entry
+        return _whole(self._path("cells", cell))
 
     def _path(self, kind: str, cell: Cell, ending: str = "json") -> Path:
         return self.folder / kind / f"{cell.name}.{ending}"
@@ -241,6 +229,21 @@ def read_json(path: Path) -> Any:
         raise _spoilt(path) from None
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror}): check the folder.") from None
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Read rows that were written with their digest, and what else stands beside them.
+
+    Raises:
+        StudyError: they were edited or cut short.
+    """
+    entry = read_json(path)
+    rows = entry.get("rows") if isinstance(entry, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _spoilt(path)
+    if not isinstance(entry, dict) or entry.get("sha256") != _digest(rows):
+        raise _spoilt(path)
+    return entry
 
 
 def _spoilt(path: Path) -> StudyError:
