@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ def in_use(folder: str | Path | None, process: PartialState) -> Iterator[None]:
     if folder is None:
         yield
         return
-    lock, made = FileLock(Path(folder) / LOCK), not Path(folder).exists()
+    lock, made = FileLock(Path(folder) / LOCK), not os.path.exists(folder)
     with failing_together(process):
         if process.is_main_process:
             make_folder(folder)
