@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
@@ -120,9 +121,15 @@ def check_writable(*paths: Path | None) -> None:
     for path in paths:
         if path is None:
             continue
-        if path.is_dir():
+        if os.path.isdir(path):
             raise FileError(f"{path} is a directory: name a file in it.")
-        parent = next(folder for folder in path.absolute().parents if folder.exists())
+        parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # the first is as it should be, the second is told below
+        except OSError as error:
+            raise FileError(f"{path} cannot be written ({error.strerror}): name another.") from None
         try:
             with tempfile.TemporaryFile(dir=parent):
                 pass

@@ -33,6 +33,7 @@ from nc_hf.model.anatomy import weight_hash
 from nc_hf.report import Report
 from nc_hf.report.record import BaseRecord, ModelRecord
 from nc_hf.report.text_record import CorpusRecord
+from nc_hf.runtime.lock import in_use
 from nc_hf.runtime.progress import Listener, Meter
 
 
@@ -57,19 +58,34 @@ def measure(
         revision: branch, tag or commit of the model.
         shard: (i, n), i from 1, reads one of n parts of the blocks, whose statistics files can be merged.
         statistics_path: where to save the statistics of the final layer.
-        checkpoint_path: folder to save the unfinished pass to, and to go on from.
+        checkpoint_path: folder to save the unfinished pass to, and to go on from; another run that names it meanwhile
+            is refused.
         **options: as `nc_hf.measurement.options.MeasureOptions` declares them.
 
     Raises:
         NCError: of the kind that fits; the message says what to do.
     """
+    with in_use(checkpoint_path, start_process(options.get("device"))):
+        return _measured(model, corpus, revision, shard, statistics_path, checkpoint_path, options)
+
+
+def _measured(
+    model: str | nn.Module,
+    corpus: str | Corpus | TokenBlocks,
+    revision: str | None,
+    shard: tuple[int, int] | None,
+    statistics_path: str | Path | None,
+    checkpoint_path: str | Path | None,
+    options: MeasureOptions,
+) -> Report:
+    """Measure, while the folder for checkpoints is this run's alone."""
     started = time.monotonic()
     if names_file(options.get("classes", SHARE)) and not options.get("allow_local", True):
         raise InputError("classes names a file, and names may be no paths here: pass a share, top:N, ids, or all.")
     settings = complete(options)
     names = pass_metrics(settings["preset"], settings["agreement_tokens"], settings["exact_classes"])
     _check_given(model, corpus, options)
-    process = _start_process(settings["device"])
+    process = start_process(settings["device"])
     listener = settings["progress"] if callable(settings["progress"]) else None
     text = _opened(corpus, settings)  # before any weight is fetched for it
     if isinstance(model, nn.Module):
@@ -182,7 +198,7 @@ def _blocks_for(
     )
 
 
-def _start_process(device: str | torch.device | None) -> PartialState:
+def start_process(device: str | torch.device | None) -> PartialState:
     """Find the other processes of this run: said now, since on CPU they do not find each other otherwise."""
     _check_device(device)
     on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"

@@ -26,13 +26,14 @@ from nc_hf.hub.adapter import ADAPTER_CONFIG
 from nc_hf.hub.content import same_content, weights_of
 from nc_hf.hub.listing import look_up
 from nc_hf.measurement.kept import KeptReports
-from nc_hf.measurement.measure import measure
+from nc_hf.measurement.measure import measure, start_process
 from nc_hf.measurement.options import MeasureOptions, complete, deciding, takes_options
 from nc_hf.measurement.saved_states import SavedState, forget, has_weights, list_states
 from nc_hf.report import Report
 from nc_hf.report.comparability import same_model
 from nc_hf.report.several import TrajectoryFailure
 from nc_hf.report.trajectory import Trajectory, TrajectoryPoint
+from nc_hf.runtime.lock import in_use
 from nc_hf.runtime.version import VERSION
 
 # What one revision may lack without the others lacking it too; anything else ends the trajectory.
@@ -94,9 +95,24 @@ def trajectory(
         InputError: ``model`` is neither an id nor a folder with checkpoints, or names a revision, or an option cannot
             be meant.
         MergeError: ``folder`` holds reports of another model, text or other options.
-        FileError: a report in ``folder`` is damaged, or the folder cannot be written.
+        FileError: a report in ``folder`` is damaged, or another run works in it, or it cannot be written.
         NCError: nothing could be measured; of the kind of the first revision's failure.
     """
+    with in_use(folder, start_process(options.get("device"))):
+        return _followed(model, corpus, revisions, every, folder, keep_downloads, on_turn, options)
+
+
+def _followed(
+    model: str,
+    corpus: str | Corpus | TokenBlocks,
+    revisions: str | Sequence[str],
+    every: int,
+    folder: str | Path | None,
+    keep_downloads: bool,
+    on_turn: Callable[[Turn], None] | None,
+    options: MeasureOptions,
+) -> Trajectory:
+    """Measure state after state, while the folder is this run's alone."""
     asked = parse_reference(model, allow_local=options.get("allow_local", True))
     if asked.revision:
         raise InputError(f"{asked} names a revision: give the id alone, and the revisions apart.")

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Sequence
 
 from nc_hf.report.record import ReportRecord
 from nc_hf.report.several import TrajectoryRecord
+from nc_hf.runtime.cells import to_cell
 
 Row = dict[str, str | int | float | None]
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """Return a header line and one line a row; the first row names the columns."""
+    """Return a header line and one line a row; the first row names the columns, and no text is taken for a formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0] if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: to_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -29,7 +30,7 @@ from nc_hf.report.comparability import same_model
 from nc_hf.runtime.files import read_json, write_text
 from nc_hf.runtime.seal import opened, sealed
 from nc_hf.runtime.version import VERSION
-from nc_hf.space.request import Request
+from nc_hf.space.request import Request, parse_request
 from nc_hf.space.settings import FINAL, UPLOAD
 
 _LOG = logging.getLogger("nc_hf.space")
@@ -216,8 +217,16 @@ def _read(path: Path) -> StoredResult:
     document = opened(document)
     if document.keys() - _ENTRIES or document.get("key", path.stem) != path.stem:
         raise ValueError("it has entries that none has, or the name of another")
-    request, report = Request(**document["question"]), Report.from_dict(document["report"])
+    request, report = _meant(Request(**document["question"])), Report.from_dict(document["report"])
     return StoredResult(path.stem, request, report, document.get("text_commit"))
+
+
+def _meant(asked: Request) -> Request:
+    """Refuse what no visitor could have asked, as whatever comes over a network."""
+    texts = asked.model, asked.revision or "", asked.corpus, "", asked.max_tokens, asked.preset, asked.tokenizer or ""
+    if parse_request(*texts, limit=sys.maxsize, layers=asked.layers) != asked:
+        raise ValueError("it is of a request that nobody can make")
+    return asked
 
 
 def _key(parts: Sequence[object]) -> str:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from nc_hf.errors import FileError, StudyError
 from nc_hf.runtime.files import write_text
+from nc_hf.runtime.strict_json import parse_json
 from nc_hf.study.cell import Cell
 from nc_hf.study.grid import Study
 
@@ -82,7 +83,7 @@ class Ledger:
     def failure(self, cell: Cell) -> str | None:
         """What was recorded when a cell failed; None if it did not, or succeeded since."""
         path = self._path("failures", cell, "txt")
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
 
     @contextmanager
     def claim(self, cell: Cell) -> Iterator[bool]:
@@ -115,8 +116,8 @@ class Ledger:
         log = self.cell_folder(cell) / LOG
         if log.exists():
             write_text(self._path("logs", cell), log.read_text(encoding="utf-8"))
-        write_text(self._path("timings", cell), json.dumps(timings, indent=1) + "\n")
-        entry = {"sha256": _digest(table), "keeps_states": self.study.keep_states, "rows": table}
+        write_text(self._path("timings", cell), json.dumps(_digested(timings), indent=1) + "\n")
+        entry = {**_digested(table), "keeps_states": self.study.keep_states}
         write_text(self._path("cells", cell), json.dumps(entry, indent=1) + "\n")
         self._path("failures", cell, "txt").unlink(missing_ok=True)
         self.tidy(cell)
@@ -153,8 +154,7 @@ class Ledger:
         found = []
         for cell in filter(self.is_done, self.study.cells):
             path = self._path("timings", cell)
-            entry = read_json(path) if path.exists() else []
-            found += [{"cell": cell.name, **row} for row in entry]
+            found += [{"cell": cell.name, **row} for row in (_whole(path)["rows"] if path.exists() else ())]
         return found
 
     def _begun(self) -> str | None:
@@ -183,13 +183,7 @@ class Ledger:
         shutil.rmtree(self.folder / TEXTS, ignore_errors=True)
 
     def _entry(self, cell: Cell) -> dict[str, Any]:
-        entry = read_json(self._path("cells", cell))
-        rows = entry.get("rows") if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or not isinstance(rows, list) or entry.get("sha256") != _digest(rows):
-            raise StudyError(
-                f"{self._path('cells', cell)} was edited or cut short: put it back, or remove it to run the cell again."
-            )
-        return entry
+        return _whole(self._path("cells", cell))
 
     def _path(self, kind: str, cell: Cell, ending: str = "json") -> Path:
         return self.folder / kind / f"{cell.name}.{ending}"
@@ -230,11 +224,35 @@ def read_json(path: Path) -> Any:
         FileError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"), not_finite=True)
     except ValueError:
-        raise StudyError(f"{path} was edited or cut short: put it back, or remove it to run its part again.") from None
+        raise _spoilt(path) from None
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror}): check the folder.") from None
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Read rows that were written with their digest, and what else stands beside them.
+
+    Raises:
+        StudyError: they were edited or cut short.
+    """
+    entry = read_json(path)
+    rows = entry.get("rows") if isinstance(entry, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _spoilt(path)
+    if not isinstance(entry, dict) or entry.get("sha256") != _digest(rows):
+        raise _spoilt(path)
+    return entry
+
+
+def _spoilt(path: Path) -> StudyError:
+    return StudyError(f"{path} was edited or cut short: put it back, or remove it to run its part again.")
+
+
+def _digested(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return rows with their digest."""
+    return {"sha256": _digest(rows), "rows": rows}
 
 
 def _digest(rows: object) -> str:

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
+from pandas.api.types import is_numeric_dtype
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from nc_hf.metrics.table import METRICS
 from nc_hf.report.figures.style import save_figure
+from nc_hf.runtime.cells import to_cell
 from nc_hf.runtime.files import write_text
 from nc_hf.study.analysis.figures.against_loss import loss_figure
 from nc_hf.study.analysis.results import read_results
 from nc_hf.study.cell import settings
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.naming import cell_names
+from nc_hf.study.sealing import edited, write_sealed
 
 OUTCOMES = {"val_loss": "loss", "val_accuracy": "acc"}
 METRIC_COLUMNS = ("nc1_cdnv_median", "nc2_cos_std", "gnc2_log_std_ratio", "nc3_cos_mean_centred", "nc4_agreement")
@@ -50,16 +53,29 @@ def report(ledger: Ledger, output: Path, console: Console) -> None:
 
 
 def write_results(frame: pd.DataFrame, timings: pd.DataFrame, output: Path) -> list[Path]:
-    """Write ``results.csv``, ``timings.csv`` and the figure of a metric a property against validation loss.
+    """Write ``results.csv`` with its seal, ``timings.csv`` and the figure of a metric a property against the loss.
 
     Returns:
-        What was written.
+        What was written; a table that was edited is kept beside the new one.
     """
     results, seconds = output / "results.csv", output / "timings.csv"
-    write_text(results, frame.to_csv(index=False))
-    write_text(seconds, timings.to_csv(index=False))
+    kept = [_set_aside(results)] if results.exists() and edited(results) else []
+    write_sealed(results, csv_of(frame))
+    write_text(seconds, csv_of(timings))
     figure = loss_figure(read_results(results))
-    return [results, seconds, *save_figure(figure, output, "collapse_vs_loss")]
+    return [results, seconds, *save_figure(figure, output, "collapse_vs_loss"), *kept]
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """Return a table as CSV in which no text is taken for a formula."""
+    texts = [str(name) for name in frame if not is_numeric_dtype(frame[name])]
+    cells = {name: pd.Series([to_cell(each) for each in frame[name]], frame.index, object) for name in texts}
+    return frame.assign(**cells).to_csv(index=False)
+
+
+def _set_aside(table: Path) -> Path:
+    """Give a table that somebody edited a name of its own."""
+    return table.replace(table.with_suffix(".edited.csv"))
 
 
 def results_table(frame: pd.DataFrame) -> Table:

@@ -12,11 +12,10 @@ from accelerate.state import PartialState
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from nc_hf.runtime.files import write_text
 from nc_hf.runtime.precision import full_float32
 from nc_hf.study.advance import Advance, Listener
 from nc_hf.study.cell import Cell
-from nc_hf.study.checkpoints import CellFolder, read_whole
+from nc_hf.study.checkpoints import CellFolder, read_whole, write_whole
 from nc_hf.study.cost import training_share
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import LOG
@@ -91,7 +90,7 @@ def _measured_row(
     if values is None:
         values = _measured(study, cell, text, folder, state)
         if kept is not None and process.is_main_process:
-            write_text(kept, json.dumps(values) + "\n")
+            write_whole(kept, values)
     row = _settings(study, cell, text) | {"saved_epoch": state.saved_epoch, "saved_step": state.step}
     row |= {"trained_tokens": state.step * cell.batch_size * cell.block_size} | values
     row["measure_seconds"] = time.monotonic() - began
@@ -126,6 +125,8 @@ def _settings(study: Study, cell: Cell, text: StudyText) -> dict[str, Any]:
 
 
 def _train_seconds(folder: Path) -> float | None:
-    """Read how long training took; None if the log was lost."""
-    path = folder / LOG
-    return float(json.loads(path.read_text(encoding="utf-8"))["train_seconds"]) if path.exists() else None
+    """Read how long training took; None if the log was lost or damaged."""
+    try:
+        return float(json.loads((folder / LOG).read_text(encoding="utf-8"))["train_seconds"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

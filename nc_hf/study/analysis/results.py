@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nc_hf.errors import StudyError
 from nc_hf.metrics.table import METRICS, PRESETS
+from nc_hf.runtime.cells import from_cell
 from nc_hf.runtime.nearest import did_you_mean
 from nc_hf.study.analysis.columns import is_measured
+from nc_hf.study.sealing import edited
 from nc_hf.study.table import OTHER_TEXT, OUTCOMES, STDERR
+
+_LOG = logging.getLogger("nc_hf.study")
 
 SETTINGS = ("width", "depth", "epochs", "weight_decay", "seed", "saved_epoch")
 """What every table tells. ``saved_epoch`` counts from 0, as in the published ids; -1 is initialisation."""
@@ -27,12 +33,15 @@ def read_results(path: str | Path) -> pd.DataFrame:
         path: A CSV file with the columns of ``SETTINGS`` and ``OUTCOMES``, then metrics by name; others are kept.
 
     Returns:
-        The rows with ``trained_epochs`` (``saved_epoch + 1``) added; ``seed`` may be missing.
+        The rows with ``trained_epochs`` (``saved_epoch + 1``) added; ``seed`` may be missing. That the table was edited
+        since its study wrote it is logged.
 
     Raises:
         StudyError: If the file cannot be read, is no such table, has no row or no metric, or holds text for a number.
     """
     frame = _read_csv(path)
+    if said := edited(Path(path)):
+        _LOG.warning(said)
     missing = [name for name in (*SETTINGS, *OUTCOMES) if name not in frame]
     if missing:
         raise StudyError(f"{path} lacks {', '.join(missing)}: give the results.csv of a study, with its header.")
@@ -66,6 +75,9 @@ def _read_csv(path: str | Path) -> pd.DataFrame:
         frame = pd.read_csv(path)
         if not isinstance(frame.index, pd.RangeIndex):  # pandas takes a field too many for the name of the row
             raise StudyError(f"the rows of {path} have more fields than its header: {hint}")
+        for name in frame:
+            if not is_numeric_dtype(frame[name]):
+                frame[name] = pd.Series([from_cell(each) for each in frame[name]], frame.index, frame[name].dtype)
         return frame
     except FileNotFoundError:
         raise StudyError(f"there is no file {path}: {hint}") from None

@@ -12,6 +12,7 @@ import pandas as pd
 from nc_hf import Trajectory
 from nc_hf.report import MetricValue, Report
 from nc_hf.report.trajectory import TrajectoryPoint
+from nc_hf.runtime.cells import from_cell
 from tests.reports import SCHEMA_6
 
 
@@ -56,3 +57,13 @@ def test_a_revision_without_a_step_or_metric_leaves_them_empty(course: Trajector
     assert frame["nc2_cos_std_stderr"].isna().tolist()[1]
     assert pd.api.types.is_integer_dtype(frame["step"])
     assert mixed.to_csv().splitlines()[2].startswith(f"main,{last.commit},,")
+
+
+def test_no_name_is_taken_for_a_formula_and_numbers_stay(course: Trajectory) -> None:
+    named = replace(course, points=[replace(course.points[0], revision="=cmd|' /C calc'!A0"), course.points[1]])
+    first, second = csv.DictReader(io.StringIO(named.to_csv()))
+    assert first["revision"] == "'=cmd|' /C calc'!A0"
+    assert from_cell(first["revision"]) == "=cmd|' /C calc'!A0"
+    assert second["revision"] == "step1000"
+    report = replace(course.points[0].report, loss=-0.5)
+    assert next(csv.DictReader(io.StringIO(report.to_csv())))["loss"] == "-0.5"

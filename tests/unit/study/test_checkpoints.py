@@ -116,3 +116,34 @@ def test_rows_are_kept_by_state(folder: CellFolder) -> None:
     folder.save_row(BEGIN, {"val_loss": 0.1 + 0.2})
     assert folder.row(BEGIN) == {"val_loss": 0.1 + 0.2}
     assert folder.row(FIRST) is None
+
+
+def test_a_byte_that_changed_in_a_checkpoint_or_state_is_found(folder: CellFolder) -> None:
+    checkpoint(folder, 30)
+    folder.mark(30, seconds=1.0)
+    folder.save_state(FIRST, save)
+    assert folder.newest() is not None
+    assert folder.has_state(FIRST)
+    weights = folder.state(FIRST) / "model.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert not folder.has_state(FIRST)
+    (folder.path / "checkpoint-30" / "optimizer.pt").write_text("weighte")
+    assert folder.newest() is None
+
+
+@pytest.mark.parametrize("text", ['{"val_loss": 2.0}', '{"val_loss": 1.0, "sea1": "x"}', "[]", "\xff", "3"])
+def test_a_row_that_is_not_as_it_was_written_is_none(folder: CellFolder, text: str) -> None:
+    folder.save_row(FIRST, {"val_loss": 1.0, "nan": float("nan")})
+    row = folder.row(FIRST)
+    assert row is not None
+    assert row["val_loss"] == 1.0
+    (folder.path / "row-0000020.json").write_text(text, encoding="latin-1")
+    assert folder.row(FIRST) is None
+
+
+def test_a_number_that_was_edited_in_a_row_is_found(folder: CellFolder) -> None:
+    folder.save_row(FIRST, {"val_loss": 1.25})
+    path = folder.path / "row-0000020.json"
+    path.write_text(path.read_text().replace("1.25", "1.24"))
+    assert folder.row(FIRST) is None

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nc_hf.metrics import METRICS
+from nc_hf.study.analysis.results import read_results
 from nc_hf.study.cell import Cell
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
@@ -95,3 +96,32 @@ def test_a_table_as_wide_as_a_study_makes_it_is_written_without_a_warning(tmp_pa
         report(ledger, tmp_path, Console(file=text, width=400))
     frame = pd.read_csv(tmp_path / "results.csv")
     assert (frame[[f"{name}{STDERR}" for name in METRICS]] == 0.1).all(axis=None)
+
+
+def test_an_edited_table_is_told_where_it_is_read_and_kept_where_it_is_written_anew(
+    tmp_path: Path, study: Study, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, text = Ledger(tmp_path, study), io.StringIO()
+    ledger.record(study.cells[0], rows(study.cells[0]))
+    report(ledger, tmp_path, Console(file=text, width=400))
+    table = tmp_path / "results.csv"
+    whole = table.read_text()
+    assert len(read_results(table)) == 2
+    assert caplog.text == ""
+    table.write_text(whole.replace("10.8361", "10.8362"))
+    assert len(read_results(table)) == 2
+    assert "results.csv was edited since the study wrote it (2 rows then, 2 now): start the study again" in caplog.text
+    report(ledger, tmp_path, Console(file=text, width=400))
+    assert table.read_text() == whole
+    assert (tmp_path / "results.edited.csv").read_text() == whole.replace("10.8361", "10.8362")
+    assert text.getvalue().splitlines()[-1] == f"wrote {tmp_path / 'results.edited.csv'}"
+
+
+def test_texts_of_a_table_are_no_formulas_and_come_back(tmp_path: Path, study: Study) -> None:
+    ledger = Ledger(tmp_path, study)
+    ledger.record(study.cells[0], [row | {"corpus": "=1+1", "shift": -0.5} for row in rows(study.cells[0])])
+    report(ledger, tmp_path, Console(file=io.StringIO(), width=400))
+    raw = pd.read_csv(tmp_path / "results.csv")
+    assert raw["corpus"].tolist() == ["'=1+1"] * 2
+    assert raw["shift"].tolist() == [-0.5] * 2
+    assert read_results(tmp_path / "results.csv")["corpus"].tolist() == ["=1+1"] * 2
