@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
@@ -88,8 +89,9 @@ def exchange_tensors(tensors: Mapping[str, Tensor], process: Process) -> Iterato
                 buffer = tensors[name].detach().to(process.device).contiguous()
             else:
                 buffer = torch.empty(shape, dtype=dtype, device=process.device)
-            with explained(process):
-                dist.broadcast(buffer, src=rank)
+            if buffer.numel():
+                with explained(process):
+                    dist.broadcast(buffer, src=rank)
             received[name] = buffer
         yield received
 
@@ -167,10 +169,16 @@ def _attendance(process: Process) -> Attendance:
             dist.get_rank(),
             dist.get_world_size(),
             silence=_silence(),
-            patience=group._get_backend(process.device).options._timeout.total_seconds(),
+            patience=_timeout_of(group, process.device).total_seconds(),
         )
         weakref.finalize(group, attendance.leave)
     return _attendances[group]
+
+
+def _timeout_of(group: Any, device: torch.device) -> timedelta:
+    """Return how long a collective may take; the default of torch where a backend does not tell."""
+    options = getattr(group._get_backend(device), "options", None)
+    return dist.default_pg_timeout if options is None else options._timeout
 
 
 def _silence() -> float:
