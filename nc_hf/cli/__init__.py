@@ -30,6 +30,7 @@ _EXIT_CODES = """[bold]Exit codes[/bold]
   6  statistics or files that are damaged, too small or do not belong together
   7  the Hub: missing, closed or out of reach
   8  a study's grid, ledger or results that cannot be used
+  9  one of several processes was lost, or silent for too long
 130  interrupted
 
 Results go to standard output, progress and errors to standard error."""

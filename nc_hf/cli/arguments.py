@@ -145,10 +145,13 @@ def start_process(options: MeasureOptions) -> PartialState:
     from accelerate.state import PartialState
     from transformers.utils.logging import disable_progress_bar
 
+    from nc_hf.runtime.distributed import attend, ending
+
     if not options["progress"]:
         disable_progress_bar()
     # Under torchrun on a machine without an accelerator each process would else take itself for the only one.
     process = PartialState(cpu=options["device"] == "cpu" or not torch.accelerator.is_available())
+    attend(process, ending("nc-hf"))
     _tell("nc_hf.corpus", logging.INFO if options["progress"] and process.is_main_process else logging.WARNING)
     return process
 

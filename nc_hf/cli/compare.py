@@ -52,10 +52,12 @@ def compare_command(
 
     reports = {name: Report.load(name) for name in names if name.endswith(".json")}
     if models := [name for name in names if name not in reports]:
+        from nc_hf.runtime.distributed import take_leave
+
         process = start_process(options)
         reports.update(_measured(models, corpus, options))
         mine = process.is_main_process
-        process.wait_for_everyone()  # as in nc_hf/cli/measure.py
+        take_leave(process)  # as in nc_hf/cli/measure.py
         process.destroy_process_group()
         if not mine:
             return

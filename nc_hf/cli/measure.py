@@ -59,6 +59,7 @@ def measure_command(
 
     from nc_hf.hub import parse_reference
     from nc_hf.measurement.measure import measure
+    from nc_hf.runtime.distributed import take_leave
 
     process = start_process(options)
     asked = parse_reference(model, allow_local=True)
@@ -75,7 +76,7 @@ def measure_command(
         _give(report, output, markdown, html, as_json)
         if options["progress"]:
             tell_written(output, markdown, html, save_statistics)
-    process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
+    take_leave(process)  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 
 

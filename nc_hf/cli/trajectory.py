@@ -64,6 +64,7 @@ def trajectory_command(
         import nc_hf.report.figures  # noqa: F401  # where matplotlib is missing that is said now, not after hours
 
     from nc_hf.measurement.trajectory import trajectory
+    from nc_hf.runtime.distributed import take_leave
 
     process = start_process(options)
     measured = trajectory(
@@ -80,7 +81,7 @@ def trajectory_command(
         written = _give(measured, output, as_json)
         if options["progress"]:
             tell_written(*written)
-    process.wait_for_everyone()  # a rank that leaves the group while another is in it may be aborted at its exit
+    take_leave(process)  # a rank that leaves the group while another is in it may be aborted at its exit
     process.destroy_process_group()
 
 

@@ -178,7 +178,8 @@ class _Telling:
         return row
 
     def _fresh(self, rows: list[Row]) -> list[Row]:
-        return [row for row in rows if row[""][0] not in self._texts.values()]
+        drawn = set(self._texts.values())
+        return [row for row in rows if row[""][0] not in drawn]
 
     def _pick(self, choices: Sequence[_Choice]) -> _Choice:
         """Draw by rank: the first choice is the commonest."""

@@ -145,9 +145,10 @@ class BegunBlocks(Writer):
         self._ids += ids
         self._documents += [document] * len(ids)
         if len(self._ids) == self._size:
-            self._store.put(np.asarray([self._ids, self._documents], dtype=np.int32))
+            block = np.asarray([self._ids, self._documents], dtype=np.int32)
+            self._store.put(block)
             self._contexts.append(self._only_read)
-            self.labels += sum(token not in self._marks.begin for token in self._ids[self._only_read :])
+            self.labels += int(np.isin(block[0, self._only_read :], self._marks.begin, invert=True).sum())
             self._ids, self._documents, self._only_read = [], [], 0
 
 

@@ -111,6 +111,12 @@ class StudyError(NCError):
     exit_code = 8
 
 
+class ProcessError(NCError):
+    """One of the processes that work together is lost."""
+
+    exit_code = 9
+
+
 class CancelledError(NCError):
     """Work that its caller called off."""
 

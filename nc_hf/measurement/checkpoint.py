@@ -15,7 +15,7 @@ from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.validity import fault_of
 from nc_hf.model.anatomy import weight_hash
 from nc_hf.runtime.container import load_container, save_container
-from nc_hf.runtime.distributed import exchange_tensors, failing_together
+from nc_hf.runtime.distributed import exchange_tensors, failing_together, wait_for_all
 from nc_hf.runtime.files import make_folder
 
 KIND = "nc_hf.collection"
@@ -66,7 +66,7 @@ class CheckpointFolder:
         """Write this rank's state; the one before stays, for when a disk has lost the last."""
         entries = {**self._identity, "batches": str(batches)}
         save_container(self._path(batches), KIND, VERSION, self._collection.state_dict(), entries)
-        self._process.wait_for_everyone()
+        wait_for_all(self._process)
         for number in sorted(self._numbers() - {batches})[:-1]:
             self._path(number).unlink()
 

@@ -75,10 +75,13 @@ class Layer:
             out = torch.isin(tokens.positions, self.outliers.to(tokens.positions.device))
             self.kept_out.update(features[out], torch.zeros_like(tokens.labels[out]))
             features, tokens = features[~out], tokens.where(~out)
-        for number, group in enumerate(self.groups):
-            # Where there is one group the batch is taken as it is, without a copy.
-            mine = slice(None) if len(self.groups) == 1 else tokens.group == number
-            group.update(features[mine], tokens.labels[mine], checked=True)
+        if not len(tokens.labels):
+            return
+        # A batch is of few groups, since rows of one are neighbours; of a single one it is taken without a copy.
+        first, last = (0, 0) if len(self.groups) == 1 else map(int, tokens.group.aminmax())
+        for number in range(first, last + 1):
+            mine = slice(None) if first == last else tokens.group == number
+            self.groups[number].update(features[mine], tokens.labels[mine], checked=True)
 
     def reduce(self, process: Process) -> None:
         """Add up all processes; every rank then holds the whole."""
@@ -86,8 +89,9 @@ class Layer:
         self.kept_out.reduce(process)
         for group in self.groups:
             group.reduce(process)
-            # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
-            group.load_state_dict(group.state_dict())
+            if process.num_processes == 1:
+                # Sorted by class, as after a restart: the order of the rows is the order in which they are summed.
+                group.load_state_dict(group.state_dict())
 
     @property
     def statistics(self) -> ClassStatistics:

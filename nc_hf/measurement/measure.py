@@ -33,6 +33,7 @@ from nc_hf.model.anatomy import weight_hash
 from nc_hf.report import Report
 from nc_hf.report.record import BaseRecord, ModelRecord
 from nc_hf.report.text_record import CorpusRecord
+from nc_hf.runtime.distributed import attend
 from nc_hf.runtime.lock import in_use
 from nc_hf.runtime.progress import Listener, Meter
 
@@ -202,7 +203,9 @@ def start_process(device: str | torch.device | None) -> PartialState:
     """Find the other processes of this run: said now, since on CPU they do not find each other otherwise."""
     _check_device(device)
     on_cpu = not torch.accelerator.is_available() or torch.device(device or "cuda").type == "cpu"
-    return PartialState(cpu=on_cpu)
+    process = PartialState(cpu=on_cpu)
+    attend(process)
+    return process
 
 
 def _check_device(device: str | torch.device | None) -> None:

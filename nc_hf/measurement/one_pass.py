@@ -29,6 +29,7 @@ from nc_hf.model.readers import find_reader
 from nc_hf.model.tap import FeatureTap
 from nc_hf.runtime.distributed import failing_together
 from nc_hf.runtime.progress import Listener, Meter
+from nc_hf.statistics.accumulation import expecting
 
 
 def collect(
@@ -134,7 +135,15 @@ def collect(
         collection.apart = keeps_apart(model, blocks)
     # Where a checkpoint is saved on the way, all ranks meet in it already.
     meeting = nullcontext() if folder else failing_together(process)
-    with meeting, _as_compiled(compiled), tap.attach(reset=compiled), bar, evaluating(model), torch.no_grad():
+    with (
+        meeting,
+        expecting(total),
+        _as_compiled(compiled),
+        tap.attach(reset=compiled),
+        bar,
+        evaluating(model),
+        torch.no_grad(),
+    ):
         # As many batches on every rank, the last perhaps empty: all of them must be there when one saves.
         for number in range(done, -(-len(blocks) // (reader.count * batch_size))):
             chosen = mine = rows[number * batch_size : (number + 1) * batch_size]

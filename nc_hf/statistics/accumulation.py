@@ -1,13 +1,15 @@
 """The loop that every token goes through: its feature is added to the sums of its class.
 
 There are two of it. In torch, on any device, it is five passes over chunks that stay in the cache. Where numba is
-installed (the extra ``fast``) and the sums are on the CPU, it is one pass compiled at first use, on one thread, about
-twice as fast (``benchmarks/update_vs_onehot.py``). They agree to the rounding of float64.
+installed (the extra ``fast``), the sums are on the CPU and no few tokens are to come, it is one pass compiled at first
+use, on one thread, about twice as fast (``benchmarks/update_vs_onehot.py``). They agree to the rounding of float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -16,6 +18,19 @@ from torch import Tensor
 
 # Rows converted to float64 at a time: small enough that a chunk stays in the cache between the three reads of it.
 _CHUNK_ELEMENTS = 1 << 18
+COMPILED_FROM = 1 << 21
+"""Tokens from which on it takes less to import numba and compile the loop than it saves."""
+_expected: ContextVar[int | None] = ContextVar("tokens that are expected", default=None)
+
+
+@contextmanager
+def expecting(tokens: int) -> Iterator[None]:
+    """Say how many tokens will come in all: for a few nothing is compiled. The choice depends on nothing else."""
+    token = _expected.set(tokens)
+    try:
+        yield
+    finally:
+        _expected.reset(token)
 
 
 def add_rows(
@@ -31,7 +46,9 @@ def add_rows(
         squares: (C,) float64, of the norms, changed in place.
         moment: (D, D) float64, the second moment of all features, changed in place if there is one.
     """
-    loop = fused_loop() if moment is None and sums.device.type == "cpu" else None
+    expected = _expected.get()
+    many = expected is None or expected >= COMPILED_FROM
+    loop = fused_loop() if many and moment is None and sums.device.type == "cpu" else None
     if loop is None:
         _add_in_chunks(features, rows, pivot, sums, squares, moment)
         return

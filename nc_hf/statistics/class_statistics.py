@@ -54,6 +54,9 @@ class ClassStatistics:
         self._squares = torch.empty(0, dtype=torch.float64, device=self.device)
         self._pivot: Tensor | None = None
         self._moment = torch.zeros(dim, dim, dtype=torch.float64, device=self.device) if covariance else None
+        # Once processes have shared what they hold: whether they have, what that was, and what came since (if any did).
+        self._shared = False
+        self._since: tuple[dict[str, Tensor], ClassStatistics] | None = None
 
     def update(self, features: Tensor, labels: Tensor, *, checked: bool = False) -> None:
         """Add a batch of tokens.
@@ -72,6 +75,8 @@ class ClassStatistics:
         features, labels = self._checked(features, labels, known=checked)
         if len(labels) == 0:
             return
+        if (since := self._begun()) is not None:
+            since.update(features, labels, checked=True)
         if self._pivot is None:
             self._pivot = features.mean(dim=0, dtype=torch.float64)
         rows = self._rows_of(labels)
@@ -88,37 +93,36 @@ class ClassStatistics:
         if (self._moment is None) != (other._moment is None):
             raise MergeError("only one of the two statistics keeps the covariance: collect both with the same setting.")
         self.provenance = provenance
-        if other._pivot is None:
-            return self
-        pivot = other._pivot.to(self.device)
-        if self._pivot is None:
-            self._pivot = pivot.clone()
-        shift = pivot - self._pivot
-        counts, sums = other._counts.to(self.device), other._sums.to(self.device)
-        rows = self._rows_of(other._index.by_row().to(self.device))
-        self._counts.index_add_(0, rows, counts)
-        self._sums.index_add_(0, rows, sums + counts.unsqueeze(1) * shift)
-        self._squares.index_add_(
-            0, rows, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
-        )
-        if self._moment is not None and other._moment is not None:
-            cross = torch.outer(sums.sum(dim=0), shift)
-            self._moment += other._moment.to(self.device) + cross + cross.T + counts.sum() * torch.outer(shift, shift)
+        if other._pivot is not None:
+            if (since := self._begun()) is not None:
+                since._absorb(other, other._pivot.to(since.device))
+            self._absorb(other, other._pivot.to(self.device))
         return self
 
     def reduce(self, accelerator: Process) -> ClassStatistics:
         """Sum over all processes, so that every rank ends with the whole, and return ``self``.
 
-        Every rank must call this. Ranks are merged in rank order everywhere, so all of them hold the same bits.
+        Every rank must call this, and may add more afterwards and call it again: only what a rank has added since, of
+        the classes that it has seen since, is sent. Ranks are merged in rank order everywhere, so all of them hold the
+        same bits.
         """
         if accelerator.num_processes == 1:
             return self
-        whole = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
-        for tensors in exchange_tensors(self.state_dict(), accelerator):
-            part = ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
-            part.load_state_dict(tensors)
-            whole.merge(part)
+        whole = self._like()
+        mine = None if self._shared else self
+        if self._since is not None:
+            shared, mine = self._since
+            whole.load_state_dict(shared)
+        elif self._shared:
+            whole.load_state_dict(self.state_dict())
+        sent = {} if mine is None or mine._pivot is None else mine.state_dict()
+        for tensors in exchange_tensors(sent, accelerator):
+            if tensors:
+                part = self._like()
+                part.load_state_dict(tensors)
+                whole.merge(part)
         self.load_state_dict(whole.state_dict())
+        self._shared = True
         return self
 
     def save(self, path: Any) -> None:
@@ -215,10 +219,39 @@ class ClassStatistics:
         self._index.replace(tensors["class_ids"])
         self._counts, self._sums, self._squares = tensors["counts"], tensors["sums"], tensors["squares"]
         self._pivot, self._moment = tensors.get("pivot"), tensors.get("moment")
+        self._shared, self._since = False, None
 
     def __repr__(self) -> str:
         """Say how much has been seen."""
         return f"ClassStatistics(dim={self.dim}, num_classes={self.num_classes}, num_tokens={self.num_tokens})"
+
+    def _absorb(self, other: ClassStatistics, pivot: Tensor) -> None:
+        """Add the tokens of ``other``, which were counted from ``pivot`` (D,)."""
+        if self._pivot is None:
+            self._pivot = pivot.clone()
+        shift = pivot - self._pivot
+        counts, sums = other._counts.to(self.device), other._sums.to(self.device)
+        rows = self._rows_of(other._index.by_row().to(self.device))
+        self._counts.index_add_(0, rows, counts)
+        self._sums.index_add_(0, rows, sums + counts.unsqueeze(1) * shift)
+        self._squares.index_add_(
+            0, rows, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
+        )
+        if self._moment is not None and other._moment is not None:
+            cross = torch.outer(sums.sum(dim=0), shift)
+            self._moment += other._moment.to(self.device) + cross + cross.T + counts.sum() * torch.outer(shift, shift)
+
+    def _like(self) -> ClassStatistics:
+        """Return statistics of the same kind that have seen nothing."""
+        return ClassStatistics(self.dim, self.device, covariance=self._moment is not None)
+
+    def _begun(self) -> ClassStatistics | None:
+        """Return what takes in the tokens that other processes do not know of; None before they share any."""
+        if not self._shared:
+            return None
+        if self._since is None:
+            self._since = self.state_dict(), self._like()
+        return self._since[1]
 
     def _rows_of(self, labels: Tensor) -> Tensor:
         """Row of the state for each label; the state grows by the classes not seen before."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 from accelerate.state import PartialState
-from accelerate.utils import broadcast_object_list
 from rich.console import Console
 
-from nc_hf.errors import NCError, StudyError
+from nc_hf.errors import NCError, ProcessError, StudyError
+from nc_hf.runtime.distributed import attend, ending, explained, take_leave, wait_for_all
 from nc_hf.runtime.shards import parse_shard
 from nc_hf.study.cell import Cell
 from nc_hf.study.cost import shard
@@ -22,6 +22,7 @@ from nc_hf.study.families import model_config
 from nc_hf.study.grid import Study
 from nc_hf.study.launchers import Launcher
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.processes import from_main
 from nc_hf.study.report import report
 from nc_hf.study.training import process_batch, training_arguments
 
@@ -41,10 +42,13 @@ def study_command(name: str) -> Iterator[Console]:
     """
     process = PartialState(cpu=not torch.cuda.is_available())
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
+    attend(process, ending(name))
     try:
-        yield Console(quiet=not process.is_main_process)
+        with explained(process):
+            yield Console(quiet=not process.is_main_process)
+        take_leave(process)
     except NCError as error:
-        if process.is_main_process:
+        if process.is_main_process or isinstance(error, ProcessError):  # the main one may be who is lost
             print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
@@ -101,9 +105,9 @@ def run_study(study: Study, cells: Sequence[Cell], output: Path, launcher: Launc
             ledger.tidy(cell)
     todo = [cell for cell in cells if not ledger.is_done(cell)]
     todo.sort(key=lambda cell: ledger.failure(cell) is not None)  # what failed before comes last
-    todo = broadcast_object_list([todo])[0]  # other jobs may finish a cell while processes look
+    todo = from_main(lambda: todo)  # other jobs may finish a cell while processes look
     progress = StudyProgress(cells, ledger, console)
-    process.wait_for_everyone()
+    wait_for_all(process)
     if todo:
         with progress:
             launcher(study, todo, ledger, progress)

@@ -8,10 +8,15 @@ from typing import TypeVar
 from accelerate.state import PartialState
 from accelerate.utils import broadcast_object_list
 
+from nc_hf.runtime.distributed import wait_for_all
+
 _Found = TypeVar("_Found")
 
 
 def from_main(look: Callable[[], _Found]) -> _Found:
     """Give every process what the main one finds."""
-    found: _Found = broadcast_object_list([look() if PartialState().is_main_process else None])[0]
-    return found
+    process = PartialState()
+    found = [look() if process.is_main_process else None]
+    wait_for_all(process)
+    given: _Found = broadcast_object_list(found)[0]
+    return given

@@ -12,6 +12,7 @@ from accelerate.state import PartialState
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from nc_hf.runtime.distributed import wait_for_all
 from nc_hf.runtime.precision import full_float32
 from nc_hf.study.advance import Advance, Listener
 from nc_hf.study.cell import Cell
@@ -96,7 +97,7 @@ def _measured_row(
     row["measure_seconds"] = time.monotonic() - began
     if process.is_main_process:
         folder.save_row(state, row)
-    process.wait_for_everyone()
+    wait_for_all(process)
     return row
 
 

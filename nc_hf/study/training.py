@@ -23,6 +23,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.classes import ClassChoice, ClassRule
 from nc_hf.errors import StudyError
 from nc_hf.model.anatomy import causal_lm
+from nc_hf.runtime.distributed import wait_for_all
 from nc_hf.runtime.files import write_text
 from nc_hf.study.advance import Listener, training
 from nc_hf.study.cell import Cell
@@ -85,7 +86,7 @@ def train_cell(
         trainer.remove_callback(PrinterCallback)
     last = from_main(lambda: kept.resume_point(wanted))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    process.wait_for_everyone()
+    wait_for_all(process)
 
 
 def states_of(study: Study, cell: Cell, text: StudyText) -> tuple[State, ...]:
@@ -192,7 +193,7 @@ class StateKeeper(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint once every process has written its part."""
-        PartialState().wait_for_everyone()
+        wait_for_all(PartialState())
         if state.is_world_process_zero:
             self._folder.mark(state.global_step, self._seconds())
 

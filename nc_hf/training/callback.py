@@ -14,6 +14,7 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import InputError
 from nc_hf.measurement.options import PASS_OPTIONS, PassOptions, complete, takes_options
 from nc_hf.metrics.compute import pass_metrics
+from nc_hf.runtime.distributed import attend
 from nc_hf.training.fitness import refuse_what_cannot_be_heard, warnings_before_training
 from nc_hf.training.gates import gates
 from nc_hf.training.listener import at_the_end
@@ -242,6 +243,7 @@ class NeuralCollapseCallback(TrainerCallback):
     def _meet(self, trainer: Any | None, model: nn.Module, args: TrainingArguments) -> None:
         """Tap the model of a Trainer; a callback with its own corpus needs no tap between its passes."""
         self._trainer = None if trainer is None else weakref.ref(trainer)
+        attend(PartialState())
         if self.own is not None or self._detached:
             return
         refuse_what_cannot_be_heard(model, args, trainer)

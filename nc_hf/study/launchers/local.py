@@ -6,17 +6,17 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from accelerate.state import PartialState
-from accelerate.utils import broadcast_object_list
 
-from nc_hf.errors import NCError
+from nc_hf.errors import NCError, ProcessError
+from nc_hf.runtime.distributed import explained, wait_for_all
 from nc_hf.study.cell import Cell
 from nc_hf.study.display import StudyProgress
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
+from nc_hf.study.processes import from_main
 from nc_hf.study.runner import run_cell
 from nc_hf.study.text import StudyText, open_text
 
@@ -38,15 +38,18 @@ def run_local(study: Study, cells: Sequence[Cell], ledger: Ledger, progress: Stu
             try:
                 if cell.text_key not in texts:
                     texts[cell.text_key] = open_text(study, cell, ledger.folder)
-                rows = run_cell(
-                    study,
-                    cell,
-                    texts[cell.text_key],
-                    ledger.cell_folder(cell),
-                    shared=ledger.initial_folder,
-                    quiet=True,
-                    listen=partial(progress.advanced, cell),
-                )
+                with explained(process):
+                    rows = run_cell(
+                        study,
+                        cell,
+                        texts[cell.text_key],
+                        ledger.cell_folder(cell),
+                        shared=ledger.initial_folder,
+                        quiet=True,
+                        listen=partial(progress.advanced, cell),
+                    )
+            except ProcessError:
+                raise
             except Exception as error:  # whatever a cell dies of, the others go on
                 if process.is_main_process:
                     ledger.record_failure(cell, traceback.format_exc())
@@ -56,7 +59,7 @@ def run_local(study: Study, cells: Sequence[Cell], ledger: Ledger, progress: Stu
                 if process.is_main_process:
                     ledger.record(cell, rows)
                 progress.finished(cell)
-            process.wait_for_everyone()
+            wait_for_all(process)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -66,13 +69,9 @@ def _claim(ledger: Ledger, cell: Cell) -> Iterator[bool]:
     """Claim a cell on the main process; all processes are told the answer."""
     if PartialState().is_main_process:
         with ledger.claim(cell) as mine:
-            yield _broadcast(mine)
+            yield from_main(lambda: mine)
     else:
-        yield _broadcast(None)
-
-
-def _broadcast(value: Any) -> bool:
-    return bool(broadcast_object_list([value])[0])
+        yield from_main(lambda: False)
 
 
 def one_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from nc_hf.errors import InputError
 from nc_hf.measurement.layer import Layer, TokenBatch
 from nc_hf.metrics.table import METRICS
 from nc_hf.runtime.precision import float64_device
+from tests.ranks import Rank, on_ranks
 from tests.reference.oracle import oracle_agreement
 from tests.training import tiny_model, token_blocks
 
@@ -47,6 +48,32 @@ class TestLayer:
         assert [group.num_tokens for group in layer.groups] == ([120] if groups == 1 else [42, 39, 39])
         assert torch.equal(layer.statistics.counts, whole.counts)
         torch.testing.assert_close(layer.statistics.means, whole.means, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("groups", [1, 3])
+    def test_ranks_end_with_the_same_groups(self, groups: int) -> None:
+        """What one process gathers of all tokens, two gather of every other one; one of them saw no outlier."""
+        outliers = torch.tensor([0, 12])
+        features, tokens = batch(40, groups)
+
+        def half(rank: Rank) -> Layer:
+            layer = Layer(6, torch.device("cpu"), groups=groups, outliers=outliers)
+            mine = torch.arange(40) % 2 == rank.process_index
+            layer.add(features[mine], tokens.where(mine))
+            layer.add(features[:0], tokens.where(torch.zeros(40, dtype=torch.bool)))
+            layer.reduce(rank)
+            return layer
+
+        whole = Layer(6, torch.device("cpu"), groups=groups, outliers=outliers)
+        whole.add(features, tokens)
+        whole.reduce(OneProcess())
+        found = on_ranks(2, half)
+        assert [layer.kept_out.num_tokens for layer in found] == [2, 2]
+        for mine, theirs, wanted in zip(*(layer.groups for layer in (*found, whole)), strict=True):
+            assert torch.equal(mine.means, theirs.means)
+            assert torch.equal(mine.counts, wanted.counts)
+            torch.testing.assert_close(mine.means, wanted.means, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(mine.scatter, wanted.scatter, rtol=1e-10, atol=1e-12)
+        assert found[0].outlier_share == pytest.approx(whole.outlier_share, rel=1e-9)
 
     def test_the_state_goes_into_another_layer_bit_for_bit(self) -> None:
         first, second = (Layer(6, torch.device("cpu"), groups=2) for _ in range(2))

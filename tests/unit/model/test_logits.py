@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nc_hf.errors import LabelError
-from nc_hf.model.logits import argmax_with_ties, token_losses
+from nc_hf.model.logits import argmax_with_ties, target_losses, token_losses
 
 
 class TestArithmetic:
@@ -27,6 +27,26 @@ class TestArithmetic:
         labels = torch.arange(len(index)) * 1000
         expected = -logits[index].float().log_softmax(-1).gather(-1, labels[:, None]).squeeze(-1)
         torch.testing.assert_close(token_losses(logits, index, labels), expected)
+
+    @pytest.mark.parametrize("labelled", [0.0, 0.2, 0.9, 1.0])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_target_losses_leave_out_what_has_no_target(self, labelled: float, dtype: torch.dtype) -> None:
+        generator = torch.Generator().manual_seed(1)
+        logits = torch.randn(40, 2**16, generator=generator).to(dtype)
+        targets = torch.randint(2**16, (40,), generator=generator)
+        targets[torch.rand(40, generator=generator) >= labelled] = -7
+        logits[targets < 0] = torch.inf  # what is there must not count
+        kept = targets >= 0
+        expected = torch.zeros(40, dtype=torch.float64)
+        expected[kept] = -logits[kept].double().log_softmax(-1).gather(-1, targets[kept, None]).squeeze(-1)
+        found = target_losses(logits, targets)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected.float())
+
+    @pytest.mark.parametrize("others", [[1, 2], [-1, -1, -1, -1]])
+    def test_a_target_beyond_the_logits(self, others: list[int]) -> None:
+        with pytest.raises(LabelError, match="label 7 lies beyond the model's 7 logits"):
+            target_losses(torch.zeros(1 + len(others), 7), torch.tensor([*others, 7]))
 
     def test_a_label_beyond_the_logits(self) -> None:
         with pytest.raises(LabelError, match="label 7 lies beyond the model's 7 logits"):

@@ -35,6 +35,23 @@ def tokens(size: int, dim: int, dtype: torch.dtype, offset: float = 0.0) -> tupl
     return features.to(dtype), torch.multinomial(weights, size, replacement=True, generator=generator)
 
 
+def test_a_loop_is_compiled_for_many_tokens_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(accumulation, "fused_loop", lambda: asked.append(1))
+    features, labels = tokens(20, 5, torch.float32)
+    stats = ClassStatistics(5)
+    with accumulation.expecting(accumulation.COMPILED_FROM - 1):
+        stats.update(features, labels)
+        assert not asked
+        with accumulation.expecting(accumulation.COMPILED_FROM):
+            stats.update(features, labels)
+        assert len(asked) == 1
+        stats.update(features, labels)
+        assert len(asked) == 1
+    stats.update(features, labels)  # nobody knows how many will come
+    assert len(asked) == 2
+
+
 def assert_moments(stats: ClassStatistics, features: torch.Tensor, labels: torch.Tensor) -> None:
     """Means and scatter are those of the two-pass formula."""
     h, y = features.double().numpy(), labels.numpy()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nc_hf import ClassStatistics
 from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
 from tests.class_statistics import DIM, DTYPES, assert_equal, assert_same_bits, batch, snapshot, splits, statistics
+from tests.ranks import Rank, elements_sent, on_ranks
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -224,3 +225,91 @@ def test_gradients_do_not_pile_up() -> None:
     features, labels = batch(21, 20)
     stats = statistics((features.requires_grad_(), labels))
     assert not stats.means.requires_grad
+
+
+class TestReduce:
+    """Three ranks in threads, with unequal shares of the tokens; one of them has none."""
+
+    SIZES = (70, 0, 13)
+
+    def shares(self, first: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return [batch(first + rank, size) for rank, size in enumerate(self.SIZES)]
+
+    @pytest.mark.parametrize("covariance", [False, True])
+    def test_every_rank_ends_with_the_whole_in_the_same_bits(self, covariance: bool) -> None:
+        shares = self.shares(30)
+        found = on_ranks(3, lambda rank: statistics(shares[rank.process_index], covariance=covariance).reduce(rank))
+        assert_equal(found[0], statistics(*shares, covariance=covariance))
+        for other in found[1:]:
+            assert_same_bits(other, found[0])
+        # Merged in rank order, as a reader of all parts would.
+        parts = [statistics(share, covariance=covariance) for share in shares]
+        assert_same_bits(found[0], ClassStatistics(DIM, covariance=covariance).merge(parts[0]).merge(parts[2]))
+
+    def test_which_rank_holds_what_makes_no_difference_but_rounding(self) -> None:
+        shares = self.shares(30)
+        turned = on_ranks(3, lambda rank: statistics(shares[rank.process_index - 1]).reduce(rank))
+        assert_equal(turned[1], statistics(*shares))
+
+    def test_nothing_anywhere(self) -> None:
+        found = on_ranks(2, lambda rank: ClassStatistics(DIM, covariance=True).reduce(rank))
+        assert [stats.num_tokens for stats in found] == [0, 0]
+        assert all(stats.has_covariance for stats in found)
+
+    def test_what_was_exchanged_is_not_sent_again(self) -> None:
+        def twice(rank: Rank) -> tuple[dict[str, torch.Tensor], ClassStatistics]:
+            stats = statistics(batch(rank.process_index, 40), covariance=True).reduce(rank)
+            before = snapshot(stats)
+            with elements_sent() as sent:
+                stats.reduce(rank)
+            assert sum(sent) == 0
+            return before, stats
+
+        for before, stats in on_ranks(2, twice):
+            assert all(torch.equal(value, before[name]) for name, value in snapshot(stats).items())
+
+    @pytest.mark.parametrize("covariance", [False, True])
+    def test_growing_statistics_send_the_classes_that_were_seen_since(self, covariance: bool) -> None:
+        later = torch.full((4, DIM), 2.0), torch.tensor([7, 7, 21, -100])
+
+        def grow(rank: Rank) -> tuple[ClassStatistics, int]:
+            stats = statistics(self.shares(50)[rank.process_index], covariance=covariance).reduce(rank)
+            stats.update(*batch(80, 0))
+            if rank.process_index == 1:
+                stats.update(*later)
+                stats.merge(statistics(batch(60, 30), covariance=covariance))
+            if rank.process_index == 2:
+                stats.merge(ClassStatistics(DIM, covariance=covariance)).update(*batch(61, 30))
+            with elements_sent() as sent:
+                stats.reduce(rank)
+            stats.update(*batch(70 + rank.process_index, 10))
+            return stats.reduce(rank), sum(sent)
+
+        found = on_ranks(3, grow)
+        more = [batch(70 + rank, 10) for rank in range(3)]
+        everything = [*self.shares(50), later, batch(60, 30), batch(61, 30), *more]
+        assert_equal(found[0][0], statistics(*everything, covariance=covariance))
+        for stats, _ in found[1:]:
+            assert_same_bits(stats, found[0][0])
+
+    def test_a_rank_sends_a_class_only_if_it_saw_it(self) -> None:
+        def one_more(rank: Rank) -> int:
+            stats = statistics(batch(rank.process_index, 60)).reduce(rank)
+            if rank.process_index == 1:
+                stats.update(torch.ones(3, DIM), torch.tensor([14, 14, 500]))
+            with elements_sent() as sent:
+                stats.reduce(rank)
+            assert stats.class_ids.tolist()[-1] == 500
+            return sum(sent)
+
+        # Two classes: their ids, counts and squares, their sums, and where these are counted from. The list is of all.
+        assert max(on_ranks(2, one_more)) == 3 * 2 + 2 * DIM + DIM
+
+    def test_what_is_loaded_is_not_known_to_others(self) -> None:
+        def anew(rank: Rank) -> ClassStatistics:
+            stats = statistics(batch(0, 20)).reduce(rank)
+            stats.load_state_dict(statistics(batch(9, 30)).state_dict())
+            return stats.reduce(rank)
+
+        found = on_ranks(2, anew)
+        assert_equal(found[0], statistics(batch(9, 30), batch(9, 30)))
