@@ -224,3 +224,50 @@ def test_gradients_do_not_pile_up() -> None:
     features, labels = batch(21, 20)
     stats = statistics((features.requires_grad_(), labels))
     assert not stats.means.requires_grad
+
+
+class Rank:
+    """One of several processes, whose exchange the test plays."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, num_processes: int) -> None:
+        self.num_processes = num_processes
+
+
+@pytest.mark.parametrize("covariance", [False, True])
+def test_what_ranks_exchange_becomes_the_whole_on_each(covariance: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rank ends with the same bits, which are those of all tokens; one of the ranks saw nothing."""
+    batches = [batch(3, 60), batch(4, 0), batch(5, 45)]
+    parts = [statistics(part, covariance=covariance) for part in batches]
+    states = [{name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts]
+    sent = []
+
+    def exchanged(tensors: dict[str, torch.Tensor], process: Rank) -> list[dict[str, torch.Tensor]]:
+        sent.append((tensors, process.num_processes))
+        return states
+
+    monkeypatch.setattr("nc_hf.statistics.class_statistics.exchange_tensors", exchanged)
+    for part in parts:
+        assert part.reduce(Rank(3)) is part
+    for state, (tensors, ranks) in zip(states, sent, strict=True):
+        assert ranks == 3
+        assert tensors.keys() == state.keys()
+    for part in parts[1:]:
+        assert_same_bits(part, parts[0])
+    assert_equal(parts[0], statistics(*batches, covariance=covariance))
+    assert parts[0].has_covariance is covariance
+
+
+def test_one_process_exchanges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nc_hf.statistics.class_statistics.exchange_tensors", None)
+    stats = statistics(batch(3, 60))
+    before = snapshot(stats)
+    assert stats.reduce(Rank(1)) is stats
+    assert all(torch.equal(value, before[name]) for name, value in snapshot(stats).items())
+
+
+def test_what_is_seen_is_said() -> None:
+    labels = torch.tensor([4, 4, 9])
+    stats = statistics((torch.ones(3, DIM), labels))
+    assert repr(stats) == f"ClassStatistics(dim={DIM}, num_classes=2, num_tokens=3)"
