@@ -14,7 +14,7 @@ SELECTION := -m "not slow"
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality style bench docs
+.PHONY: help demo test coverage mutants quality style bench docs
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -24,6 +24,13 @@ demo: $(STUDY)  ## The study in its smallest form, on the built-in corpus: a tab
 
 test: $(STAMP)  ## The tests; with CI=true the slow ones too; ARGS goes to pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(SELECTION) $(ARGS)
+
+coverage: $(STAMP)  ## The branches of nc_hf that the tests reach: CI=true make coverage
+	@mkdir -p dist/coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(SELECTION) --cov --cov-report=term $(ARGS)
+
+mutants: $(STAMP)  ## Broken on purpose: how many of 100 changes the tests notice; ARGS="--seed 1" draws others
+	$(BIN)/python .ci/mutants.py $(ARGS)
 
 quality: $(STAMP)  ## Lint, format, types and the direction of imports, changing nothing
 	$(BIN)/ruff check .

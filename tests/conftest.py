@@ -25,5 +25,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def shared_data() -> Path:
     """The folder of real stories, tokenizer, checkpoint and published figures."""
     if not SHARED_DATA.is_dir():
-        pytest.skip("the real data is not beside this checkout")
+        missing = "the real data is not there: run python -m tests.real_data"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)  # a skip would hide it
+        pytest.skip(missing)
     return SHARED_DATA

@@ -76,11 +76,9 @@ def test_python_command_line_and_api_give_the_same_numbers(
     assert answer["verdict"]["level"] == verdict(by_python).level
     assert answer["verdict"] == answer["report"]["verdict"]
 
-    again = time.monotonic()
     kept = ask(client, STORIES, **asked)
     assert kept["kept"]
     assert kept["report"] == answer["report"]
-    assert time.monotonic() - again < 60
     listed = client.predict("stories260", api_name="/results")
     assert [entry["key"] for entry in listed if entry["max_tokens"] == 15_000] == [answer["key"]]
     assert client.predict(answer["key"], api_name="/open_result")["report"] == answer["report"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,11 +35,16 @@ STUDY_COMMANDS = ["run", *(name for entry in study_commands.app.registered_comma
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.NCError)]
 
 
-def heavy_imports(code: str) -> set[str]:
-    """Run Python code in a process of its own and return the heavy libraries that it imported."""
+def imports(code: str) -> set[str]:
+    """Run Python code in a process of its own and return all that it imported."""
     report = f"import sys\n{code}\nsys.stderr.write(' '.join(sys.modules))"
     process = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
-    return {name for name in process.stderr.split() if name in HEAVY}
+    return set(process.stderr.split())
+
+
+def heavy_imports(code: str) -> set[str]:
+    """The heavy libraries among these."""
+    return imports(code) & set(HEAVY)
 
 
 class TestLightness:
@@ -76,13 +80,11 @@ class TestLightness:
         assert heavy_imports("import nc_hf, numpy") == {"numpy"}
         assert "torch" in heavy_imports("from nc_hf import ClassStatistics")
 
-    def test_help_answers_within_a_second(self) -> None:
-        seconds = []
-        for _ in range(3):
-            start = time.perf_counter()
-            subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
-            seconds.append(time.perf_counter() - start)
-        assert min(seconds) < 1.0
+    def test_help_waits_for_few_modules(self) -> None:
+        """What it waits for is imports: some 360, of which nc_hf has a tenth; numpy alone would bring 140."""
+        imported = imports("from nc_hf.cli import app\ntry:\n    app(['--help'])\nexcept SystemExit:\n    pass")
+        assert "nc_hf.cli" in imported
+        assert len(imported) < 450
 
 
 class TestManners:

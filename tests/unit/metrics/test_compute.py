@@ -10,6 +10,7 @@ import torch
 
 from nc_hf import PRESETS, ClassifierHead, ClassStatistics, compute_metrics
 from nc_hf.errors import InputError, StatisticsError
+from nc_hf.metrics.compute import metric_names, pass_metrics
 from nc_hf.metrics.decisions import count_agreement
 from nc_hf.metrics.table import METRICS
 from tests.reference.cases import CASES, assert_equal, gaussian
@@ -130,3 +131,24 @@ def test_a_named_metric_without_its_input_is_an_error() -> None:
     with pytest.raises(InputError):
         compute_metrics(without, preset=["nc1_pinv"])
     assert "nc1_pinv" not in compute_metrics(without, preset="full")
+
+
+class TestOnePass:
+    def test_a_preset_leaves_out_what_a_pass_cannot_give(self) -> None:
+        beyond = {name for name, metric in METRICS.items() if {"categories", "second"}.intersection(metric.needs)}
+        assert beyond
+        assert set(pass_metrics("full", 100)) == set(metric_names("full")) - beyond
+        assert pass_metrics("core", 0) == metric_names("core")
+
+    @pytest.mark.parametrize("need", ["categories", "second"])
+    def test_such_a_metric_by_name_is_refused(self, need: str) -> None:
+        name = next(name for name, metric in METRICS.items() if need in metric.needs)
+        with pytest.raises(InputError, match=f"{name} .*compute_metrics\\({need}=...\\)"):
+            pass_metrics(["nc1_trace_ratio", name], 100)
+
+    def test_a_decision_needs_tokens_to_be_decided_on(self) -> None:
+        assert pass_metrics(["nc4_agreement"], 1) == ("nc4_agreement",)
+        with pytest.raises(InputError, match="pass agreement_tokens of 1 or more"):
+            pass_metrics(["nc4_agreement"], 0)
+        with pytest.raises(InputError, match="agreement_tokens is -1"):
+            pass_metrics("core", -1)

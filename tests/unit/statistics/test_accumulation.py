@@ -129,3 +129,32 @@ def test_without_numba_torch_does_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["None", "2.0", "2.0"]
+
+
+def test_where_numba_is_not_torch_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = tokens(60, 5, torch.float32)
+    expected = ClassStatistics(5)
+    expected.update(features, labels)
+    accumulation.fused_loop.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)  # as if it were not installed
+    try:
+        assert accumulation.fused_loop() is None
+        stats = ClassStatistics(5)
+        stats.update(features, labels)
+    finally:
+        accumulation.fused_loop.cache_clear()
+    assert torch.equal(stats.counts, expected.counts)
+    torch.testing.assert_close(stats.means, expected.means, rtol=1e-13, atol=1e-14)
+
+
+def test_the_loop_before_it_is_compiled_adds_the_same() -> None:
+    """What numba compiles is Python, and its sums are those of NumPy, from any pivot."""
+    pytest.importorskip("numba")
+    features, labels = (tensor.numpy() for tensor in tokens(50, 3, torch.float64))
+    pivot, sums, squares = np.array([1.0, -2.0, 0.5]), np.ones((40, 3)), np.full(40, 2.0)
+    plain = accumulation.fused_loop().py_func
+    plain(features, labels, pivot, sums, squares)
+    for label in range(40):
+        shifted = features[labels == label] - pivot
+        np.testing.assert_allclose(sums[label], 1 + shifted.sum(axis=0), rtol=1e-13)
+        np.testing.assert_allclose(squares[label], 2 + (shifted**2).sum(), rtol=1e-13)

@@ -313,3 +313,22 @@ class TestReduce:
 
         found = on_ranks(2, anew)
         assert_equal(found[0], statistics(batch(9, 30), batch(9, 30)))
+
+
+def test_one_process_exchanges_nothing() -> None:
+    def alone(rank: Rank) -> tuple[dict[str, torch.Tensor], ClassStatistics]:
+        stats = statistics(batch(3, 60))
+        before = snapshot(stats)
+        with elements_sent() as sent:
+            assert stats.reduce(rank) is stats
+        assert not sent
+        return before, stats
+
+    ((before, stats),) = on_ranks(1, alone)
+    assert all(torch.equal(value, before[name]) for name, value in snapshot(stats).items())
+
+
+def test_what_is_seen_is_said() -> None:
+    labels = torch.tensor([4, 4, 9])
+    stats = statistics((torch.ones(3, DIM), labels))
+    assert repr(stats) == f"ClassStatistics(dim={DIM}, num_classes=2, num_tokens=3)"
