@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from nc_hf.errors import InputError
 from nc_hf.errors.remedies import Remedy
+from nc_hf.hub.encoding import encoded_alone
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -176,7 +177,7 @@ def _token_id(text: str, tokenizer: Any) -> int:
     """Return the one token that a text is: as it is spelled, or as the vocabulary writes it."""
     if tokenizer is None:
         raise InputError(f"classes has the token {text[:40]!r}, and there is no tokenizer to read it with: pass ids.")
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = encoded_alone(tokenizer, text, special_tokens=False)
     if len(ids) == 1:
         return ids[0]
     known: int | None = tokenizer.get_vocab().get(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nc_hf.errors import TokenizerError
 from nc_hf.errors.remedies import Remedy
+from nc_hf.hub.encoding import encoded_alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +43,7 @@ def own_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
     """
     if tokenizer.num_special_tokens_to_add() == 0:
         return NO_MARKS
-    marked, plain = (tokenizer(_PROBE, add_special_tokens=special)["input_ids"] for special in (True, False))
+    marked, plain = (encoded_alone(tokenizer, _PROBE, special_tokens=special) for special in (True, False))
     for at in range(len(marked) - len(plain) + 1):
         if marked[at : at + len(plain)] == plain:
             return Marks(tuple(marked[:at]), tuple(marked[at + len(plain) :]))

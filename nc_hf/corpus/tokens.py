@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nc_hf.errors import CorpusError, TokenizerError
-from nc_hf.errors.remedies import Remedy
+from nc_hf.errors import CorpusError
+from nc_hf.hub.encoding import encoded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,7 +66,7 @@ def tokenise(documents: Iterable[tuple[int, str]], tokenizer: PreTrainedTokenize
 
     Raises:
         CorpusError: something is not Unicode text.
-        TokenizerError: the tokenizer breaks down.
+        TokenizerError: the tokenizer breaks down, or takes more than the cage allows.
     """
     group: list[_Piece] = []
     characters = 0
@@ -87,23 +87,7 @@ def token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list
     Raises:
         CorpusError, TokenizerError: as `tokenise`.
     """
-    try:
-        encoded = tokenizer(
-            texts,
-            add_special_tokens=False,
-            padding=False,
-            truncation=False,
-            return_attention_mask=False,
-            verbose=False,
-        )
-    except (TypeError, UnicodeError) as error:  # what tokenizers make of None, numbers and lone surrogates
-        raise _not_text() from error
-    except BaseException as panic:
-        if type(panic).__name__ != "PanicException":  # what Rust raises in Python is no Exception
-            raise
-        raise TokenizerError("The tokenizer broke down on the text", Remedy.OWN_TEXT) from panic
-    ids: list[list[int]] = encoded["input_ids"]
-    return ids
+    return encoded(tokenizer, texts)
 
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from nc_hf.hub.encoding import spelled
+
 CATEGORIES = ("word start", "word continuation", "number", "punctuation", "special")
 """Kinds of tokens: letters after a blank, other letters, digits, anything else that is text, and what is no text."""
 
@@ -48,8 +50,8 @@ def raw_text(tokenizer: Any, token_id: int) -> str | None:
         return chr(value) if value < 0x80 else piece
     if "▁" in piece:  # SentencePiece; decoding would drop the blank of a first word
         return piece.replace("▁", " ")
-    text = tokenizer.decode([token_id], clean_up_tokenization_spaces=False)
-    return _bytes_of(piece) if _REPLACEMENT in text else str(text)
+    text = spelled(tokenizer, token_id)
+    return _bytes_of(piece) if _REPLACEMENT in text else text
 
 
 def visible(text: str) -> str:

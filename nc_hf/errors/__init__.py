@@ -69,6 +69,10 @@ class TokenizerError(ModelError):
     """A tokenizer that is missing or does not belong to the model."""
 
 
+class NoTokenizerError(TokenizerError):
+    """A repository or folder without a tokenizer."""
+
+
 class FeatureError(NCError):
     """Features with NaN or Inf."""
 

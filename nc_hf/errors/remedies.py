@@ -65,6 +65,8 @@ class Remedy(StrEnum):
     PLAIN_TEXT = auto()
     MORE_TEXT = auto()
     MEDIAN = auto()
+    FOREIGN = auto()
+    FOREIGN_TEXT = auto()
 
 
 _GENERAL = {
@@ -283,4 +285,16 @@ _WORDS: Mapping[Remedy, Mapping[FrontEnd, str]] = {
         "raise `max_tokens`, or name a longer `corpus`",
     ),
     Remedy.MEDIAN: _same("go by nc1_cdnv_median"),
+    Remedy.FOREIGN: _row(
+        "name another one or, if you trust it, load it yourself and pass the object",
+        "name another one or, if you trust it, load it in Python and pass the object to nc_hf.measure()",
+        _ANOTHER_REVISION,
+        _ANOTHER_REVISION,
+    ),
+    Remedy.FOREIGN_TEXT: _row(
+        "write it anew in shorter rows, or name another corpus",
+        "write it anew in shorter rows, or name another --corpus",
+        "choose another text",
+        "name another `corpus`",
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,47 @@ from transformers.models.auto.modeling_auto import (
 
 from nc_hf.errors import ModelError
 from nc_hf.errors.remedies import Remedy
+from nc_hf.runtime.cage import CageError, Limits, run
+from nc_hf.runtime.cage.frames import Answer
 
 # What Python raises when a file's JSON is not of the expected form.
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 # A configuration is unfolded into lists and modules before anything can be compared with the weights. No known model
 # has a tenth of these numbers; rotary bases are no counts.
-_MAX_MODULES, _MAX_COUNT = 10_000, 1_000_000_000
-_MODULES, _NO_COUNT = re.compile("layer|block|expert"), re.compile("theta|rope|_id$|_ids$")
+_MAX_MODULES, _MAX_LABELS, _MAX_COUNT = 10_000, 100_000, 1_000_000_000
+_MODULES, _LABELS, _NO_COUNT = (
+    re.compile("layer|block|expert"),
+    re.compile("labels"),
+    re.compile("theta|rope|_id$|_ids$"),
+)
+_SHOWN_BELOW = 1e300
+CONFIG_LIMITS = Limits(cpu_seconds=20, wall_seconds=60)
+"""Of what is done with a configuration: the largest known models are laid out in 3 seconds."""
 
 
-def read_config(name: str, folder: Path) -> Any:
-    """Read ``config.json`` of a causal language model.
+def check_config(name: str, folder: Path) -> str:
+    """Refuse a ``config.json`` that is not of a causal language model of a sane size; it is parsed in the cage.
 
     Returns:
-        The ``PreTrainedConfig``, with the model's own choices of kernels left out: they may name code on the Hub.
+        The type of the model, one of those that transformers knows.
 
     Raises:
         ModelError: if it cannot be read, needs remote code, is quantised, or is not of a causal language model.
+    """
+    try:
+        kind = run(checked_config, name, folder, limits=CONFIG_LIMITS).value
+    except CageError as error:
+        raise ModelError(f"The config.json of {name} {error.happened}", Remedy.FOREIGN) from error
+    if kind not in CONFIG_MAPPING_NAMES:
+        raise ModelError(f"The config.json of {name} cannot be read: repair it or name another model.")
+    return str(kind)
+
+
+def checked_config(name: str, folder: Path) -> Answer:
+    """Check a configuration as its file has it; for the cage.
+
+    Raises:
+        ModelError: as `check_config`.
     """
     try:
         raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -42,10 +66,24 @@ def read_config(name: str, folder: Path) -> Any:
         _check_counts(name, raw)
     except (OSError, *MALFORMED) as fault:
         raise ModelError(f"The config.json of {name} cannot be read: repair it or name another model.") from fault
+    return Answer(raw["model_type"])
+
+
+def build_config(name: str, folder: Path) -> Any:
+    """Make a configuration of its file, which was checked.
+
+    Returns:
+        The ``PreTrainedConfig``, with the model's own choices of kernels left out: they may name code on the Hub.
+
+    Raises:
+        ModelError: the code of its type does not take it.
+    """
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         config._attn_implementation = None
         config._experts_implementation = None
+    except MemoryError:
+        raise
     except Exception as fault:  # a configuration is checked by code of every model type, which may raise anything
         raise ModelError(
             f"The config.json of {name} is not valid ({first_line(fault)}): name another model."
@@ -102,14 +140,34 @@ def check_causal(name: str, config: Mapping[str, Any]) -> None:
 
 def _check_counts(name: str, value: Any, key: str = "") -> None:
     """Refuse numbers of layers, experts and the like that no model has, wherever in the configuration they stand."""
+    for inner, number in numbers_of(value, key):
+        if not _NO_COUNT.search(inner) and number > _most(inner):
+            raise ModelError(
+                f"The config.json of {name} gives {inner[:80]} as {shown_number(number)}: no model has so many, name "
+                "another."
+            )
+
+
+def numbers_of(value: Any, key: str = "") -> Iterator[tuple[str, int | float]]:
+    """Yield all numbers within, each with the name of its entry."""
     if isinstance(value, Mapping):
         for inner, each in value.items():
-            _check_counts(name, each, inner)
+            yield from numbers_of(each, inner)
     elif isinstance(value, list):
         for each in value:
-            _check_counts(name, each, key)
-    elif isinstance(value, int) and not _NO_COUNT.search(key):
-        if value > (_MAX_MODULES if _MODULES.search(key) else _MAX_COUNT):
-            raise ModelError(
-                f"The config.json of {name} gives {key} as {value:.3g}: no model has so many, name another."
-            )
+            yield from numbers_of(each, key)
+    elif isinstance(value, int | float):
+        yield key, value
+
+
+def shown_number(number: int | float) -> str:
+    """Write a number of any size.
+
+    >>> shown_number(5_000_000), shown_number(10**400)
+    ('5e+06', '1e+300 or more')
+    """
+    return f"{number:.3g}" if number < _SHOWN_BELOW else f"{_SHOWN_BELOW:.0g} or more"
+
+
+def _most(key: str) -> int:
+    return _MAX_MODULES if _MODULES.search(key) else _MAX_LABELS if _LABELS.search(key) else _MAX_COUNT

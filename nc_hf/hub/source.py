@@ -22,13 +22,14 @@ from nc_hf.hub.adapter import (
     hash_of_merged,
     read_adapter,
 )
-from nc_hf.hub.configuration import MALFORMED, read_config
+from nc_hf.hub.configuration import MALFORMED, check_config
 from nc_hf.hub.content import hash_of_weights
 from nc_hf.hub.faults import hub_faults
+from nc_hf.hub.layout import described_model
 from nc_hf.hub.listing import Listing, look_up
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.room import check_disk, check_memory, shown_bytes
-from nc_hf.hub.weights import WEIGHTS, check_described, check_files, elsewhere, summarise_weights
+from nc_hf.hub.weights import WEIGHTS, check_files, elsewhere, summarise_weights
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsRepoMetadata
@@ -142,7 +143,8 @@ def _whole(listing: Listing, max_bytes: int | None, token: str | bool | None) ->
         raise elsewhere(listing.name, listing.sizes, listing.originals, listing.model_folders(token), listing.folder)
     weights = check_files(listing.name, listing.sizes, listing.originals)
     listing.check_small(*listing.tokenizer_files())
-    config = read_config(listing.name, listing.fetch_small("config.json", token).parent)
+    folder = listing.fetch_small("config.json", token).parent
+    kind = check_config(listing.name, folder)
     if weights != WEIGHTS:
         _check_index(listing, listing.fetch_small(weights, token))
     with hub_faults(listing.name, listing.revision, token):
@@ -156,7 +158,8 @@ def _whole(listing: Listing, max_bytes: int | None, token: str | bool | None) ->
             Remedy.SIZE_LIMIT,
         )
     check_memory(listing.name, size)
-    check_memory(listing.name, size + check_described(listing.name, config, summary))
+    config, tables = described_model(listing.name, folder, kind, summary)
+    check_memory(listing.name, size + tables)
     hashed = hash_of_weights(listing, shards)
     source = ModelSource(
         id=listing.name,

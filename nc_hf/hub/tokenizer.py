@@ -11,20 +11,24 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from nc_hf.errors import TokenizerError
+from nc_hf.errors import NoTokenizerError, TokenizerError
 from nc_hf.errors.remedies import Remedy
 from nc_hf.hub.adapter import ADAPTER_CONFIG
-from nc_hf.hub.configuration import first_line
+from nc_hf.hub.configuration import MALFORMED, first_line
+from nc_hf.hub.encoding import mark_foreign
 from nc_hf.hub.listing import is_of_tokenizer, look_up
 from nc_hf.hub.loading import download
 from nc_hf.hub.reference import parse_reference
 from nc_hf.hub.source import ModelSource
+from nc_hf.runtime.cage import CageError, run
+from nc_hf.runtime.cage.frames import Answer
 
 # Settings are handed to the tokenizer's class as they stand, and some of its arguments are paths that it opens: a
 # repository could name any file of this machine. So only what cannot be a path is left in.
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 _DECLARED = ("add_bos_token",)
 _ORIGIN = "nc_hf_origin"
+_NEEDS = ("transformers.convert_slow_tokenizer", "transformers.models.gpt2.tokenization_gpt2")  # of most tokenizers
 _NAMED = {
     "added_tokens_decoder",
     "additional_special_tokens",
@@ -131,30 +135,77 @@ def check_tokenizer(tokenizer: Any, model_config: Any) -> None:
 
 
 def _build(name: str, files: Iterable[Path]) -> Any:
-    """Build a tokenizer from copies of its files, with their settings cleaned."""
+    """Build a tokenizer from copies of its files, with their settings cleaned: in the cage first, and then here."""
     paths = {path.name: path for path in files}
     if not paths.keys() - {"config.json", *_SETTINGS}:
-        raise TokenizerError(f"{name} has no tokenizer", Remedy.TOKENIZER)
-    declared: dict[str, Any] = {}
+        raise NoTokenizerError(f"{name} has no tokenizer", Remedy.TOKENIZER)
     with TemporaryDirectory(prefix="nc_hf_tokenizer_") as place:
         try:
-            for file, path in paths.items():
-                if file in _SETTINGS:
-                    settings = _clean(json.loads(path.read_text(encoding="utf-8")))
-                    (Path(place) / file).write_text(json.dumps(settings))
-                    declared |= {name: settings[name] for name in _DECLARED if name in settings}
-                else:
-                    shutil.copyfile(path, Path(place) / file)
-            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
-        except Exception as fault:  # tokenizer classes raise whatever their parsers raise
-            raise TokenizerError(
-                f"The tokenizer of {name} cannot be read ({first_line(fault)})", Remedy.TOKENIZER
-            ) from fault
+            found = run(built_there, name, list(paths.values()), Path(place), needs=_NEEDS).value
+        except CageError as error:
+            raise TokenizerError(f"The tokenizer of {name} {error.happened}", Remedy.FOREIGN) from error
+        tokenizer = _load(name, Path(place))
+    declared = found if isinstance(found, dict) else {}
+    tokenizer.name_or_path = name
+    # transformers forgets it beside a tokenizer.json, whether that acts on it or not.
+    tokenizer.init_kwargs |= {key: declared[key] for key in _DECLARED if key in declared}
+    mark_foreign(tokenizer)
+    return tokenizer
+
+
+def built_there(name: str, files: Iterable[Path], place: Path) -> Answer:
+    """Copy a tokenizer's files, build it, and do all that is done with it but for text; for the cage.
+
+    Args:
+        name: where it is from, for the message.
+        files: of which it is made.
+        place: an empty folder for the copies.
+
+    Returns:
+        What its settings declare.
+
+    Raises:
+        TokenizerError: it cannot be read.
+    """
+    declared: dict[str, Any] = {}
+    try:
+        for path in files:
+            if path.name in _SETTINGS:
+                settings = _clean(json.loads(path.read_text(encoding="utf-8")))
+                (place / path.name).write_text(json.dumps(settings))
+                declared |= {key: settings[key] for key in _DECLARED if key in settings}
+            else:
+                shutil.copyfile(path, place / path.name)
+    except (OSError, *MALFORMED) as fault:
+        raise _unreadable(name, fault) from fault
+    tokenizer = _load(name, place)
+    _use(tokenizer)
+    return Answer(declared)
+
+
+def _load(name: str, place: Path) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
+    except MemoryError:
+        raise
+    except Exception as fault:  # tokenizer classes raise whatever their parsers raise
+        raise _unreadable(name, fault) from fault
     if not len(tokenizer):
         raise TokenizerError(f"The tokenizer of {name} has no tokens", Remedy.TOKENIZER)
-    tokenizer.name_or_path = name
-    tokenizer.init_kwargs |= declared  # transformers forgets it beside a tokenizer.json, whether that acts on it or not
     return tokenizer
+
+
+def _use(tokenizer: Any) -> None:
+    """Ask all that is asked of a tokenizer where it is, so that nothing of it is first tried there."""
+    tokenizer.get_vocab()
+    tokenizer.get_added_vocab()
+    tokenizer.num_special_tokens_to_add()
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.to_str()
+
+
+def _unreadable(name: str, fault: BaseException) -> TokenizerError:
+    return TokenizerError(f"The tokenizer of {name} cannot be read ({first_line(fault)})", Remedy.TOKENIZER)
 
 
 def _clean(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The weight files: which they are, what their headers declare, and whether the configuration describes them."""
+"""The weight files: which they are, and what their headers declare."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from transformers import AutoModelForCausalLM
+from typing import TYPE_CHECKING
 
 from nc_hf.errors import ModelError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.hub.configuration import MALFORMED, first_line
+from nc_hf.hub.configuration import MALFORMED
 
 if TYPE_CHECKING:
     from huggingface_hub.utils._safetensors import SafetensorsFileMetadata, SafetensorsRepoMetadata
@@ -132,44 +129,6 @@ def summarise_weights(name: str, headers: SafetensorsRepoMetadata, sizes: Mappin
     if not parameters:
         raise ModelError(f"The weight files of {name} hold no weights: name another model.")
     return WeightSummary(parameters, elements, max(floating, key=lambda kind: floating[kind]))
-
-
-def check_described(name: str, config: Any, weights: WeightSummary) -> int:
-    """Refuse a configuration that describes a larger model than its weights fill.
-
-    The model is laid out without memory (on the device "meta"); what the files do not fill would be filled at random,
-    and could be of any size.
-
-    Returns:
-        Bytes of the tables that the model makes for itself (masks, positions), which no file holds.
-
-    Raises:
-        ModelError: if it does.
-    """
-    held = sum(weights.elements.values())
-    try:
-        if (getattr(config.get_text_config(), "num_hidden_layers", None) or 0) > len(weights.elements):
-            described, tables = held + 1, 0  # fewer tensors than layers: not worth laying out
-        else:
-            described, tables = _lay_out(config)
-    except Exception as fault:  # sizes that do not go together fail somewhere within the model's own code
-        raise ModelError(
-            f"The config.json of {name} describes no model ({first_line(fault)}): name another."
-        ) from fault
-    if described > held:
-        raise ModelError(
-            f"The config.json of {name} describes a model larger than its weights ({held:,} numbers): "
-            "one of them is wrong, name another model or revision."
-        )
-    return tables
-
-
-def _lay_out(config: Any) -> tuple[int, int]:
-    """Number of parameters, tied ones once, and bytes of buffers."""
-    with BUILDING, torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return parameters, sum(buffer.nbytes for buffer in model.buffers())
 
 
 def _last_byte(header: SafetensorsFileMetadata) -> int:

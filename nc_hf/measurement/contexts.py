@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.corpus.vocabulary import legible
+from nc_hf.hub.encoding import decoded
 from nc_hf.runtime.hashing import mixed
 
 BEFORE = 32
@@ -47,7 +48,7 @@ def quote(before: list[int], blocks: TokenBlocks, tokenizer: Any) -> str:
     """
     begin = blocks.marks.begin[:1]
     starts = [place for place, token_id in enumerate(before) if token_id in begin]
-    text = str(tokenizer.decode(before[starts[-1] if starts else 0 :], clean_up_tokenization_spaces=False))
+    text = decoded(tokenizer, before[starts[-1] if starts else 0 :])
     return legible(text.strip(_BROKEN))
 
 

@@ -16,7 +16,7 @@ from nc_hf.corpus.classes import EVERY, SHARE, ClassChoice, choose_classes, name
 from nc_hf.corpus.corpus import Corpus, open_corpus
 from nc_hf.corpus.repetition import repeated_share
 from nc_hf.corpus.tokens import tokenizer_hash
-from nc_hf.errors import InputError, TokenizerError
+from nc_hf.errors import InputError, NoTokenizerError, TokenizerError
 from nc_hf.hub import ModelSource, download, load_model, load_tokenizer, open_tokenizer, resolve
 from nc_hf.hub.tokenizer import origin_of
 from nc_hf.measurement.assemble import report_of
@@ -93,7 +93,8 @@ def _measured(
         name = str(getattr(model.config, "name_or_path", "") or type(model).__name__)
         network, record, own_tokenizer = model, _model_record(model, name, revision, None), None
     else:
-        network, record, own_tokenizer = _load(model, revision, settings, process.device, listener)
+        reads_text = settings["tokenizer"] is None and not isinstance(text, TokenBlocks)
+        network, record, own_tokenizer = _load(model, revision, settings, process.device, listener, reads_text)
     tokenizer = settings["tokenizer"]
     if isinstance(tokenizer, str | Path):
         tokenizer = open_tokenizer(str(tokenizer), allow_local=settings["allow_local"], token=settings["token"])
@@ -223,14 +224,17 @@ def _load(
     settings: MeasureOptions,
     device: torch.device,
     listener: Listener | None,
+    reads_text: bool,
 ) -> tuple[nn.Module, ModelRecord, Any]:
-    """Look a model up, fetch and load it; its tokenizer is None where it has none."""
+    """Look a model up, fetch and load it; its tokenizer is None where it has none, or a broken one unneeded."""
     token = settings["token"]
     Meter(listener, "resolving")
     source = resolve(model, revision, allow_local=settings["allow_local"], max_bytes=settings["max_bytes"], token=token)
     try:
         tokenizer = load_tokenizer(source, token=token)
-    except TokenizerError:
+    except TokenizerError as fault:
+        if reads_text and not isinstance(fault, NoTokenizerError):
+            raise
         tokenizer = None  # one may have been named; if not, that is said where it is needed
     download(source, token=token, progress=Meter(listener, "downloading", source.size_bytes).advance)
     Meter(listener, "loading")

@@ -1,0 +1,50 @@
+"""Text through a tokenizer, in the process that this runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nc_hf.errors import CorpusError, TokenizerError
+from nc_hf.errors.remedies import Remedy
+
+
+def encoded_here(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Tokenise some texts in this process.
+
+    Raises:
+        CorpusError, TokenizerError: as `encoded`.
+    """
+    try:
+        found = tokenizer(
+            texts,
+            add_special_tokens=False,
+            padding=False,
+            truncation=False,
+            return_attention_mask=False,
+            verbose=False,
+        )
+    except (TypeError, UnicodeError) as error:  # what tokenizers make of None, numbers and lone surrogates
+        raise CorpusError("The corpus holds something that is not Unicode text: clean or drop that row.") from error
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":  # what Rust raises in Python is no Exception
+            raise
+        raise broken_down() from panic
+    ids: list[list[int]] = found["input_ids"]
+    return ids
+
+
+def encoded_alone_here(tokenizer: Any, text: str, special_tokens: bool) -> list[int]:
+    """Tokenise one text in this process."""
+    ids: list[int] = tokenizer(text, add_special_tokens=special_tokens)["input_ids"]
+    return ids
+
+
+def decoded_here(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Return the text of some tokens, spelled in this process."""
+    return str(tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+
+def broken_down() -> TokenizerError:
+    """Say that a tokenizer cannot do what it is there for."""
+    return TokenizerError("The tokenizer broke down on the text", Remedy.OWN_TEXT)
