@@ -97,8 +97,8 @@ def _check_sides(name: str, config: Any, held: int) -> None:
     for key, number in numbers_of(config):
         if number > held and _SIDE.fullmatch(key):
             raise ModelError(
-                f"The config.json of {name} gives {key} as {shown_number(number)} and its weights are {held:,} numbers: "
-                "one of them is wrong, name another model or revision."
+                f"The config.json of {name} gives {key} as {shown_number(number)} and its weights are {held:,} "
+                "numbers: one of them is wrong, name another model or revision."
             )
 
 

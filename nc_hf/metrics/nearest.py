@@ -129,7 +129,7 @@ class Centres:
         """Return (M,) float64 squared distances of some tokens of the chunk to some centres."""
         parts = [
             (tokens[i] - self._exact[j]).square_().sum(dim=1)
-            for i, j in zip(rows.split(_RECHECKED), columns.split(_RECHECKED), strict=True)
+            for i, j in zip(torch.split(rows, _RECHECKED), torch.split(columns, _RECHECKED), strict=True)
         ]
         return torch.cat(parts) if parts else tokens.new_empty(0)
 
@@ -141,7 +141,7 @@ class _Coarse:
         spread = centres.square().mean(dim=0)
         self.apart = spread.argsort(descending=True)[:_APART].sort().values
         """(A,) dimensions that are left out of the product."""
-        parts = [self._in_steps(part) for part in centres.split(_RECHECKED)]
+        parts = [self._in_steps(part) for part in torch.split(centres, _RECHECKED)]
         self._rows, self._steps, off = (torch.cat(column) for column in zip(*parts, strict=True))
         lengths = torch.linalg.vector_norm(centres, dim=1)
         # |mu - mu'| <= share |mu| of every centre.
@@ -174,7 +174,7 @@ class _Coarse:
 def multiplies_int8(device: torch.device) -> bool:
     """Whether there is a product of int8 matrices that is faster than one of float32: on a CPU with VNNI."""
     is_there: Any = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
-    return device.type == "cpu" and hasattr(torch, "_int_mm") and torch.backends.mkldnn.is_available() and is_there()
+    return device.type == "cpu" and hasattr(torch, "_int_mm") and bool(is_there())
 
 
 def _argmin(bounds: Tensor) -> Tensor:
