@@ -42,6 +42,7 @@ def in_use(folder: str | Path | None, process: PartialState) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
+            # Before it is given back: filelock, from 3.21 on, leaves a file that is gone by the time it has it.
             with suppress(OSError):  # gone with its folder
                 (Path(folder) / LOCK).unlink()
             lock.release()

@@ -75,6 +75,9 @@ class TestMeasureArguments:
         assert "is a directory" in refusal("measure", "gpt2", option, tmp_path, code=6)
         (tmp_path / "file").touch()
         assert "cannot be written" in refusal("measure", "gpt2", option, tmp_path / "file" / "report", code=6)
+        assert "(File name too long): name another" in refusal(
+            "measure", "gpt2", option, tmp_path / ("n" * 300), code=6
+        )
 
     def test_a_page_without_vl_convert_is_refused_before_the_work(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
