@@ -61,7 +61,7 @@ class Layer:
         outliers: Tensor | None = None,
     ) -> None:
         """Start empty."""
-        self.dim, self._covariance = dim, covariance
+        self.dim = dim
         self._device = float64_device(device)
         self.groups = [ClassStatistics(dim, self._device, covariance=covariance) for _ in range(groups)]
         self.outliers = torch.empty(0, dtype=torch.int64) if outliers is None else outliers
@@ -99,9 +99,7 @@ class Layer:
         if self._whole is None:
             if len(self.groups) == 1:
                 return self.groups[0]
-            self._whole = ClassStatistics(self.dim, self._device, covariance=self._covariance)
-            for group in self.groups:
-                self._whole.merge(group)
+            self._whole = ClassStatistics.union(self.groups)
         return self._whole
 
     @property

@@ -25,9 +25,10 @@ def replicates(groups: Sequence[ClassStatistics], compute: Compute) -> dict[str,
         A list a value, one entry a group; nothing where there is too little text to do without a group.
     """
     found: list[Mapping[str, float]] = []
-    for number, rest in enumerate(without_each(groups)):
+    rests = without_each(groups)
+    for number in range(len(groups)):
         try:
-            found.append(compute(rest, number))
+            found.append(compute(next(rests), number))  # kept by nobody, since the next takes as much memory
         except StatisticsError:
             return {}
     names = set.intersection(*(set(values) for values in found))
@@ -78,7 +79,7 @@ def _each_half(
 def without_each(groups: Sequence[ClassStatistics]) -> Iterator[ClassStatistics]:
     """Yield the statistics of all groups but the first, all but the second, and so on."""
     for left_out in range(len(groups)):
-        yield _merged([*groups[:left_out], *groups[left_out + 1 :]])
+        yield ClassStatistics.union([*groups[:left_out], *groups[left_out + 1 :]])
 
 
 def halves_of(groups: Sequence[ClassStatistics]) -> Iterator[ClassStatistics]:
@@ -88,12 +89,4 @@ def halves_of(groups: Sequence[ClassStatistics]) -> Iterator[ClassStatistics]:
     """
     around = [*groups, *groups]
     for first in range(len(groups)):
-        yield _merged(around[first : first + len(groups) // 2])
-
-
-def _merged(groups: Sequence[ClassStatistics]) -> ClassStatistics:
-    """Return the statistics of some groups together."""
-    merged = ClassStatistics(groups[0].dim, groups[0].device, covariance=groups[0].has_covariance)
-    for group in groups:
-        merged.merge(group)
-    return merged
+        yield ClassStatistics.union(around[first : first + len(groups) // 2])

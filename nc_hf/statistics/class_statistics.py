@@ -11,7 +11,7 @@ two statistics merge by moving one to the other's pivot and adding, so any split
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -99,6 +99,19 @@ class ClassStatistics:
             self._absorb(other, other._pivot.to(self.device))
         return self
 
+    @classmethod
+    def union(cls, parts: Sequence[ClassStatistics]) -> ClassStatistics:
+        """Return the tokens of some statistics together, as `merge` adds them one after another.
+
+        The room for all of their classes is made at once, so that no sums are copied when others join.
+        """
+        whole = parts[0]._like()
+        ids = torch.cat([part.class_ids.to(whole.device) for part in parts])
+        whole._rows_of(torch.unique(ids))
+        for part in parts:
+            whole.merge(part)
+        return whole
+
     def reduce(self, accelerator: Process) -> ClassStatistics:
         """Sum over all processes, so that every rank ends with the whole, and return ``self``.
 
@@ -163,15 +176,14 @@ class ClassStatistics:
         """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""
         if self._pivot is None:
             return self._sums
-        means: Tensor = self._sums[self._index.rows] / self.counts.unsqueeze(1)
-        means += self._pivot
-        return means
+        means: Tensor = self._sums[self._index.rows]  # a copy, and the only one: it may be as large as all else
+        return means.div_(self.counts.unsqueeze(1)).add_(self._pivot)
 
     @property
     def scatter(self) -> Tensor:
         """(C,) float64: M2_c, the sum over a class's tokens of their squared distance to its mean."""
-        sums, counts = self._sums[self._index.rows], self.counts
-        spread = self._squares[self._index.rows] - torch.linalg.vector_norm(sums, dim=1).square_() / counts
+        counts, norms = self.counts, torch.linalg.vector_norm(self._sums, dim=1)[self._index.rows]
+        spread = self._squares[self._index.rows] - norms.square_() / counts
         # Rounding may leave a tiny negative, and a class of one token has none by definition.
         scatter: Tensor = spread.clamp_(min=0.0).masked_fill_(counts == 1, 0.0)
         return scatter
@@ -296,12 +308,17 @@ def all_finite(features: Tensor) -> bool:
 
 
 def _grown(tensor: Tensor, rows: int) -> Tensor:
-    """Zero-extend the first axis to ``rows``, over-allocating so that repeated growth stays linear."""
+    """Zero-extend the first axis to ``rows``, over-allocating so that repeated growth stays linear.
+
+    What is allocated beyond is left alone, so that the system has to give it no memory yet.
+    """
     storage_rows = tensor.untyped_storage().nbytes() // max(1, tensor.element_size() * tensor[:1].numel() or 1)
     row_shape = tensor.shape[1:]
     if tensor.numel() and storage_rows >= rows:
-        return tensor.as_strided((rows, *row_shape), tensor.stride())
-    capacity = max(rows, 2 * len(tensor))
-    grown = torch.zeros((capacity, *row_shape), dtype=tensor.dtype, device=tensor.device)
-    grown[: len(tensor)] = tensor
-    return grown[:rows]
+        grown = tensor.as_strided((rows, *row_shape), tensor.stride())
+    else:
+        capacity = max(rows, 2 * len(tensor))
+        grown = torch.empty((capacity, *row_shape), dtype=tensor.dtype, device=tensor.device)[:rows]
+        grown[: len(tensor)] = tensor
+    grown[len(tensor) :] = 0
+    return grown

@@ -133,6 +133,45 @@ def test_a_state_is_not_changed_by_what_comes_later() -> None:
     assert all(torch.equal(state[name], before[name]) for name in before)
 
 
+@pytest.mark.parametrize("covariance", [False, True])
+def test_a_union_is_what_merging_makes_bit_for_bit(covariance: bool) -> None:
+    parts = [statistics(batch(seed, size), covariance=covariance) for seed, size in enumerate((30, 0, 50, 4))]
+    before = [snapshot(part) for part in parts]
+    merged = ClassStatistics(DIM, covariance=covariance)
+    for part in parts:
+        merged.merge(part)
+    assert_same_bits(ClassStatistics.union(parts), merged)
+    assert_same_bits(ClassStatistics.union(parts[:1]), statistics(batch(0, 30), covariance=covariance))
+    for part, held in zip(parts, before, strict=True):
+        assert all(torch.equal(value, held[name]) for name, value in snapshot(part).items())
+
+
+def test_a_union_is_of_one_model() -> None:
+    parts = [statistics(batch(seed, 30)) for seed in range(2)]
+    for part, model in zip(parts, ("a", "b"), strict=True):
+        part.provenance["model"] = model
+    with pytest.raises(MergeError):
+        ClassStatistics.union(parts)
+
+
+def test_the_moments_that_are_read_are_copies() -> None:
+    stats = statistics(batch(0, 60), covariance=True)
+    held = snapshot(stats)
+    for name in ("counts", "means", "scatter", "within_scatter"):
+        getattr(stats, name).zero_()
+    assert all(torch.equal(value, held[name]) for name, value in snapshot(stats).items())
+
+
+def test_classes_that_join_begin_at_nothing() -> None:
+    """The room beyond the classes seen is not cleared before it is needed, and may hold anything."""
+    stats = ClassStatistics(3)
+    for label in range(40):
+        stats.update(torch.full((2, 3), float(label)), torch.tensor([label, label]))
+        assert stats.means[:, 0].tolist() == pytest.approx(list(range(label + 1)), abs=1e-12)
+        assert stats.counts.tolist() == [2] * (label + 1)
+        assert float(stats.scatter.max()) < 1e-9
+
+
 def test_merge_leaves_the_other_as_it_was() -> None:
     left, right = statistics(batch(3, 40)), statistics(batch(4, 40))
     left.merge(right).update(*batch(5, 40))
