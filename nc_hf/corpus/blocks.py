@@ -63,7 +63,11 @@ class TokenBlocks:
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         """Return one block, ``input_ids`` (L,)."""
-        return {"input_ids": self.input_ids[row].long()}
+        return {"input_ids": self.ids(row)}
+
+    def ids(self, rows: Tensor | slice | int) -> Tensor:
+        """Return the tokens of some blocks, (..., L) int64, as models take them; never the blocks themselves."""
+        return _taken(self.input_ids, rows).to(torch.int64, copy=True)
 
     @property
     def block_size(self) -> int:
@@ -102,7 +106,7 @@ class TokenBlocks:
         Returns:
             (..., L) int64. The first token of a block, which nothing predicts, has its label too where it is no mark.
         """
-        labels = self.input_ids[rows].to(torch.int64, copy=True)  # never the blocks themselves
+        labels = self.ids(rows)
         if self.marks.begin:
             labels[_is_any(labels, self.marks.begin)] = IGNORED
         if self.context is not None:
@@ -126,7 +130,7 @@ class TokenBlocks:
         """
         if not self.marks.begin:
             return None
-        begins = self.input_ids[rows] == self.marks.begin[0]
+        begins = self.ids(rows) == self.marks.begin[0]
         places = torch.arange(self.block_size).expand(begins.shape)
         return places - torch.where(begins, places, 0).cummax(dim=1).values
 
@@ -174,7 +178,7 @@ class TokenBlocks:
     def rows(self, part: Tensor | slice) -> TokenBlocks:
         """Return some of the blocks."""
         documents, context = (None if each is None else each[part] for each in (self.document_ids, self.context))
-        return replace(self, input_ids=self.input_ids[part], document_ids=documents, context=context)
+        return replace(self, input_ids=_taken(self.input_ids, part), document_ids=documents, context=context)
 
     def shard(self, index: int, count: int) -> TokenBlocks:
         """Return every ``count``-th block from block ``index`` on, counted from 1; all shards together are the whole.
@@ -211,6 +215,11 @@ def fingerprint(
 def hash_counts(census: Tensor) -> str:
     """Identify a text by its token counts (T,): the first 16 digits of a sha256."""
     return hashlib.sha256(census.numpy().astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def _taken(ids: Tensor, rows: Tensor | slice | int) -> Tensor:
+    """Index blocks. PyTorch 2.8 picks no rows of uint16, but it does of the same bits as int16."""
+    return ids.view(torch.int16)[rows].view(ids.dtype) if ids.dtype == torch.uint16 else ids[rows]
 
 
 def _is_any(ids: Tensor, wanted: Iterable[int]) -> Tensor:

@@ -155,7 +155,7 @@ def collect(
             if len(chosen):
                 logits = needs_logits or collection.wants_logits
                 # A mark that begins a document is no label, but its place may be the outlier: at first every token is.
-                labels = blocks.input_ids[chosen].long() if probing else blocks.labels(chosen)
+                labels = blocks.ids(chosen) if probing else blocks.labels(chosen)
                 batch = _forward(model, tap, blocks, chosen, positions, labels, logits=logits)
             if not len(mine):
                 batch = None
@@ -208,7 +208,7 @@ def _forward(
         options["position_ids"] = positions.to(device)
     tap.expect(labels)
     try:
-        model(input_ids=blocks.input_ids[chosen].long().to(device), **options)
+        model(input_ids=blocks.ids(chosen).to(device), **options)
     except torch.OutOfMemoryError as error:
         raise InputError(
             f"{len(chosen)} blocks of {blocks.block_size} tokens do not fit into the memory of {device}",

@@ -158,3 +158,12 @@ def test_the_loop_before_it_is_compiled_adds_the_same() -> None:
         shifted = features[labels == label] - pivot
         np.testing.assert_allclose(sums[label], 1 + shifted.sum(axis=0), rtol=1e-13)
         np.testing.assert_allclose(squares[label], 2 + (shifted**2).sum(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("covariance", [False, True])
+def test_the_compiled_loop_is_used_where_it_can_be(covariance: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU, where no second moment is asked for; its results are those of torch, so only the calls tell."""
+    calls = []
+    monkeypatch.setattr(accumulation, "fused_loop", lambda: lambda *arrays: calls.append(len(arrays)))
+    ClassStatistics(3, covariance=covariance).update(*tokens(20, 3, torch.float32))
+    assert bool(calls) is not covariance
