@@ -27,7 +27,7 @@ from nc_hf.hub.tokenizer import has_tokenizer
 from nc_hf.measurement.options import deciding
 from nc_hf.report import Report
 from nc_hf.report.comparability import same_model
-from nc_hf.runtime.files import read_json, write_text
+from nc_hf.runtime.files import make_folder, read_json, write_text
 from nc_hf.runtime.seal import opened, sealed
 from nc_hf.runtime.version import VERSION
 from nc_hf.space.request import Request, parse_request
@@ -148,11 +148,15 @@ class Store:
     """A folder with one JSON file a result; with a data set of the Hub behind it where one is configured."""
 
     def __init__(self, folder: Path, dataset: str | None = None) -> None:
-        """Open it; what the data set holds is fetched."""
+        """Open it; what the data set holds is fetched.
+
+        Raises:
+            FileError: a file is in its place, or the disk does not take it.
+        """
         self.folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, StoredResult] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._scheduler = _schedule(folder, dataset) if dataset else None
         for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[-_MAX_KEPT:]:
             self._read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nc_hf.errors import FileError, StudyError
-from nc_hf.runtime.files import write_text
+from nc_hf.runtime.files import make_folder, write_text
 from nc_hf.runtime.strict_json import parse_json
 from nc_hf.study.cell import Cell
 from nc_hf.study.grid import Study
@@ -51,6 +52,7 @@ class Ledger:
 
     Raises:
         StudyError: the folder holds another study, or an entry that was edited or cut short.
+        FileError: a file is in its place, or it cannot be written.
     """
 
     def __init__(self, folder: str | Path, study: Study) -> None:
@@ -58,6 +60,9 @@ class Ledger:
         self.folder = Path(folder)
         self.study = study
         path = self.folder / SETTINGS
+        make_folder(self.folder)
+        if not os.access(self.folder, os.W_OK):
+            raise FileError(f"{self.folder} cannot be written: open it to you, or give another --output.")
         with FileLock(self.folder / SETTINGS_LOCK):
             if path.exists() and not self._is_same(read_json(path)):
                 self._forget()

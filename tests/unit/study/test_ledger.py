@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nc_hf.errors import StudyError
+from nc_hf.errors import FileError, StudyError
 from nc_hf.study.grid import Study
 from nc_hf.study.ledger import Ledger
 from nc_hf.study.preset import load_study
@@ -170,3 +170,17 @@ def test_a_cell_is_claimed_once_and_given_back(tmp_path: Path, study: Study) -> 
     one.record(first, [{"val_loss": 1.0}])
     with other.claim(first) as theirs:
         assert not theirs  # it is done
+
+
+def test_where_there_can_be_no_folder_that_is_one_sentence(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "deeper", tmp_path / ("n" * 300)):
+        with pytest.raises(FileError, match=r"is no folder and cannot be made one \(.*\): name another"):
+            Ledger(path, study)
+    assert (tmp_path / "file").read_text() == "mine"
+    monkeypatch.setattr("os.access", lambda *_: False)  # as for whoever is not root
+    with pytest.raises(FileError, match="cannot be written: open it to you, or give another --output"):
+        Ledger(tmp_path, study)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
