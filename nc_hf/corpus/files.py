@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nc_hf.corpus.caged import LONGEST_DOCUMENT, LONGEST_ROW, cage_faults, caged
 from nc_hf.corpus.columns import TEXT_COLUMN, check_column, texts_of
 from nc_hf.corpus.folders import ALL, SPLITS, check_versions, choose_split, is_notice, split_of
 from nc_hf.corpus.formats import has_columns, is_readable, known_kinds, read_file
 from nc_hf.corpus.reading import ReadRecord, Source
 from nc_hf.errors import CorpusError
+
+if TYPE_CHECKING:
+    from nc_hf.runtime.cage.frames import Answer
 
 _PATTERN = frozenset("*?[")
 
@@ -83,31 +87,64 @@ def _source(split: str, files: list[Path], column: str, left_out: list[str] | No
     plain = [file for file in files if not has_columns(file)]
     if plain and column != TEXT_COLUMN:
         raise CorpusError(f"{str(plain[0])!r} is plain text and has no column {column!r}: leave the column out.")
-    return Source(split, partial(_read_files, files, column), len(files), tuple(left_out or ()))
+    read = caged(
+        partial(read_files, files, column),
+        repr(str(files[0])) if len(files) == 1 else f"One of the {len(files):,} files beside {str(files[0])!r}",
+        longest=LONGEST_ROW if len(plain) < len(files) else LONGEST_DOCUMENT,
+        needs=[__name__] + ["pyarrow.parquet"] * any(file.suffix.lower() == ".parquet" for file in files),
+    )
+    return Source(split, read, len(files), tuple(left_out or ()))
 
 
-def _read_files(files: list[Path], column: str, record: ReadRecord) -> Iterator[str]:
+def read_files(files: list[Path], column: str, record: ReadRecord) -> Iterator[str]:
+    """Read the texts of some files; for the cage."""
     for file in files:
         yield from read_file(file, column, record)
 
 
 def _open_saved(folder: Path, split: str, column: str) -> Source:
-    from datasets import Dataset, load_from_disk
+    """Find the texts of a data set that `datasets` saved, whose description is not ours either."""
+    from nc_hf.runtime.cage import run
 
     where = repr(str(folder))
+    with cage_faults(where):
+        found = run(look_into_saved, folder, split, column, needs=["datasets"]).value
+    read = caged(partial(read_saved, folder, found["split"], column), where, needs=[__name__, "datasets"])
+    return Source(str(found["split"]), read, int(found["files"]))
+
+
+def look_into_saved(folder: Path, split: str, column: str) -> Answer:
+    """Find out which split of a saved data set is meant, and how many files it has; for the cage.
+
+    Raises:
+        CorpusError: it is damaged, or has no such split or column.
+    """
+    from nc_hf.runtime.cage.frames import Answer
+
+    chosen, rows = _saved(folder, split)
+    check_column(_features(rows.features), column, repr(str(folder)))
+    return Answer({"split": chosen, "files": len(rows.cache_files)})
+
+
+def read_saved(folder: Path, split: str, column: str, record: ReadRecord) -> Iterator[str]:
+    """Read the texts of a saved data set; for the cage."""
+    _, rows = _saved(folder, split)
+    rows = rows.select_columns([column if column in rows.column_names else column.partition(".")[0]])
+    return texts_of(enumerate(rows, start=1), column, lambda number: f"Row {number} of {str(folder)!r}", record)
+
+
+def _saved(folder: Path, split: str) -> tuple[str, Any]:
+    """Open a saved data set, and choose its split."""
+    from datasets import Dataset, load_from_disk
+
     try:
         saved = load_from_disk(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{where} is not a whole saved data set: save it again.") from error
-    chosen = ALL if isinstance(saved, Dataset) else choose_split(split, saved, str(folder))
-    rows = saved if chosen is ALL else saved[chosen]
-    check_column(_features(rows.features), column, where)
-    rows = rows.select_columns([column if column in rows.column_names else column.partition(".")[0]])
-
-    def read(record: ReadRecord) -> Iterator[str]:
-        return texts_of(enumerate(rows, start=1), column, lambda number: f"Row {number} of {where}", record)
-
-    return Source(chosen, read, len(rows.cache_files))
+        raise CorpusError(f"{str(folder)!r} is not a whole saved data set: save it again.") from error
+    if isinstance(saved, Dataset):
+        return ALL, saved
+    chosen = choose_split(split, saved, str(folder))
+    return chosen, saved[chosen]
 
 
 def _features(features: Any) -> dict[str, Any]:

@@ -140,6 +140,8 @@ def _parquet_rows(file: Path, column: str) -> Iterator[dict[str, Any]]:
             check_column(_fields(table.schema_arrow), column, where)
             for batch in table.iter_batches(batch_size=1024, columns=[column]):
                 yield from batch.to_pylist()
+    except MemoryError:  # of pyarrow too, where it is an ArrowException as well
+        raise
     except import_module("pyarrow").ArrowException as error:
         raise CorpusError(f"{where} is not a whole parquet file: write or fetch it again.") from error
     except OSError as error:

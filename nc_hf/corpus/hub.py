@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from nc_hf.corpus.caged import caged
 from nc_hf.corpus.columns import TEXT_COLUMN, check_column, texts_of
 from nc_hf.corpus.compression import checked_lines
 from nc_hf.corpus.folders import check_versions, choose_split, split_of
@@ -67,7 +68,9 @@ def open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> Source:
         HubError: it is missing, closed to the reader, or out of reach.
     """
     from datasets import load_dataset_builder
+    from huggingface_hub import get_token
 
+    token = get_token() if token is None else token  # the template of the cage may know another one, or none
     dataset, where = str(spec.dataset), f"hub:{spec.dataset}"
     if Path(dataset).exists():  # datasets would take it for the data set
         raise CorpusError(f"A local {dataset!r} hides the data set of that name on the Hub", Remedy.HIDDEN_DATA_SET)
@@ -86,8 +89,9 @@ def open_hub(spec: CorpusSpec, split: str, token: str | bool | None) -> Source:
             raise
     if in_lines and spec.column != TEXT_COLUMN:
         raise CorpusError(f"{where} is plain text and has no column {spec.column!r}: leave the column out.")
-    read = partial(_read_lines if in_lines else _read_rows, splits[chosen], spec, token)
-    return Source(chosen, read, len(files), streamed=True)
+    read = partial(read_lines if in_lines else read_rows, splits[chosen], spec, token)
+    needs = ["torch", "datasets", type(builder).__module__, __name__]  # a streamed data set is one of torch too
+    return Source(chosen, caged(read, where, needs=needs, network=True), len(files), streamed=True)
 
 
 def _set_reading(config: Any, column: str) -> bool:
@@ -121,15 +125,16 @@ def _check_versions(files: list[str], split: str, dataset: str) -> None:
         check_versions(names, split, f"hub:{dataset}")
 
 
-def _read_rows(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
+def read_rows(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
+    """Read the rows of a split; for the cage."""
     where = f"hub:{spec.dataset}"
     with _hub_faults(str(spec.dataset), token):
         numbered = enumerate(text_alone(rows, spec.column, where), start=1)
         yield from texts_of(numbered, spec.column, lambda number: f"Row {number} of {where}", record)
 
 
-def _read_lines(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
-    """Read text files one by one: `datasets` makes a shard of each."""
+def read_lines(rows: Any, spec: CorpusSpec, token: str | bool | None, record: ReadRecord) -> Iterator[str]:
+    """Read text files one by one, for the cage: `datasets` makes a shard of each."""
     with _hub_faults(str(spec.dataset), token):
         for index in range(rows.num_shards):
             lines = (str(row[TEXT_COLUMN]) for row in rows.shard(rows.num_shards, index))
@@ -146,7 +151,7 @@ def _hub_faults(dataset: str, token: str | bool | None) -> Iterator[None]:
 
     try:
         yield
-    except NCError:
+    except (NCError, MemoryError):
         raise
     except DatasetNotFoundError as error:
         raise HubError(

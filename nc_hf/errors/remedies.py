@@ -292,8 +292,8 @@ _WORDS: Mapping[Remedy, Mapping[FrontEnd, str]] = {
         _ANOTHER_REVISION,
     ),
     Remedy.FOREIGN_TEXT: _row(
-        "write it anew in shorter rows, or name another corpus",
-        "write it anew in shorter rows, or name another --corpus",
+        "write it anew in shorter rows or documents, or name another corpus",
+        "write it anew in shorter rows or documents, or name another --corpus",
         "choose another text",
         "name another `corpus`",
     ),

@@ -32,7 +32,7 @@ _MODULES, _LABELS, _NO_COUNT = (
 )
 _SHOWN_BELOW = 1e300
 CONFIG_LIMITS = Limits(cpu_seconds=20, wall_seconds=60)
-"""Of what is done with a configuration: the largest known models are laid out in 3 seconds."""
+"""Of what is done with a configuration, from its file to the layout of its model."""
 
 
 def check_config(name: str, folder: Path) -> str:

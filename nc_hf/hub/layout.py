@@ -47,7 +47,6 @@ def described_model(name: str, folder: Path, kind: str, weights: WeightSummary) 
     Raises:
         ModelError: it does, or describes none.
     """
-    # The library's own code, which is needed in any case: imported here it need not be imported by each inmate.
     known = MODEL_FOR_CAUSAL_LM_MAPPING.get(CONFIG_MAPPING[kind], None)
     needs = [known.__module__] if isinstance(known, type) else []
     held, tensors = sum(weights.elements.values()), len(weights.elements)

@@ -21,6 +21,9 @@ _TOKENIZER_FILE = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens)[\w.-]*\.(json|txt)|[\w.-]+\.(model|tiktoken)"
 )
 _MAX_SMALL_BYTES = 100_000_000  # the largest tokenizers have a third of this
+# JSON takes some twenty times its length as objects: `[],` is 3 bytes, and 64 as an empty list in a list.
+_MAX_JSON_BYTES = {"config.json": 4_000_000, "adapter_config.json": 4_000_000, "tokenizer_config.json": 16_000_000}
+_MAX_INDEX_BYTES = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Listing:
             ModelError: if there is one.
         """
         for file in files:
-            if self.sizes[file] > _MAX_SMALL_BYTES:
+            most = _MAX_INDEX_BYTES if file.endswith(".index.json") else _MAX_JSON_BYTES.get(file, _MAX_SMALL_BYTES)
+            if self.sizes[file] > most:
                 size = shown_bytes(self.sizes[file])
                 raise ModelError(f"{file} of {self.name} has {size}, which cannot be right: name another model.")
 

@@ -20,6 +20,7 @@ from nc_hf.hub import download, resolve
 from nc_hf.measurement.measure import measure
 from nc_hf.measurement.options import MeasureOptions
 from nc_hf.report import Report
+from nc_hf.runtime.cage import watched
 from nc_hf.runtime.progress import Meter, Progress
 from nc_hf.space.cache import bounded_cache
 from nc_hf.space.faults import UnforeseenError, told
@@ -158,13 +159,15 @@ def _measure(request: Request, token: str | bool, max_bytes: int, analysis: Anal
         "progress": analysis.listen,
     }
     text = request.open(token) if request.text else request.corpus
-    return measure(request.model, text, revision=request.revision, **options)
+    with watched(analysis.check):  # what is read in the cage, which says nothing of how far it is, is called off too
+        return measure(request.model, text, revision=request.revision, **options)
 
 
 def _fetch(request: Request, token: str | bool, max_bytes: int, analysis: Analysis) -> None:
     """Look the model up and fetch it into the cache, while no GPU is held for it."""
     Meter(analysis.listen, "resolving")
-    source = resolve(request.model, request.revision, max_bytes=max_bytes, token=token)
+    with watched(analysis.check):
+        source = resolve(request.model, request.revision, max_bytes=max_bytes, token=token)
     download(source, token=token, progress=Meter(analysis.listen, "downloading", source.size_bytes).advance)
 
 

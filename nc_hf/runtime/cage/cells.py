@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import IO, Protocol
 
 from nc_hf.runtime.cage.inmate import Question, live
@@ -17,7 +18,7 @@ from nc_hf.runtime.cage.starting import tell_template
 from nc_hf.runtime.cage.template import STATUS, end_group, message
 
 _END_SECONDS, _LOOK_SECONDS = 5.0, 0.01
-_LAST_WORDS = 4096
+_LAST_WORDS = 1 << 16  # the traceback of an allocator is long, and what it failed at stands before it
 _HARMLESS_THREADS = ("TMonitor",)  # tqdm's, which sleeps, and holds nothing that an inmate would use
 
 
@@ -42,13 +43,15 @@ def open_cell(limits: Limits, first: Question, needs: Sequence[str] = ()) -> tup
     Args:
         limits: that it lives within.
         first: the first question.
-        needs: modules that it imports; the template does that once for all.
+        needs: modules that it imports; that is done once for all, here or by the template.
 
     Returns:
         Its cell, and whether it has its first question already.
     """
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
     if all(type(thread).__name__ in _HARMLESS_THREADS for thread in others):
+        for module in needs:
+            import_module(module)
         try:
             return _Forked(limits, first), True
         except OSError:  # where memory is never promised twice a large process cannot be forked, but a small one can

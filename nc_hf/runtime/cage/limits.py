@@ -20,8 +20,8 @@ _ADDRESSES = 4  # of what is mapped a part alone is memory: stacks and arenas of
 class Limits:
     """The limits of an inmate.
 
-    The defaults are some ten times what the largest known configurations and tokenizers take on a slow machine: a
-    vocabulary of 262,144 tokens takes 0.6 GB, and 5 seconds.
+    The defaults leave room for the longest text that is taken from a file, decompressed, decoded and copied once, and
+    time on a machine that is busy with others.
 
     Attributes:
         memory: bytes beyond those that the process has when it starts.
