@@ -113,10 +113,14 @@ class Attendance:
         """Do what is due, and return the seconds until something is again."""
         now = time.monotonic()
         if self._wanted > self._roll.held:
-            return self._roll.attend(now)
+            pause = self._roll.attend(now)
+            if self._roll.held == self._wanted and self._roll.verdict != _ALL:
+                self.ends = None  # whoever waits is told, and ends by itself
+            return pause
         pause = self._roll.beat(now)
         if self._in_doubt:
             self._found, self._in_doubt = self._roll.doubt(now)
+            self.ends = None if self._found else self.ends
             return _LONGEST
         if self.ends is not None and (lost := self._roll.look(now)) is not None:
             self.ends(lost)

@@ -20,7 +20,7 @@ from tests.distributed.launcher import free_port
 from tests.paths import ROOT
 from tests.training import save_tiny
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SCRIPT = Path(__file__).with_name("losing.py")
 SILENCE = 4
 TEXT = ["--corpus", "builtin", "--max-tokens", "3000", "--block-size", "64", "--batch-size", "4"]
@@ -54,7 +54,7 @@ def ranks(count: int, *arguments: object) -> Iterator[list[subprocess.Popen[str]
 
 def ends_in_one_sentence(process: subprocess.Popen[str], command: str) -> str:
     """Return the sentence with which a rank ended."""
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=400)
     assert process.returncode == ProcessError.exit_code, said
     assert "Traceback" not in said
     (sentence,) = [line for line in said.splitlines() if line.startswith(f"{command}: ")]
@@ -93,7 +93,7 @@ def test_a_training_goes_on_when_a_silent_rank_comes_back(tmp_path: Path) -> Non
         assert json.loads(first.read_text()) == [0]
         started[1].send_signal(signal.SIGCONT)
         for each in started:
-            _, said = each.communicate(timeout=120)
+            _, said = each.communicate(timeout=400)
             assert each.returncode == 0, said
     found = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2)]
     assert found[0] == found[1]
@@ -104,5 +104,5 @@ def test_nobody_is_lost(tmp_path: Path) -> None:
     model = save_tiny(tmp_path / "model")
     with ranks(2, "measure", tmp_path, "none", 0, 0, model, *TEXT, "--quiet") as started:
         for each in started:
-            _, said = each.communicate(timeout=120)
+            _, said = each.communicate(timeout=400)
             assert (each.returncode, said.strip()) == (0, ""), said

@@ -176,3 +176,15 @@ def test_who_leaves_ends_nothing(ranks: Ranks) -> None:
     alone.leave()
     assert not alone._thread.is_alive()
     assert alone.ends is None
+
+
+@pytest.mark.parametrize("asked", ["meet", "explain"])
+def test_a_command_that_was_told_is_not_ended_too(ranks: Ranks, asked: str) -> None:
+    ranks.store.set("nc_hf/heart/2", "7 0")
+    first, _ = ranks.of(0, 1, size=3)
+    said: list[str] = []
+    first.ends = said.append
+    with pytest.raises(ProcessError, match=LOST):
+        getattr(first, asked)()
+    assert first.ends is None
+    assert said == []
