@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Tests import one another's helpers as tests.…, however pytest was started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,6 +20,10 @@ from tests.paths import SHARED_DATA
 # Set before any library reads them: no test may look at, or write into, the user's own caches or talk to a tracker.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("nc_hf", deadline=None)
+settings.load_profile("nc_hf")
 
 
 @pytest.fixture(scope="session")

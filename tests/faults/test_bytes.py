@@ -17,7 +17,6 @@ from tests.faults.outcomes import CRASHED, HUNG, REFUSED, SAME, WRONG, outcome_o
 pytestmark = pytest.mark.slow
 
 EXAMPLES = settings(
-    deadline=None,
     max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,

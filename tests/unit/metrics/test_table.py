@@ -150,7 +150,7 @@ def test_a_change_moves_the_metrics_that_say_so_and_no_other(change: Change) -> 
     assert seen == TOLD[change]
 
 
-@settings(max_examples=90, deadline=None, derandomize=True)
+@settings(max_examples=90, derandomize=True)
 @given(
     change=st.sampled_from(CHANGES),
     seed=st.integers(0, 2**32 - 1),

@@ -95,7 +95,7 @@ def test_no_bit_can_change_unseen(path: Path) -> None:
     assert refused > 0.95 * len(data) / 3
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused_by_one_kind_of_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.safetensors"

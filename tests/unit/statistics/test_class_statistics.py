@@ -98,7 +98,7 @@ def test_later_changes_to_the_callers_tensors_do_not_reach_in() -> None:
     assert_same_bits(stats, statistics(batch(2, 30)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(parts=splits(), order=st.randoms(use_true_random=False), covariance=st.booleans())
 def test_merge_equals_concatenation(parts, order, covariance: bool) -> None:
     """Merged in any order and grouping, updated in turn, or seen at once: the same statistics."""
@@ -113,7 +113,7 @@ def test_merge_equals_concatenation(parts, order, covariance: bool) -> None:
     assert_equal(groups[0], whole)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), size=st.integers(1, 40), order=st.randoms(use_true_random=False))
 def test_the_order_of_tokens_does_not_matter(seed: int, size: int, order) -> None:
     features, labels = batch(seed, size)

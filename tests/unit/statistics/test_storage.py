@@ -67,7 +67,7 @@ def test_nothing_can_be_saved_too(tmp_path: Path) -> None:
     assert ClassStatistics.load(tmp_path / "none").dim == DIM
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(parts=splits(), cut=st.integers(0, 6))
 def test_going_on_from_a_file_is_never_having_stopped(tmp_path_factory, parts, cut: int) -> None:
     path = tmp_path_factory.mktemp("resume") / "part.safetensors"
