@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,14 @@ pytest.importorskip("gradio")
 from nc_hf.errors import CancelledError, InputError
 from nc_hf.errors.remedies import FrontEnd
 from nc_hf.report import Report
+from nc_hf.runtime.cage import Limits, run
 from nc_hf.runtime.progress import Progress
+from nc_hf.space import worker
 from nc_hf.space.faults import UnforeseenError
 from nc_hf.space.html import sentence
-from nc_hf.space.worker import Analysis
+from nc_hf.space.worker import Analysis, measure_in_steps
+from tests import caged
+from tests.space import request_for
 from tests.varied_reports import report as report
 
 
@@ -86,3 +91,24 @@ def test_a_mistake_of_the_visitor_is_raised_as_it_is() -> None:
 
     with pytest.raises(InputError, match="Name a model"):
         list(Analysis(task).steps())
+
+
+def test_what_a_cancelled_analysis_reads_in_the_cage_is_ended_and_the_next_one_runs(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Well before any limit of the cage is reached, which here is two hours away."""
+    begun = threading.Event()
+
+    def endless(*_: object, **options: Any) -> Report:
+        options["progress"](Progress("loading", 0, 0, 0.0))
+        begun.set()
+        run(caged.wait, limits=Limits(wall_seconds=7_200, cpu_seconds=7_200))
+        raise AssertionError("nobody ended it")
+
+    monkeypatch.setattr(worker, "measure", endless)
+    hostile = measure_in_steps(request_for("a/b"), False, 1 << 30, 1 << 30)
+    assert isinstance(next(hostile), Progress)
+    assert begun.wait(30)
+    hostile.close()
+    monkeypatch.setattr(worker, "measure", lambda *_, **__: report)
+    assert list(measure_in_steps(request_for("a/b"), False, 1 << 30, 1 << 30)) == [report]
