@@ -16,7 +16,9 @@ from transformers import Trainer, TrainerCallback, default_data_collator
 
 from nc_hf import NeuralCollapseCallback
 from nc_hf.errors import FeatureError, StatisticsError, TapError
+from nc_hf.model.forward_pass import Observation
 from nc_hf.training.backlog import MOST_POSITIONS
+from nc_hf.training.listener import _leading
 from tests.architectures import ARCHITECTURES
 from tests.training import (
     CLASSES,
@@ -348,3 +350,14 @@ def test_nothing_that_waits_outlasts_an_evaluation_that_broke_off(tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         trainer.evaluate(examples(11, seed=9))
     assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT))
+
+
+@pytest.mark.parametrize(
+    ("real", "labelled"), [(7, [3, 2, 2]), (5, [3, 2, 0]), (4, [3, 1, 0]), (3, [3, 0, 0]), (1, [1, 0, 0])]
+)
+def test_what_fills_up_a_last_batch_of_several_passes_is_left_out_from_the_end(real: int, labelled: list[int]) -> None:
+    passes = [Observation(torch.ones(rows, 6, dtype=torch.int64), {}, None, None, None, None) for rows in (3, 2, 2)]
+    kept = _leading(passes, real)
+    assert [len(each.targets) for each in kept] == [3, 2, 2], "rows stay, without their labels"
+    assert [int((each.targets >= 0).all(dim=1).sum()) for each in kept] == labelled
+    assert all(bool((each.targets[rows:] < 0).all()) for each, rows in zip(kept, labelled, strict=True))
