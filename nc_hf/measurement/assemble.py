@@ -21,10 +21,9 @@ from nc_hf.measurement.detail import stratify, token_table
 from nc_hf.measurement.layer_values import LayerValues, layer_values, used_classes
 from nc_hf.measurement.outcomes import perplexity
 from nc_hf.measurement.sample import DecidedSample
-from nc_hf.metrics.compute import compute_metrics
 from nc_hf.metrics.drawing import number_of_pairs
 from nc_hf.metrics.jackknife import FEWEST_GROUPS
-from nc_hf.metrics.table import METRICS, diagnostics_of
+from nc_hf.metrics.table import METRICS
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.report import Report
 from nc_hf.report.record import DrawnRecord, ErrorRecord, MetricValue, ModelRecord, OutlierRecord
@@ -66,12 +65,9 @@ def report_of(
     stats, head = collection.statistics, collection.head
     in_table, choice = choice.ids, ClassChoice(EVERY, None) if preset == "paper" else choice
     decided = collection.decided(choice.ids)
-    decisions = collection.decisions(decided)
-    total = decisions.counts()
-    agreement = total if total.tokens else None
     final = layer_values(collection, FINAL, preset, decided, exact_classes)
-    values, drawn = final.values, bool(final.drawing)
-    qualifying = [name for name in diagnostics_of(values) if not (drawn and METRICS[name].needs_every_pair)]
+    values, decisions = final.values, final.decisions
+    sampled = decisions.counts().tokens
     counts = stats.counts
     spelled = list(zip(stats.class_ids.tolist(), counts.tolist(), strict=True))
     loss = collection.loss_sum / collection.tokens
@@ -89,16 +85,16 @@ def report_of(
         preset=preset if isinstance(preset, str) else ",".join(preset),
         metrics=values,
         definitions={name: _definition(name, final) for name in values},
-        diagnostics=compute_metrics(stats, head, qualifying, 1, agreement, classes=choice.ids, drawn=drawn),
+        diagnostics=final.diagnostics,
         layers=_every_layer(collection, values, decided, exact_classes),
         outliers={
             name: OutlierRecord(layer.outliers.tolist(), layer.outlier_share)
             for name, layer in collection.layers.items()
             if len(layer.outliers)
         },
-        agreement=None
-        if agreement is None
-        else AgreementRecord(agreement.tokens, leave_one_out=True, classes="seen" if choice.ids is None else "listed"),
+        agreement=AgreementRecord(sampled, leave_one_out=True, classes="seen" if choice.ids is None else "listed")
+        if sampled
+        else None,
         errors=_error_record(collection, final, "held" if choice.ids is None else "fixed"),
         drawn=_drawn_record(stats, choice.ids, final),
         strata=stratify(stats, head, list(values), choice.ids, decisions),

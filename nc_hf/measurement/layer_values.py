@@ -11,8 +11,8 @@ from torch import Tensor
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.sample import DecidedSample
 from nc_hf.metrics.classes import counted
-from nc_hf.metrics.compute import compute_metrics, estimate_metrics
-from nc_hf.metrics.decisions import AgreementCounts
+from nc_hf.metrics.compute import compute_metrics, estimate_metrics, with_diagnostics
+from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS
 from nc_hf.metrics.uncertainty import debiased, replicates
@@ -28,11 +28,15 @@ class LayerValues(NamedTuple):
         values: by name of the metric.
         replicates: the values without each group in turn, by centres made anew.
         drawing: of what drawn pairs estimate the standard error that the drawing makes; empty where all were looked at.
+        diagnostics: what qualifies the values.
+        decisions: those of the sample that NC4 is counted on.
     """
 
     values: dict[str, MetricValue]
     replicates: dict[str, list[float]]
     drawing: dict[str, float]
+    diagnostics: dict[str, float]
+    decisions: Decisions
 
 
 def layer_values(
@@ -52,13 +56,17 @@ def layer_values(
         exact_classes: of more classes than these pairs are drawn; None: never.
     """
     layer, head = collection.layers[name], collection.head if name == FINAL else None
-    stats, total = layer.statistics, collection.decisions(decided, name).counts()
-    agreement, ids = total if total.tokens else None, decided.classes
+    stats, decisions = layer.statistics, collection.decisions(decided, name)
+    total, ids = decisions.counts(), decided.classes
+    agreement = total if total.tokens else None
     drawn = exact_classes is not None and int(used_classes(stats, ids).sum()) > exact_classes
+    names, qualifying = with_diagnostics(preset, stats, head, agreement, drawn=drawn)
+    every = [*names, *qualifying]  # at once, since they look at the same pairs
     if drawn:
-        values, drawing = estimate_metrics(stats, head, preset, 1, agreement, classes=ids)
+        computed, drawing = estimate_metrics(stats, head, every, 1, agreement, classes=ids)
     else:
-        values, drawing = compute_metrics(stats, head, preset, 1, agreement, classes=ids), {}
+        computed, drawing = compute_metrics(stats, head, every, 1, agreement, classes=ids), {}
+    values = {key: computed[key] for key in names}
 
     def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
         rest = collection.decisions(decided, name, centres=part, without=(group,)).counts()
@@ -73,7 +81,8 @@ def layer_values(
         key: valued(key, value, best[key], found.get(key), total, drawing.get(key, 0.0))
         for key, value in values.items()
     }
-    return LayerValues(whole, found, drawing)
+    drawing = {key: error for key, error in drawing.items() if key in values}
+    return LayerValues(whole, found, drawing, {key: computed[key] for key in qualifying}, decisions)
 
 
 def used_classes(stats: ClassStatistics, ids: Tensor | None) -> Tensor:

@@ -13,7 +13,7 @@ from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.drawing import over_draws
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.naming import metric_names
-from nc_hf.metrics.table import METRICS, MIN_COUNT, Metric, Need
+from nc_hf.metrics.table import METRICS, MIN_COUNT, Metric, Need, diagnostics_of
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 _WAY_OUT: dict[Need, str] = {
@@ -97,6 +97,28 @@ def estimate_metrics(
     return _drawn_of(*_asked(stats, head, preset, min_count, agreement, None, classes, None, drawn=True))
 
 
+def with_diagnostics(
+    preset: str | Sequence[str],
+    stats: ClassStatistics,
+    head: Head | None,
+    agreement: AgreementCounts | None,
+    *,
+    drawn: bool = False,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that a preset gives of these inputs, and those of what qualifies their values beside them."""
+    names = _allowed(preset, _given(stats, head, agreement, None, None), drawn=drawn)
+    return names, tuple(name for name in diagnostics_of(names) if not (drawn and METRICS[name].needs_every_pair))
+
+
+def _allowed(preset: str | Sequence[str], given: set[Need], *, drawn: bool) -> tuple[str, ...]:
+    """Return what the inputs allow of a preset; all of a list, which is checked elsewhere."""
+    metrics = [METRICS[name] for name in metric_names(preset)]
+    if isinstance(preset, str):
+        metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
+        metrics = [metric for metric in metrics if not (drawn and metric.needs_every_pair)]
+    return tuple(metric.name for metric in metrics)
+
+
 def _asked(
     stats: ClassStatistics,
     head: Head | None,
@@ -111,11 +133,8 @@ def _asked(
 ) -> tuple[MetricInputs, list[Metric]]:
     """Return what is to be computed, and from what, once all of it is known to be possible."""
     given = _given(stats, head, agreement, categories, second)
-    metrics = [METRICS[name] for name in metric_names(preset)]
-    if isinstance(preset, str):
-        metrics = [metric for metric in metrics if given.issuperset(metric.needs)]
-        metrics = [metric for metric in metrics if not (drawn and metric.needs_every_pair)]
-        min_count, classes = (1, None) if preset == "paper" else (min_count, classes)
+    metrics = [METRICS[name] for name in _allowed(preset, given, drawn=drawn)]
+    min_count, classes = (1, None) if preset == "paper" else (min_count, classes)
     for metric in metrics:
         if drawn and metric.needs_every_pair:
             raise InputError(f"{metric.name} has to see every pair of classes: leave it out, or drawn=True.")
