@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 
 import torch
@@ -15,6 +16,8 @@ from nc_hf.statistics.class_statistics import ClassStatistics
 # Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding, and so
 # is scatter below this share of what its class's tokens sum up to.
 _ROUNDING = 1e-14
+ROWS = 1024
+"""Of a (K, D) matrix at a time, where a copy of all of them would be as large as the means."""
 # A difference of squares keeps no digit below this share of them.
 _LEFT_OVER = 1e-12
 
@@ -45,13 +48,13 @@ class ClassView:
         self.dim = stats.dim
         self.class_ids = stats.class_ids[used]
         self.counts = counts[used].double()
-        self.means = stats.means[used]
+        self.means = stats.means if bool(used.all()) else stats.means[used]
         self._scatter = stats.scatter[used]
 
     @cached_property
     def rounding(self) -> float:
         """What a mean may be off by: two that are no further apart coincide, and one no longer than this is zero."""
-        return _ROUNDING * _longest(self.means)
+        return rounding_of(self.means)
 
     @cached_property
     def centred(self) -> Tensor:
@@ -73,12 +76,11 @@ class ClassView:
         norms: Tensor = torch.linalg.vector_norm(self.centred, dim=1)
         return norms
 
-    @cached_property
-    def units(self) -> Tensor:
-        """(K', D): u_c = m_c / |m_c|, of the classes whose m_c is not zero."""
-        defined = self.norms > 0
-        units: Tensor = self.centred[defined] / self.norms[defined].unsqueeze(1)
-        return units
+    def units(self) -> Iterator[Tensor]:
+        """Yield (N, D): u_c = m_c / |m_c|, of the classes whose m_c is not zero, some rows at a time."""
+        for rows, norms in zip(torch.split(self.centred, ROWS), torch.split(self.norms, ROWS), strict=True):
+            defined = norms > 0
+            yield rows[defined].div_(norms[defined].unsqueeze(1))
 
     @cached_property
     def undirected(self) -> int:
@@ -118,12 +120,18 @@ def counted(stats: ClassStatistics, classes: Tensor) -> Tensor:
 
 def about_their_mean(rows: Tensor) -> Tensor:
     """Return (K, D) rows less their mean, exactly zero where one is the mean but for rounding."""
-    return without_rounding(rows - rows.mean(dim=0), _ROUNDING * _longest(rows))
+    return without_rounding(rows - rows.mean(dim=0), rounding_of(rows))
+
+
+def rounding_of(rows: Tensor) -> float:
+    """What a row of (K, D) float64 may be off by."""
+    return _ROUNDING * _longest(rows)
 
 
 def without_rounding(rows: Tensor, rounding: float) -> Tensor:
-    """Put to zero the rows that are no longer than ``rounding``: they have no direction."""
-    return rows.masked_fill(torch.linalg.vector_norm(rows, dim=1, keepdim=True) <= rounding, 0.0)
+    """Return the rows, those no longer than ``rounding`` as zero: they have no direction. Without one it is no copy."""
+    short = torch.linalg.vector_norm(rows, dim=1, keepdim=True) <= rounding
+    return rows.masked_fill(short, 0.0) if bool(short.any()) else rows
 
 
 def _longest(rows: Tensor) -> float:

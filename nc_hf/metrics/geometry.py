@@ -86,7 +86,8 @@ def max_cos(inputs: MetricInputs) -> float:
 
 def max_cos_gap(inputs: MetricInputs) -> float:
     """The largest cosine less what is the best possible: -1/(K-1) up to K = D+1, the Welch bound beyond."""
-    classes, dim = len(inputs.used.units), inputs.used.dim  # a class without a direction has no cosine
+    view = inputs.used
+    classes, dim = view.num_classes - view.undirected, view.dim  # a class without a direction has no cosine
     if classes < 2:
         return math.nan
     bound = -1 / (classes - 1) if classes <= dim + 1 else math.sqrt((classes - dim) / (dim * (classes - 1)))
@@ -110,14 +111,18 @@ def cosine_moments(view: ClassView) -> tuple[float, float]:
     of a simplex are; beyond it, sum u_c and U^T U give them: mean cos = (|sum u|^2 - K) / (K (K-1)), likewise for the
     squares.
     """
-    units = view.units
-    classes = len(units)
+    classes, dim = view.num_classes - view.undirected, view.dim
     if classes < 2:
         return math.nan, math.nan
-    if classes <= view.dim + 1:
+    if classes <= dim + 1:
+        units = torch.cat(list(view.units()))
         i, j = torch.triu_indices(classes, classes, offset=1, device=units.device).unbind(0)
         return moments((units @ units.T)[i, j])
+    total, gram = view.centred.new_zeros(dim), view.centred.new_zeros(dim, dim)
+    for rows in view.units():
+        total += rows.sum(dim=0)
+        gram.addmm_(rows.T, rows)
     pairs = classes * (classes - 1)
-    mean = (float(units.sum(dim=0).square().sum()) - classes) / pairs
-    mean_square = (float(small_gram_norm(units, units) ** 2) - classes) / pairs
+    mean = (float(total.square().sum()) - classes) / pairs
+    mean_square = (float(gram.square().sum()) - classes) / pairs
     return mean, math.sqrt(max(0.0, mean_square - mean * mean))

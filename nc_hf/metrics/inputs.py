@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.metrics.classes import ClassView, about_their_mean, counted
+from nc_hf.metrics.classes import ROWS, ClassView, counted, rounding_of, without_rounding
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.drawing import drawn_pairs
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
@@ -102,22 +102,24 @@ class MetricInputs:
     @cached_property
     def weight(self) -> Tensor:
         """(K, D) float64: w_c of the used classes."""
-        return self._weight_of(self.used)
+        return torch.cat(list(self._weight_of(self.used)))
 
     @cached_property
     def duality_raw(self) -> Tensor:
         """(K,): cos(w_c, m_c) of the used classes; NaN where either is zero."""
-        return _row_cosines(self.weight, self.used.centred)
+        return self._row_cosines(self.used)
 
     @cached_property
     def duality_every(self) -> Tensor:
         """(C,): the same of every class seen."""
-        return _row_cosines(self._weight_of(self.every), self.every.centred)
+        return self._row_cosines(self.every)
 
     @cached_property
     def duality_by_class(self) -> Tensor:
         """(K,): cos(w~_c, m_c), with the mean row of W over the used classes taken away; NaN where either is zero."""
-        return _row_cosines(about_their_mean(self.weight), self.used.centred)
+        total = sum((rows.sum(dim=0) for rows in self._weight_of(self.used)), torch.zeros((), dtype=torch.float64))
+        rounding = max(rounding_of(rows) for rows in self._weight_of(self.used))
+        return self._row_cosines(self.used, total / self.used.num_classes, rounding)
 
     @property
     def cdnv(self) -> VariabilityKernel:
@@ -169,7 +171,17 @@ class MetricInputs:
             self._views[min_count] = ClassView(self.stats, min_count)
         return self._views[min_count]
 
-    def _weight_of(self, view: ClassView) -> Tensor:
+    def _row_cosines(self, view: ClassView, centre: Tensor | float = 0.0, rounding: float = 0.0) -> Tensor:
+        """(K,): cos(w_c - centre, m_c), NaN where either is zero, the one but for ``rounding``."""
+        means = torch.split(view.centred, ROWS)
+        parts = (
+            _cosines(without_rounding(rows - centre, rounding), mine)
+            for rows, mine in zip(self._weight_of(view), means, strict=True)
+        )
+        return torch.cat(list(parts))
+
+    def _weight_of(self, view: ClassView) -> Iterator[Tensor]:
+        """Yield (N, D) float64: w_c of the classes of a view, some at a time."""
         assert self.head is not None, "a metric that needs the head was computed without it"
         weight, last = self.head.weight.detach(), int(view.class_ids[-1])
         if last >= len(weight):
@@ -179,7 +191,8 @@ class MetricInputs:
                 f"the head reads features of width {weight.shape[1]} and the statistics hold width {self.stats.dim}: "
                 "take both from the same model and layer."
             )
-        return weight[view.class_ids.to(weight.device)].to(view.means.device).double()
+        for ids in torch.split(view.class_ids.to(weight.device), ROWS):
+            yield weight[ids].to(view.means.device).double()
 
     def _kernel(self, kind: Pairs, of_type: type[K]) -> K:
         held = next((more for more in self._wanted if kind in _HOLDS.get(more, ())), kind)
@@ -221,7 +234,7 @@ class MetricInputs:
         return VariabilityKernel(view.variance, bias, power=1, bracket=bracket, median_alone=kind == "cdnv_median")
 
 
-def _row_cosines(left: Tensor, right: Tensor) -> Tensor:
+def _cosines(left: Tensor, right: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(left, dim=1) * torch.linalg.vector_norm(right, dim=1)
     cosines: Tensor = (left * right).sum(dim=1) / norms.where(norms > 0, torch.nan)
     return cosines

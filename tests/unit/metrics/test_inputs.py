@@ -14,7 +14,9 @@ import torch
 
 from nc_hf import ClassifierHead
 from nc_hf.errors import LabelError, MergeError
+from nc_hf.metrics import classes
 from nc_hf.metrics import inputs as module
+from nc_hf.metrics.geometry import cosine_moments
 from nc_hf.metrics.inputs import MetricInputs
 from tests.reference.noisy_classes import statistics
 
@@ -171,3 +173,22 @@ def test_a_head_that_does_not_fit_is_refused(shape: tuple[int, int], kind: type[
     with pytest.raises(kind, match=said):
         _ = inputs(head=SimpleNamespace(weight=torch.zeros(shape))).weight
     assert inputs(head=SimpleNamespace(weight=torch.zeros(13, 4))).weight.shape == (5, 4)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 7])
+def test_rows_are_taken_some_at_a_time_and_the_values_stay(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last row of the head is the mean of the others', so that it lies at their centre but for rounding."""
+    weight = torch.randn(13, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight[12] = weight[[4, 6, 8, 10]].mean(dim=0)
+    head = SimpleNamespace(weight=weight)
+    whole = inputs(head=head)
+    names = ("duality_raw", "duality_by_class", "duality_every", "weight")
+    wanted = {name: getattr(whole, name) for name in names}
+    moments = cosine_moments(whole.every)
+    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr(classes, "ROWS", rows)
+    parts = inputs(head=head)
+    for name, values in wanted.items():
+        torch.testing.assert_close(getattr(parts, name), values, rtol=1e-12, atol=1e-14, equal_nan=True)
+    assert bool(parts.duality_by_class[4].isnan()), "the row is the mean of all five"
+    assert cosine_moments(parts.every) == pytest.approx(moments, rel=1e-12)
