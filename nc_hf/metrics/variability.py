@@ -131,7 +131,8 @@ def _token_variance(inputs: MetricInputs) -> tuple[float, Tensor]:
 def _between_tokens(view: ClassView) -> Tensor:
     """(K,): n_c |mu_c - g|^2, with g the mean over tokens of the view's classes."""
     deviations = view.about(view.counts @ view.means / view.counts.sum())
-    return view.counts * torch.linalg.vector_norm(deviations, dim=1).square_()
+    lengths: Tensor = torch.linalg.vector_norm(deviations, dim=1)
+    return view.counts * lengths.square_()
 
 
 def _between_categories(inputs: MetricInputs) -> float:
