@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the builders
 
 from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.errors import NCError, TapError
-from nc_hf.measurement.assemble import layer_values
+from nc_hf.measurement.layer_values import layer_values
 from nc_hf.measurement.one_pass import collect
 from nc_hf.model.anatomy import find_blocks, find_decoder
 from nc_hf.model.head import ClassifierHead
@@ -115,7 +115,7 @@ def examine(model: PreTrainedModel, blocks: TokenBlocks) -> Finding:
     except TapError:
         layers = False
     error = head.check(batch.features["final"], logits[batch.index])
-    values, _ = layer_values(collection, FINAL, METRICS, collection.decided())
+    values = layer_values(collection, FINAL, METRICS, collection.decided()).values
     numbers = {metric: found.value for metric, found in values.items()}
     return Finding(head, f"`{name}` ({type(decoder).__name__})", layers, error, numbers)
 

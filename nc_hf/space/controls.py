@@ -36,6 +36,7 @@ SLOW: dict[str, Any] = {**QUIET, "concurrency_id": "slow", "concurrency_limit": 
 _SETTLED_SECONDS = 1.5
 _IDLE = (gr.update(interactive=True), gr.update(visible=False))
 """Of the buttons that start and cancel."""
+_CANCELLED = (message("Cancelled.", "note"), *_IDLE)
 
 
 @dataclass(frozen=True)
@@ -196,15 +197,16 @@ class JobControls:
     def _cancel(self, job: Any) -> None:
         """Let the second button cancel the job that an event started."""
         cancelled = self.stop.click(
-            lambda: (message("Cancelled.", "note"), *_IDLE),
+            lambda: _CANCELLED,
             None,
             [self.status, self.start, self.stop],
             cancels=[job],
             queue=False,
             **QUIET,
         )
-        # A last step of the job that was on its way to the page may come after this, and disable the button for good.
-        cancelled.then(_after_the_last_step, None, [self.start, self.stop], queue=False, **QUIET)
+        # A last step of the job that was on its way to the page may come after this: it would be shown, and disable the
+        # button, for good.
+        cancelled.then(_after_the_last_step, None, [self.status, self.start, self.stop], queue=False, **QUIET)
 
     def running(self, status: str) -> dict[Any, Any]:
         """Show how far it is, as HTML."""
@@ -229,4 +231,4 @@ class JobControls:
 
 async def _after_the_last_step() -> tuple[Any, ...]:
     await asyncio.sleep(_SETTLED_SECONDS)
-    return _IDLE
+    return _CANCELLED
