@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from nc_hf.metrics.classes import ClassView, beyond_noise, quotient
+from nc_hf.metrics.classes import ROWS, ClassView, beyond_noise, quotient, without_rounding
 from nc_hf.metrics.inputs import MetricInputs
 
 # Of features in float32, against the direction in which they differ most.
@@ -130,8 +130,9 @@ def _token_variance(inputs: MetricInputs) -> tuple[float, Tensor]:
 
 def _between_tokens(view: ClassView) -> Tensor:
     """(K,): n_c |mu_c - g|^2, with g the mean over tokens of the view's classes."""
-    deviations = view.about(view.counts @ view.means / view.counts.sum())
-    lengths: Tensor = torch.linalg.vector_norm(deviations, dim=1)
+    centre = view.counts @ view.means / view.counts.sum()
+    deviations = (without_rounding(rows - centre, view.rounding) for rows in torch.split(view.means, ROWS))
+    lengths = torch.cat([torch.linalg.vector_norm(rows, dim=1) for rows in deviations])
     return view.counts * lengths.square_()
 
 
