@@ -65,7 +65,9 @@ def simplex_distance(left: Tensor, right: Tensor) -> float:
     norm = float(small_gram_norm(left, right))
     if norm == 0:
         return math.nan
-    return math.sqrt(max(2 - 2 * float((left * right).sum()) / (norm * math.sqrt(classes - 1)), 0.0))
+    return math.sqrt(
+        max(2 - 2 * float(torch.dot(left.flatten(), right.flatten())) / (norm * math.sqrt(classes - 1)), 0.0)
+    )
 
 
 def participation_ratio(inputs: MetricInputs) -> float:
