@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.sample import DecidedSample
+from nc_hf.metrics import drawing as drawing_of_pairs
 from nc_hf.metrics.classes import counted
 from nc_hf.metrics.compute import compute_metrics, estimate_metrics, with_diagnostics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
@@ -59,7 +60,8 @@ def layer_values(
     stats, decisions = layer.statistics, collection.decisions(decided, name)
     total, ids = decisions.counts(), decided.classes
     agreement = total if total.tokens else None
-    drawn = exact_classes is not None and int(used_classes(stats, ids).sum()) > exact_classes
+    most = None if exact_classes is None else max(exact_classes, drawing_of_pairs.PAYS_FROM)
+    drawn = most is not None and int(used_classes(stats, ids).sum()) > most
     names, qualifying = with_diagnostics(preset, stats, head, agreement, drawn=drawn)
     every = [*names, *qualifying]  # at once, since they look at the same pairs
     if drawn:

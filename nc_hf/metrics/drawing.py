@@ -21,6 +21,9 @@ DRAWS = 10
 _SET = 256
 """Classes of a set, to a factor of the root of two: the more, the more pairs of one draw have a class in common."""
 
+PAYS_FROM = 4096
+"""Classes up to which all pairs are looked at, whatever is asked: ten draws would look at about as many, or more."""
+
 
 def drawn_pairs(class_ids: Tensor, draw: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the sets whose pairs are drawn.

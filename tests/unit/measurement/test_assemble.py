@@ -18,6 +18,7 @@ from nc_hf.corpus.classes import ClassChoice
 from nc_hf.errors import StatisticsError
 from nc_hf.measurement.assemble import report_of
 from nc_hf.measurement.collection import Collection
+from nc_hf.metrics import drawing
 from nc_hf.metrics.drawing import drawn_pairs
 from nc_hf.metrics.table import diagnostics_of
 from nc_hf.report import MetricValue, Report
@@ -209,7 +210,8 @@ def test_too_few_classes_are_refused(collection: Collection) -> None:
         assembled(collection, choice=ClassChoice("a given list", common(collection)[:1]))
 
 
-def test_estimates_by_drawn_pairs_are_named_as_such(collection: Collection) -> None:
+def test_estimates_by_drawn_pairs_are_named_as_such(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "PAYS_FROM", 0)
     number = len(common(collection))
     whole, report = assembled(collection, "full"), assembled(collection, "full", exact_classes=number - 1)
     assert (whole.drawn, assembled(collection, "full", exact_classes=number).drawn) == (None, None)

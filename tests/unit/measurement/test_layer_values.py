@@ -11,7 +11,7 @@ import torch
 from nc_hf import ClassStatistics, compute_metrics
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.layer_values import layer_values, valued
-from nc_hf.metrics import AgreementCounts
+from nc_hf.metrics import AgreementCounts, drawing
 from nc_hf.metrics.compute import estimate_metrics
 from nc_hf.report import MetricValue
 from tests.collected import common, of_every_layer, quietly
@@ -28,8 +28,8 @@ def test_errors_are_those_of_leaving_each_group_out(collection: Collection) -> N
     """On the classes of the whole, so that none drops out with its group."""
     layer, names = collection.final, ["nc1_trace_ratio", "nc3_cos_mean_centred"]
     stats, counted = layer.statistics, common(collection)
-    values, kept, drawing, *_ = layer_values(collection, "final", names, collection.decided(counted))
-    assert not drawing, "all pairs are looked at"
+    values, kept, of_drawing, *_ = layer_values(collection, "final", names, collection.decided(counted))
+    assert not of_drawing, "all pairs are looked at"
     for name, metric in values.items():
         replicates = []
         for left_out in range(5):
@@ -79,17 +79,29 @@ def test_a_share_of_none_or_all_has_a_bound_and_no_error() -> None:
     assert valued("nc2_cos_std", 0.1, 0.0, [0.1] * 10, counts) == MetricValue(0.0, 0.0)
 
 
-def test_drawn_pairs_have_the_error_of_the_drawing_beside_that_of_the_text(collection: Collection) -> None:
+def test_few_classes_are_looked_at_pair_by_pair_whatever_is_asked(collection: Collection) -> None:
+    decided = collection.decided(common(collection))
+    asked = layer_values(collection, "final", ["gnc2_log_std"], decided, exact_classes=2)
+    assert not asked.drawing
+    assert asked[:4] == layer_values(collection, "final", ["gnc2_log_std"], decided)[:4]
+
+
+def test_drawn_pairs_have_the_error_of_the_drawing_beside_that_of_the_text(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "PAYS_FROM", 0)
     names, counted = ["gnc2_log_std", "nc1_cdnv_log_mean", "nc2_cos_std"], common(collection)
     decided = collection.decided(counted)
     exact = layer_values(collection, "final", names, decided, exact_classes=len(counted))
-    values, replicates, drawing, *_ = layer_values(collection, "final", names, decided, exact_classes=len(counted) - 1)
+    values, replicates, errors_of_it, *_ = layer_values(
+        collection, "final", names, decided, exact_classes=len(counted) - 1
+    )
     assert exact[:4] == layer_values(collection, "final", names, decided)[:4]
     assert values["nc2_cos_std"] == exact.values["nc2_cos_std"]  # a closed form, which looks at no pair
     estimates, errors = estimate_metrics(collection.statistics, collection.head, names, 1, classes=counted)
-    assert drawing == errors
-    assert drawing.keys() == {"gnc2_log_std", "nc1_cdnv_log_mean"}
-    for name, error in drawing.items():
+    assert errors_of_it == errors
+    assert errors_of_it.keys() == {"gnc2_log_std", "nc1_cdnv_log_mean"}
+    for name, error in errors_of_it.items():
         without = replicates[name]
         mean = sum(without) / 5
         of_text = math.sqrt(0.8 * sum((value - mean) ** 2 for value in without))
