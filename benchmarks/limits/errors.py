@@ -10,9 +10,10 @@ from timing import ratio
 
 from limits.lines import Line, Settings, batches, drawn_groups
 from nc_hf import PRESETS, ClassStatistics, compute_metrics
+from nc_hf.metrics.changes import Measured, without_groups
+from nc_hf.metrics.compute import compute_by_draw
 from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import METRICS
-from nc_hf.metrics.uncertainty import debiased, replicates
 
 NAMES = tuple(name for name in PRESETS["core"] if not METRICS[name].needs)
 
@@ -26,7 +27,7 @@ def run(settings: Settings) -> Iterator[Line]:
         whole.merge(group)
     values = compute_metrics(whole, None, NAMES, 2)
     times, seconds, limit = ratio(
-        lambda: errors(groups, values, whole.class_ids),
+        lambda: errors(groups, whole, values),
         lambda: compute_metrics(whole, None, NAMES, 2),
         pairs=settings.size(1, 1),
     )
@@ -40,10 +41,15 @@ def run(settings: Settings) -> Iterator[Line]:
     yield from one_pass(settings)
 
 
-def errors(groups: Sequence[ClassStatistics], values: Mapping[str, float], classes: torch.Tensor) -> None:
+def errors(groups: Sequence[ClassStatistics], whole: ClassStatistics, values: Mapping[str, float]) -> None:
     """Take replicates and bias as a report does."""
-    found = replicates(groups, lambda rest, number: compute_metrics(rest, None, NAMES, 1, classes=classes))
-    debiased(values, found, groups, lambda part, names: compute_metrics(part, None, names, 1, classes=classes))
+
+    def measure(part: ClassStatistics, names: Sequence[str], _: int | None, draws: int) -> Measured:
+        if draws:
+            return compute_by_draw(part, None, names, 1, None, classes=whole.class_ids, draws=draws)
+        return compute_metrics(part, None, names, 1, classes=whole.class_ids), ()
+
+    without_groups(values, whole, groups, measure, whole.class_ids)
 
 
 def one_pass(settings: Settings) -> Iterator[Line]:

@@ -18,9 +18,10 @@ from nc_hf.corpus.classes import EVERY, ClassChoice
 from nc_hf.corpus.spelling import byte_count, fragment_share
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.detail import stratify, token_table
-from nc_hf.measurement.layer_values import LayerValues, layer_values, used_classes
+from nc_hf.measurement.layer_values import LayerValues, layer_values
 from nc_hf.measurement.outcomes import perplexity
 from nc_hf.measurement.sample import DecidedSample
+from nc_hf.metrics.classes import used_classes
 from nc_hf.metrics.drawing import number_of_pairs
 from nc_hf.metrics.jackknife import FEWEST_GROUPS
 from nc_hf.metrics.table import METRICS

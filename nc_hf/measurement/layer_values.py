@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import Tensor
-
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.sample import DecidedSample
 from nc_hf.metrics import drawing as drawing_of_pairs
-from nc_hf.metrics.classes import counted
-from nc_hf.metrics.compute import compute_metrics, estimate_metrics, with_diagnostics
+from nc_hf.metrics.changes import Measured, without_groups
+from nc_hf.metrics.classes import used_classes
+from nc_hf.metrics.compute import compute_by_draw, compute_metrics, estimate_metrics, with_diagnostics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS
-from nc_hf.metrics.uncertainty import debiased, replicates
 from nc_hf.model.forward_pass import FINAL
 from nc_hf.report.record import MetricValue
 from nc_hf.statistics.class_statistics import ClassStatistics
@@ -61,7 +59,8 @@ def layer_values(
     total, ids = decisions.counts(), decided.classes
     agreement = total if total.tokens else None
     most = None if exact_classes is None else max(exact_classes, drawing_of_pairs.PAYS_FROM)
-    drawn = most is not None and int(used_classes(stats, ids).sum()) > most
+    num_classes = int(used_classes(stats, ids).sum())
+    drawn = most is not None and num_classes > most
     names, qualifying = with_diagnostics(preset, stats, head, agreement, drawn=drawn)
     every = [*names, *qualifying]  # at once, since they look at the same pairs
     if drawn:
@@ -70,26 +69,26 @@ def layer_values(
         computed, drawing = compute_metrics(stats, head, every, 1, agreement, classes=ids), {}
     values = {key: computed[key] for key in names}
 
-    def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        rest = collection.decisions(decided, name, centres=part, without=(group,)).counts()
-        return compute_metrics(part, head, preset, 1, rest if rest.tokens else None, classes=ids, drawn=drawn)
+    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: int) -> Measured:
+        decides = group is not None and any("agreement" in METRICS[key].needs for key in names)
+        rest = collection.decisions(decided, name, centres=part, without=(group or 0,)).counts() if decides else None
+        if rest is None or not rest.tokens:
+            rest, names = None, [key for key in names if "agreement" not in METRICS[key].needs]
+        if draws:
+            return compute_by_draw(part, head, names, 1, rest, classes=ids, draws=draws)
+        return compute_metrics(part, head, names, 1, rest, classes=ids), ()
 
-    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
-        return compute_metrics(part, head, names, 1, classes=ids, drawn=drawn)
-
-    found = replicates(layer.groups, measure_without) if len(layer.groups) >= FEWEST_GROUPS else {}
-    best = debiased(values, found, layer.groups, measure_part)
+    found, best = (
+        without_groups(values, stats, layer.groups, measure, ids, drawn=drawn)
+        if len(layer.groups) >= FEWEST_GROUPS
+        else ({}, values)
+    )
     whole = {
         key: valued(key, value, best[key], found.get(key), total, drawing.get(key, 0.0))
         for key, value in values.items()
     }
     drawing = {key: error for key, error in drawing.items() if key in values}
     return LayerValues(whole, found, drawing, {key: computed[key] for key in qualifying}, decisions)
-
-
-def used_classes(stats: ClassStatistics, ids: Tensor | None) -> Tensor:
-    """(C,) bool: which classes of the statistics the metrics speak of."""
-    return stats.counts > 0 if ids is None else counted(stats, ids)
 
 
 def valued(

@@ -118,6 +118,11 @@ def counted(stats: ClassStatistics, classes: Tensor) -> Tensor:
     return torch.isin(stats.class_ids, classes.to(stats.class_ids.device)) & (stats.counts >= 2)
 
 
+def used_classes(stats: ClassStatistics, classes: Tensor | None) -> Tensor:
+    """(C,) bool: which classes of the statistics metrics speak of: those `counted`, or all."""
+    return stats.counts > 0 if classes is None else counted(stats, classes)
+
+
 def about_their_mean(rows: Tensor) -> Tensor:
     """Return (K, D) rows less their mean, exactly zero where one is the mean but for rounding."""
     return without_rounding(rows - rows.mean(dim=0), rounding_of(rows))

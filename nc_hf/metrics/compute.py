@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.decisions import AgreementCounts
-from nc_hf.metrics.drawing import over_draws
+from nc_hf.metrics.drawing import DRAWS, over_draws
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.naming import metric_names
 from nc_hf.metrics.table import METRICS, MIN_COUNT, Metric, Need, diagnostics_of
@@ -97,6 +97,34 @@ def estimate_metrics(
     return _drawn_of(*_asked(stats, head, preset, min_count, agreement, None, classes, None, drawn=True))
 
 
+def compute_by_draw(
+    stats: ClassStatistics,
+    head: Head | None,
+    names: Sequence[str],
+    min_count: int,
+    agreement: AgreementCounts | None,
+    *,
+    classes: Tensor | None,
+    draws: int,
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Compute metrics, those over pairs of classes by the pairs of some draws, each draw by itself.
+
+    Args:
+        stats: as of `compute_metrics`, with all that follow.
+        head: the classifier head.
+        names: of metrics.
+        min_count: tokens of a class that counts.
+        agreement: decisions of both classifiers.
+        classes: (K,) ids of the classes that count.
+        draws: how many, from the first on.
+
+    Returns:
+        The values of the metrics that are not over pairs; and a list, an entry a draw, of those that are.
+    """
+    inputs, metrics = _asked(stats, head, names, min_count, agreement, None, classes, None, drawn=True)
+    return _by_draw(inputs, metrics, draws)
+
+
 def with_diagnostics(
     preset: str | Sequence[str],
     stats: ClassStatistics,
@@ -153,10 +181,19 @@ def _values_of(inputs: MetricInputs, metrics: Iterable[Metric]) -> dict[str, flo
 
 def _drawn_of(inputs: MetricInputs, metrics: Sequence[Metric]) -> tuple[dict[str, float], dict[str, float]]:
     """Return the values, in the order of the metrics, and the errors of those that are estimated by drawn pairs."""
-    of_pairs = [metric for metric in metrics if metric.pairs is not None]
-    estimates, errors = over_draws(lambda draw: _values_of(inputs.of_draw(draw), of_pairs))
-    values = {**_values_of(inputs, [metric for metric in metrics if metric.pairs is None]), **estimates}
+    others, draws = _by_draw(inputs, metrics, DRAWS)
+    estimates, errors = over_draws(draws)
+    values = {**others, **estimates}
     return {metric.name: values[metric.name] for metric in metrics}, errors
+
+
+def _by_draw(
+    inputs: MetricInputs, metrics: Sequence[Metric], draws: int
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Return the values that no pairs are looked at for, and of each draw those over its pairs."""
+    of_pairs = [metric for metric in metrics if metric.pairs is not None]
+    others = _values_of(inputs, [metric for metric in metrics if metric.pairs is None])
+    return others, [_values_of(inputs.of_draw(draw), of_pairs) for draw in range(draws)]
 
 
 @cache

@@ -9,7 +9,7 @@ spread between them is the error that the drawing makes, whatever the pairs of o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -52,15 +52,14 @@ def number_of_pairs(class_ids: Tensor) -> int:
     return sum(len(one) * len(other) for draw in range(DRAWS) for one, other in drawn_pairs(class_ids, draw))
 
 
-def over_draws(measure: Callable[[int], Mapping[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the means of what is measured of each draw, and their standard errors, by the spread between draws.
+def over_draws(found: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the means of what was measured of each draw, and their standard errors, by the spread between draws.
 
     Args:
-        measure: the values by name of the draw with this number.
+        found: the values by name, an entry a draw.
     """
-    found = [measure(draw) for draw in range(DRAWS)]
     values = {name: [each[name] for each in found] for name in found[0]}
-    means = {name: sum(each) / DRAWS for name, each in values.items()}
+    means = {name: sum(each) / len(each) for name, each in values.items()}
     return means, {name: _error(each, means[name]) for name, each in values.items()}
 
 

@@ -29,6 +29,10 @@ _HOLDS: dict[Pairs, frozenset[Pairs]] = {
 }
 
 
+# Classes of whose draws the values take no more than 64 MB.
+_FEW = 1 << 17
+
+
 class Head(Protocol):
     """What the duality metrics ask of a classifier head."""
 
@@ -75,7 +79,7 @@ class MetricInputs:
         self._wanted: set[Pairs] = set(wanted)
         if {"cdnv", "cdnv_median"} <= self._wanted:
             self._wanted.add("cdnv_quantiles")  # both in one
-        self._views: dict[int, ClassView] = {}
+        self._views: dict[int | None, ClassView] = {}  # by fewest tokens; None: the listed ones
         self._kernels: dict[Pairs, PairKernel] = {}
 
     def of_draw(self, number: int) -> MetricInputs:
@@ -156,12 +160,14 @@ class MetricInputs:
         """Distances between directions of all classes that are not centred."""
         return self._kernel("directions_paper", DirectionKernel)
 
-    @cached_property
+    @property
     def _listed(self) -> ClassView:
         assert self._classes is not None
         if self.stats.num_classes > 1 and bool(counted(self.stats, self._classes).all()):
             return self.every
-        return ClassView(self.stats, classes=self._classes)
+        if None not in self._views:
+            self._views[None] = ClassView(self.stats, classes=self._classes)
+        return self._views[None]
 
     def _view(self, min_count: int) -> ClassView:
         # Where the rarest has enough it is every class: one view, and one sweep over its pairs.
@@ -213,7 +219,8 @@ class MetricInputs:
         """Run all wanted kernels over one set of classes; again only if the median escaped its bracket."""
         kinds = {kind for kind in self._wanted - self._kernels.keys() if self._classes_of(kind) is view}
         kinds -= {less for more in kinds for less in _HOLDS.get(more, ())}
-        for widen in (5.0, 50.0, math.inf):
+        few = self.draw is not None and view.num_classes <= _FEW  # of a draw's pairs all values can be kept
+        for widen in (math.inf,) if few else (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
             drawn = None if self.draw is None else drawn_pairs(view.class_ids, self.draw)
             sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding, drawn=drawn)

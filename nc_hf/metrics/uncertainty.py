@@ -51,16 +51,20 @@ def debiased(
     """
     names = [name for name in values if name in found and METRICS[name].debiased]
     rough = [name for name in names if not METRICS[name].smooth]
-    each = (len(groups) - 1) / len(groups) if groups else 0.0
-    parts = {name: (found[name], each) for name in names}
+    parts = {name: (found[name], share_of_part(len(groups))) for name in names}
     if rough:
         halves = _each_half(groups, lambda half: measure(half, rough))
-        parts |= {name: ([half[name] for half in halves], len(groups) // 2 / len(groups)) for name in rough}
+        parts |= {name: ([half[name] for half in halves], share_of_part(len(groups), smooth=False)) for name in rough}
     corrected = {name: without_bias(values[name], *parts[name]) for name in names}
     return {
         name: max(corrected[name], -math.inf if METRICS[name].signed else 0.0) if name in corrected else value
         for name, value in values.items()
     }
+
+
+def share_of_part(groups: int, *, smooth: bool = True) -> float:
+    """Return which share of the groups is in the parts that show a bias: all but one; half of them if not smooth."""
+    return (groups - 1 if smooth else groups // 2) / groups
 
 
 def _each_half(

@@ -24,6 +24,9 @@ from nc_hf.statistics.index import ClassIndex
 from nc_hf.statistics.provenance import merge_provenance
 from nc_hf.statistics.storage import load_state, save_state
 
+# Of another's sums at a time: few enough to stay in the cache, where copies of all might be as large as the means.
+_ROWS = 256
+
 
 class ClassStatistics:
     """Counts, means and scatter of features by class, accumulated in one pass and mergeable.
@@ -242,15 +245,18 @@ class ClassStatistics:
         if self._pivot is None:
             self._pivot = pivot.clone()
         shift = pivot - self._pivot
-        counts, sums = other._counts.to(self.device), other._sums.to(self.device)
         rows = self._rows_of(other._index.by_row().to(self.device))
+        counts = other._counts.to(self.device)
         self._counts.index_add_(0, rows, counts)
-        self._sums.index_add_(0, rows, sums + counts.unsqueeze(1) * shift)
-        self._squares.index_add_(
-            0, rows, other._squares.to(self.device) + 2 * (sums @ shift) + counts * shift.dot(shift)
-        )
+        along = []  # of each sum, along the shift
+        for place, count, sums in zip(*(torch.split(each, _ROWS) for each in (rows, counts, other._sums)), strict=True):
+            sums = sums.to(self.device)
+            along.append(sums @ shift)
+            self._sums.index_add_(0, place, torch.addcmul(sums, count.unsqueeze(1).to(sums.dtype), shift))
+        squares = other._squares.to(self.device) + 2 * torch.cat(along) + counts * shift.dot(shift)
+        self._squares.index_add_(0, rows, squares)
         if self._moment is not None and other._moment is not None:
-            cross = torch.outer(sums.sum(dim=0), shift)
+            cross = torch.outer(other._sums.sum(dim=0).to(self.device), shift)
             self._moment += other._moment.to(self.device) + cross + cross.T + counts.sum() * torch.outer(shift, shift)
 
     def _like(self) -> ClassStatistics:

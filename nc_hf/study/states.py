@@ -13,10 +13,12 @@ from nc_hf.corpus.blocks import TokenBlocks
 from nc_hf.measurement.collection import Collection
 from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
-from nc_hf.metrics.compute import compute_metrics
+from nc_hf.metrics.changes import Measured, without_groups
+from nc_hf.metrics.compute import compute_by_draw, compute_metrics
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, GROUPS, jackknife_error
 from nc_hf.metrics.orthogonality import token_mean
-from nc_hf.metrics.uncertainty import debiased, replicates, without_each
+from nc_hf.metrics.table import METRICS
+from nc_hf.metrics.uncertainty import without_each
 from nc_hf.statistics.class_statistics import ClassStatistics
 from nc_hf.study.held_out import DECIDED_TOKENS, HeldOut, read_held_out, read_part
 from nc_hf.study.table import OTHER_TEXT, STDERR
@@ -95,18 +97,22 @@ def _metrics(
     """
     groups = collection.final.groups
 
-    def measure(part: ClassStatistics, number: int) -> dict[str, float]:
+    def compute(part: ClassStatistics, names: str | Sequence[str], number: int) -> dict[str, float]:
         second = seconds[number] if number < len(seconds) else None
-        return compute_metrics(part, collection.head, preset, 1, decided[number], classes=classes, second=second)
+        return compute_metrics(part, collection.head, names, 1, decided[number], classes=classes, second=second)
 
-    def measure_without(part: ClassStatistics, group: int) -> dict[str, float]:
-        return measure(part, 1 + group)
+    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: int) -> Measured:
+        number = 0 if group is None else 1 + group
+        if number >= len(seconds):  # a second corpus too short for groups
+            names = [name for name in names if "second" not in METRICS[name].needs]
+        if draws:
+            return compute_by_draw(part, collection.head, names, 1, decided[number], classes=classes, draws=draws)
+        return compute(part, names, number), ()
 
-    def measure_part(part: ClassStatistics, names: Sequence[str]) -> dict[str, float]:
-        return compute_metrics(part, collection.head, names, 1, classes=classes)
-
-    found = replicates(groups, measure_without) if len(decided) > 1 else {}
-    values = debiased(measure(collection.statistics, 0), found, groups, measure_part)
+    values = compute(collection.statistics, preset, 0)
+    found: dict[str, list[float]] = {}
+    if len(decided) > 1:
+        found, values = without_groups(values, collection.statistics, groups, measure, classes)
     return values | {f"{name}{STDERR}": jackknife_error(each) for name, each in found.items()}
 
 
