@@ -11,13 +11,9 @@ from torch import Tensor
 
 from nc_hf.errors import StatisticsError
 from nc_hf.errors.remedies import Remedy
+from nc_hf.metrics.rows import ROUNDING, ROWS, ClassMeans
 from nc_hf.statistics.class_statistics import ClassStatistics
 
-# Means are float64 sums over a class's tokens: what is smaller than this share of the largest mean is rounding, and so
-# is scatter below this share of what its class's tokens sum up to.
-_ROUNDING = 1e-14
-ROWS = 1024
-"""Of a (K, D) matrix at a time, where a copy of all of them would be as large as the means."""
 # A difference of squares keeps no digit below this share of them.
 _LEFT_OVER = 1e-12
 
@@ -48,27 +44,27 @@ class ClassView:
         self.dim = stats.dim
         self.class_ids = stats.class_ids[used]
         self.counts = counts[used].double()
-        self.means = stats.means if bool(used.all()) else stats.means[used]
+        self.means = ClassMeans(stats, None if bool(used.all()) else used.nonzero().squeeze(1))
         self._scatter = stats.scatter[used]
 
     @cached_property
     def rounding(self) -> float:
         """What a mean may be off by: two that are no further apart coincide, and one no longer than this is zero."""
-        return rounding_of(self.means)
+        return ROUNDING * float(self.means.norms.max())
 
     @cached_property
     def centred(self) -> Tensor:
         """(K, D): m_c = mu_c - mu, with mu the unweighted mean over classes."""
-        return self.about(self.means.mean(dim=0))
+        return self.about(self.means.mean())
 
     @cached_property
-    def uncentred(self) -> Tensor:
+    def uncentred(self) -> ClassMeans:
         """(K, D): mu_c, exactly zero where it is zero but for rounding."""
-        return without_rounding(self.means, self.rounding)
+        return self.means.without(self.rounding)
 
     def about(self, centre: Tensor) -> Tensor:
         """(K, D): mu_c less the centre (D,), exactly zero where the class lies there but for rounding."""
-        return without_rounding(self.means - centre, self.rounding)
+        return self.means.about(centre, self.rounding)
 
     @cached_property
     def norms(self) -> Tensor:
@@ -91,7 +87,7 @@ class ClassView:
     def scatter(self) -> Tensor:
         """(K,): M2_c, exactly zero where the tokens of the class are one but for rounding."""
         # It is the difference of two sums over tokens about a point among the means.
-        squares = _ROUNDING * float(self.norms.square().max()) + self.rounding**2
+        squares = ROUNDING * float(self.norms.square().max()) + self.rounding**2
         scatter: Tensor = self._scatter.where(self._scatter > squares * self.counts, 0.0)
         return scatter
 
@@ -121,26 +117,6 @@ def counted(stats: ClassStatistics, classes: Tensor) -> Tensor:
 def used_classes(stats: ClassStatistics, classes: Tensor | None) -> Tensor:
     """(C,) bool: which classes of the statistics metrics speak of: those `counted`, or all."""
     return stats.counts > 0 if classes is None else counted(stats, classes)
-
-
-def about_their_mean(rows: Tensor) -> Tensor:
-    """Return (K, D) rows less their mean, exactly zero where one is the mean but for rounding."""
-    return without_rounding(rows - rows.mean(dim=0), rounding_of(rows))
-
-
-def rounding_of(rows: Tensor) -> float:
-    """What a row of (K, D) float64 may be off by."""
-    return _ROUNDING * _longest(rows)
-
-
-def without_rounding(rows: Tensor, rounding: float) -> Tensor:
-    """Return the rows, those no longer than ``rounding`` as zero: they have no direction. Without one it is no copy."""
-    short = torch.linalg.vector_norm(rows, dim=1, keepdim=True) <= rounding
-    return rows.masked_fill(short, 0.0) if bool(short.any()) else rows
-
-
-def _longest(rows: Tensor) -> float:
-    return float(torch.linalg.vector_norm(rows, dim=1).max())
 
 
 def small_gram_norm(left: Tensor, right: Tensor) -> Tensor:
@@ -175,4 +151,4 @@ def quotient(part: float, whole: float) -> float:
 
 def coefficient_of_variation(mean: float, std: float) -> float:
     """Return std / mean of logarithms or cosines; NaN by a mean that is zero but for rounding: it has no sign."""
-    return std / mean if abs(mean) > _ROUNDING * max(1.0, std) else math.nan
+    return std / mean if abs(mean) > ROUNDING * max(1.0, std) else math.nan

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from nc_hf.errors import LabelError, MergeError
 from nc_hf.errors.remedies import Remedy
-from nc_hf.metrics.classes import ROWS, ClassView, counted, rounding_of, without_rounding
+from nc_hf.metrics.classes import ClassView, counted
 from nc_hf.metrics.decisions import AgreementCounts
 from nc_hf.metrics.drawing import drawn_pairs
 from nc_hf.metrics.kernels import DirectionKernel, VariabilityKernel, sample_bracket
 from nc_hf.metrics.pairwise import PairKernel, sweep
+from nc_hf.metrics.rows import ROWS, Rows, rounding_of, without_rounding
 from nc_hf.metrics.table import Pairs
 from nc_hf.statistics.class_statistics import ClassStatistics
 
@@ -232,7 +233,7 @@ class MetricInputs:
     @staticmethod
     def _make(kind: Pairs, view: ClassView, widen: float) -> PairKernel:
         if kind in ("directions", "directions_riesz", "directions_paper"):
-            vectors = view.uncentred if kind == "directions_paper" else view.centred
+            vectors: Rows = view.uncentred if kind == "directions_paper" else view.centred
             return DirectionKernel(vectors, view.means, view.rounding, riesz=kind == "directions_riesz")
         if kind == "cdnv_paper":
             return VariabilityKernel(view.variance_biased, None, power=2)

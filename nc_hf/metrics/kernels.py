@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nc_hf.metrics.classes import beyond_noise
 from nc_hf.metrics.pairwise import SINGLE_FROM, Scratch, Tile
+from nc_hf.metrics.rows import Rows, norms_of
 from nc_hf.metrics.streams import Largest, Median, Moments
 
 TOP = 10
@@ -124,13 +125,11 @@ class DirectionKernel:
         riesz: whether the Riesz sum is wanted.
     """
 
-    def __init__(
-        self, vectors: Tensor, means: Tensor | None = None, rounding: float = 0.0, *, riesz: bool = True
-    ) -> None:
+    def __init__(self, vectors: Rows, means: Rows | None = None, rounding: float = 0.0, *, riesz: bool = True) -> None:
         """Start with no pair."""
         self._riesz = riesz
         self._vectors, self._means, self._rounding = vectors, vectors if means is None else means, rounding
-        self._norms = torch.linalg.vector_norm(vectors, dim=1)
+        self._norms = norms_of(vectors)
         # A difference of norms keeps its digits in float32 if what they have in common is left out.
         self._beyond_least = self._norms - self._norms.min()
         self._inverse = 1 / self._norms

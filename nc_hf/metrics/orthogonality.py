@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from nc_hf.errors import MergeError
-from nc_hf.metrics.classes import moments, without_rounding
+from nc_hf.metrics.classes import moments
 from nc_hf.metrics.inputs import MetricInputs
+from nc_hf.metrics.rows import ClassMeans, without_rounding
 from nc_hf.statistics.class_statistics import ClassStatistics
 
 
@@ -38,12 +39,11 @@ def undirected_classes_centred(inputs: MetricInputs) -> float:
 def token_mean(stats: ClassStatistics) -> Tensor:
     """(D,) float64: mean feature over all tokens of a text."""
     counts = stats.counts.double()
-    mean: Tensor = counts @ stats.means / counts.sum()
-    return mean
+    return ClassMeans(stats).mean(counts)
 
 
 def _raw(inputs: MetricInputs) -> Tensor:
-    return _cosines(inputs, inputs.used.uncentred, _mean_of_second(inputs))
+    return _cosines(inputs, inputs.used.uncentred[:], _mean_of_second(inputs))
 
 
 def _centred(inputs: MetricInputs) -> Tensor:

@@ -20,6 +20,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nc_hf.metrics.rows import Rows
 from nc_hf.runtime.precision import full_float32
 
 TILE = 512
@@ -147,7 +148,7 @@ def sweep(
     centred: Tensor,
     kernels: Sequence[PairKernel],
     *,
-    means: Tensor | None = None,
+    means: Rows | None = None,
     rounding: float = 0.0,
     drawn: Iterable[tuple[Tensor, Tensor]] | None = None,
 ) -> None:
@@ -171,7 +172,7 @@ def sweep(
 class _Points:
     """The means of a sweep, and the tiles of their distances."""
 
-    def __init__(self, centred: Tensor, means: Tensor, rounding: float) -> None:
+    def __init__(self, centred: Tensor, means: Rows, rounding: float) -> None:
         self._centred, self._means, self._rounding = centred, means, rounding
         self._squares = torch.linalg.vector_norm(centred, dim=1).square_()
         self._usual = float(self._squares.mean()) if len(centred) else 0.0

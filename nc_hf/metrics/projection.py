@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from nc_hf.metrics.classes import about_their_mean
+from nc_hf.metrics.rows import about_their_mean
 
 AxesOf = Literal["means", "rows"]
 """Whose principal axes span the plane: those of the class means, or of the classifier's rows."""

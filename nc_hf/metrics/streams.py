@@ -83,6 +83,31 @@ class Largest:
         return 0.0 if self._kept is None else float(self._kept.sum())
 
 
+class Kept:
+    """Values in one piece of memory that grows: many small pieces among the tiles' own would keep theirs from reuse."""
+
+    def __init__(self) -> None:
+        """Start with no value."""
+        self._memory, self._size = torch.empty(0), 0
+
+    def add(self, values: Tensor) -> None:
+        """Take in a flat tensor of values."""
+        size = self._size + values.numel()
+        dtype = torch.promote_types(self._memory.dtype, values.dtype)
+        if size > len(self._memory) or dtype != self._memory.dtype or values.device != self._memory.device:
+            room = max(size, 2 * len(self._memory))  # what is not written to is not taken from the system yet
+            grown = torch.empty(room, dtype=dtype, device=values.device)
+            grown[: self._size] = self._memory[: self._size]
+            self._memory = grown
+        self._memory[self._size : size] = values
+        self._size = size
+
+    @property
+    def values(self) -> Tensor:
+        """All of them; their order is nobody's."""
+        return self._memory[: self._size]
+
+
 class Median:
     """The exact median of a stream of finite values, of which only those inside a bracket are kept.
 
@@ -96,7 +121,7 @@ class Median:
         """Start with no value."""
         self._low, self._high = bracket
         self._count = self._below = self._at_low = self._at_high = 0
-        self._inside: list[Tensor] = []
+        self._inside = Kept()
 
     def add(self, values: Tensor) -> None:
         """Take in a flat tensor of values."""
@@ -110,7 +135,7 @@ class Median:
         self._at_low += _count(inside == low)
         if high > low:
             self._at_high += _count(inside == high)
-            self._inside.append(torch.as_tensor(inside[(inside > low) & (inside < high)]))
+            self._inside.add(torch.as_tensor(inside[(inside > low) & (inside < high)]))
 
     def value(self, above: int = 0) -> float | None:
         """Return the median, or None if it lies outside the bracket.
@@ -123,7 +148,7 @@ class Median:
             return math.nan
         if total // 2 >= self._count:
             return math.inf
-        inside = torch.cat(self._inside) if self._inside else torch.empty(0)
+        inside = self._inside.values
         middle = [self._at(rank - self._below, inside) for rank in sorted({(total - 1) // 2, total // 2})]
         found = [value for value in middle if value is not None]
         return sum(found) / len(found) if len(found) == len(middle) else None
@@ -134,8 +159,17 @@ class Median:
             return self._low
         place -= self._at_low
         if 0 <= place < len(inside):
-            return float(inside.kthvalue(place + 1).values)
+            return _nth(inside, place)
         return self._high if 0 <= place - len(inside) < self._at_high else None
+
+
+def _nth(values: Tensor, place: int) -> float:
+    """Return the value at a place from the least on, and leave the values in another order."""
+    if values.device.type != "cpu":
+        return float(values.kthvalue(place + 1).values)
+    found = values.numpy()
+    found.partition(place)  # in place, where torch makes three copies
+    return float(found[place])
 
 
 def _count(marks: Any) -> int:

@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from nc_hf.metrics.classes import ROWS, ClassView, beyond_noise, quotient, without_rounding
+from nc_hf.metrics.classes import ClassView, beyond_noise, quotient
 from nc_hf.metrics.inputs import MetricInputs
+from nc_hf.metrics.rows import without_rounding
 
 # Of features in float32, against the direction in which they differ most.
 _FEATURE_ROUNDING = 1e-6
@@ -130,8 +131,8 @@ def _token_variance(inputs: MetricInputs) -> tuple[float, Tensor]:
 
 def _between_tokens(view: ClassView) -> Tensor:
     """(K,): n_c |mu_c - g|^2, with g the mean over tokens of the view's classes."""
-    centre = view.counts @ view.means / view.counts.sum()
-    deviations = (without_rounding(rows - centre, view.rounding) for rows in torch.split(view.means, ROWS))
+    centre = view.means.mean(view.counts)
+    deviations = (without_rounding(rows - centre, view.rounding) for rows in view.means.parts())
     lengths = torch.cat([torch.linalg.vector_norm(rows, dim=1) for rows in deviations])
     return view.counts * lengths.square_()
 
@@ -145,7 +146,7 @@ def _between_categories(inputs: MetricInputs) -> float:
     number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     category = torch.tensor([number[key] for key in keys], device=view.means.device)
     counts = torch.bincount(category, weights=view.counts)
-    deviations = view.about(view.counts @ view.means / view.counts.sum())
+    deviations = view.about(view.means.mean(view.counts))
     sums = torch.zeros(len(number), view.dim, dtype=torch.float64, device=view.means.device)
     sums.index_add_(0, category, deviations * view.counts.unsqueeze(1))
     return float((sums.square().sum(dim=1) / counts).sum())

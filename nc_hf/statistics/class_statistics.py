@@ -177,10 +177,15 @@ class ClassStatistics:
     @property
     def means(self) -> Tensor:
         """(C, D) float64: mean feature of each class, in the order of ``class_ids``."""
+        return self.means_at(slice(None))
+
+    def means_at(self, places: slice | Tensor) -> Tensor:
+        """(N, D) float64: mean features of the classes at these places of ``class_ids``."""
+        rows = self._index.rows[places]
+        means: Tensor = self._sums[rows]  # a copy, and the only one: it may be as large as all else
         if self._pivot is None:
-            return self._sums
-        means: Tensor = self._sums[self._index.rows]  # a copy, and the only one: it may be as large as all else
-        return means.div_(self.counts.unsqueeze(1)).add_(self._pivot)
+            return means
+        return means.div_(self._counts[rows].unsqueeze(1)).add_(self._pivot)
 
     @property
     def scatter(self) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nc_hf.metrics.streams import Largest, Median, Moments
+from nc_hf.metrics.streams import Kept, Largest, Median, Moments
 
 INF, NAN = math.inf, math.nan
 
@@ -99,8 +99,18 @@ def test_of_values_at_the_ends_of_a_bracket_only_the_number_is_kept() -> None:
         for above in range(0, 120, 7):
             stream = Median(bracket)
             stream.add(values)
-            assert sum(map(len, stream._inside)) <= 3
+            assert len(stream._inside.values) <= 3
             expected = float(np.median(values.tolist() + [INF] * above))
             reachable = bracket[0] <= expected <= bracket[1] or expected == INF
             if bracket[0] < bracket[1] or (expected in bracket and expected != 0.25):
                 assert stream.value(above) == (expected if reachable else None), (bracket, above)
+
+
+@pytest.mark.parametrize("dtypes", [["float32"], ["float64"], ["float32", "float64", "float32"]], ids=str)
+def test_values_are_kept_as_they_came_in_the_widest_of_their_dtypes(dtypes: list[str]) -> None:
+    parts = [lognormal(size, size).to(getattr(torch, dtype)) for size in (5, 0, 300, 7, 4000) for dtype in dtypes]
+    kept = Kept()
+    assert kept.values.numel() == 0
+    for part in parts:
+        kept.add(part)
+    assert kept.values.equal(torch.cat(parts))
