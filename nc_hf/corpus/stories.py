@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import accumulate, islice, pairwise
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nc_hf.errors import InputError
 
@@ -106,13 +106,34 @@ def builtin_tokenizer(vocab_size: int = 2048, seed: int = 0) -> PreTrainedTokeni
     return train_tokenizer(islice(stories(seed), TOKENIZER_STORIES), vocab_size)
 
 
+class _Slot(NamedTuple):
+    """A slot of a template, as it is written.
+
+    Attributes:
+        article: in front of it, "" for none.
+        rule: the name of the rule that it stands for, "" where it stands for a word.
+        key: by which its word is held, as "place", "toy2" or "place.prop2"; "" where it is drawn at each use.
+        name: the key up to its dot: the row.
+        column: of that row, "" for the word itself.
+        begins: whether it begins a sentence.
+    """
+
+    article: str
+    rule: str
+    key: str
+    name: str
+    column: str
+    begins: bool
+
+
 class _Telling:
     """One story as it is told: what has been drawn stays the same to the end."""
 
     def __init__(self, rng: Random) -> None:
-        self._rng = rng
+        self._random = rng.random
         self._rows: dict[str, Row] = {}  # by slot name, as "place" or "toy2"
         self._texts: dict[str, str] = {}  # by whole slot, as "place", "toy2" or "place.prop2"
+        self._held: set[str] = set()  # these texts
         self._told: set[str] = set()  # alternatives already used: no sentence is told twice
 
     def tell(self) -> str:
@@ -123,68 +144,90 @@ class _Telling:
             "friend", [kind for kind in kinds if (kind["names"] == ["pet"]) == (hero["names"] == ["pet"])]
         )
         for column in ("kind", "he", "him", "his", "himself", "hands", "home", "food"):
-            self._texts[column] = self._slot(f"hero.{column}", anew=False)
+            self._hold(column, self._expand(f"{{hero.{column}}}"))
         return self._expand("{>story}").replace(" // ", "\n")
 
     def _draw_person(self, role: str, kinds: list[Row]) -> Row:
         kind = self._pick(kinds)
         pronoun = self._pick([row for row in _words()["pronoun"] if row[""][0] in kind["he"]])
-        (name,) = self._pick(self._fresh(_words()[kind["names"][0]]))[""]
-        self._texts[role] = name
+        (name,) = self._pick_new(kind["names"][0])[""]
+        self._hold(role, name)
         self._rows[role] = kind | pronoun | {"": [name], "kind": kind[""], "he": pronoun[""]}
         return self._rows[role]
 
     def _expand(self, template: str) -> str:
-        return _SLOT.sub(self._fill, template)
+        return "".join([part if isinstance(part, str) else self._filled(part) for part in _parts(template)])
 
-    def _fill(self, match: re.Match[str]) -> str:
-        article, anew, name = match["article"], match["anew"], match["name"]
-        key = name.lower()
-        text = self._rule(key[1:]) if key.startswith(">") else self._slot(key, anew=bool(anew))
-        if article:
+    def _filled(self, slot: _Slot) -> str:
+        text = self._texts.get(slot.key) or (self._rule(slot.rule) if slot.rule else self._word(slot))
+        if slot.article:
             text = f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
-        begins_sentence = name != key or article == "A "
-        return text[0].upper() + text[1:] if begins_sentence else text
+        return text[0].upper() + text[1:] if slot.begins else text
 
     def _rule(self, name: str) -> str:
         alternatives = _plots()[name]
         untold = [line for line in alternatives if line not in self._told] or alternatives
-        chosen = untold[int(self._rng.random() * len(untold))]
+        chosen = untold[int(self._random() * len(untold))]
         self._told.add(chosen)
         return self._expand(chosen)
 
-    def _slot(self, key: str, *, anew: bool) -> str:
-        """Give the word of a slot: the one drawn before, or another one that the story does not yet hold."""
-        if key in self._texts and not anew:
-            return self._texts[key]
-        name, _, column = key.partition(".")
-        if column:
-            row = self._rows.get(name) or self._draw_row(name)
-            choices = row[column.rstrip("23")]
-            drawn = [text for text in choices if text not in self._texts.values()] or choices
-            text = self._expand(self._pick(drawn))
-        elif anew:
-            text = self._expand(self._pick(self._fresh(_words()[name]))[""][0])
+    def _word(self, slot: _Slot) -> str:
+        """Draw a word that the story does not yet hold."""
+        if slot.column:
+            row = self._rows.get(slot.name) or self._draw_row(slot.name)
+            choices = row[slot.column]
+            text = self._expand(self._pick([text for text in choices if text not in self._held] or choices))
+        elif slot.key:
+            (text,) = self._draw_row(slot.name)[""]
         else:
-            (text,) = self._draw_row(name)[""]
-        if not anew:
-            self._texts[key] = text
+            text = self._expand(self._pick_new(slot.name)[""][0])
+        if slot.key:
+            self._hold(slot.key, text)
         return text
 
+    def _hold(self, key: str, text: str) -> None:
+        self._texts[key] = text
+        self._held.add(text)
+
     def _draw_row(self, name: str) -> Row:
-        row = self._pick(self._fresh(_words()[name.rstrip("23")]))
+        row = self._pick_new(name.rstrip("23"))
         self._rows[name] = row
-        (self._texts[name],) = row[""]
+        self._hold(name, row[""][0])
         return row
 
-    def _fresh(self, rows: list[Row]) -> list[Row]:
-        drawn = set(self._texts.values())
-        return [row for row in rows if row[""][0] not in drawn]
+    def _pick_new(self, table: str) -> Row:
+        """Draw by rank among the rows whose word the story does not hold."""
+        rows, places = _words()[table], _places()[table]
+        held = sorted([place for word in places.keys() & self._held for place in places[word]])
+        picked = self._rank(len(rows) - len(held))
+        for place in held:  # which were not counted
+            picked += place <= picked
+        return rows[picked]
 
     def _pick(self, choices: Sequence[_Choice]) -> _Choice:
-        """Draw by rank: the first choice is the commonest."""
-        weights = _weights(len(choices))
-        return choices[bisect_left(weights, self._rng.random() * weights[-1])]
+        return choices[self._rank(len(choices))]
+
+    def _rank(self, size: int) -> int:
+        """Draw a rank below ``size``: the first is the commonest."""
+        weights = _weights(size)
+        return bisect_left(weights, self._random() * weights[-1])
+
+
+@cache
+def _parts(template: str) -> tuple[str | _Slot, ...]:
+    """Part a template into what stands there and its slots."""
+    parts: list[str | _Slot] = []
+    end = 0
+    for match in _SLOT.finditer(template):
+        article, name = match["article"] or "", match["name"]
+        key = name.lower()
+        begins = name != key or article == "A "
+        rule, key = (key[1:], "") if key.startswith(">") else ("", key)
+        row, _, column = key.partition(".")
+        slot = _Slot(article, rule, "" if match["anew"] else key, row, column.rstrip("23"), begins)
+        parts += [template[end : match.start()], slot]
+        end = match.end()
+    return tuple(part for part in (*parts, template[end:]) if part)
 
 
 @cache
@@ -201,6 +244,15 @@ def _plots() -> dict[str, list[str]]:
 @cache
 def _words() -> dict[str, list[Row]]:
     return {name: _rows(columns, lines) for (name, *columns), lines in _sections("words.txt")}
+
+
+@cache
+def _places() -> dict[str, dict[str, list[int]]]:
+    """Where the words of each table stand in it."""
+    return {
+        name: {word: [at for at, row in enumerate(rows) if row[""][0] == word] for word in (row[""][0] for row in rows)}
+        for name, rows in _words().items()
+    }
 
 
 def _sections(file: str) -> Iterator[tuple[list[str], list[str]]]:
