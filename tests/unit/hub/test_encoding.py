@@ -45,6 +45,7 @@ def test_a_foreign_one_is_never_called_here(tmp_path: Path, copied: bool, monkey
 
     for name in ("__call__", "decode", "_encode_plus"):
         monkeypatch.setattr(type(tokenizer), name, refuse)
+    monkeypatch.setattr(type(tokenizer), "backend_tokenizer", property(refuse))
     assert ways(tokenizer) == expected
 
 
