@@ -2,7 +2,7 @@
 
 A story follows one plot: its people, its place and the things that matter are drawn once and stay to the end, what is
 done has its consequence, and the end says what was learned. Words are drawn by rank, as Zipf's law has it.
-The grammar is ``data/plots.txt``, the words are ``data/words.txt``; both say how they are written.
+The grammar and the words are read by `nc_hf.corpus.grammar`.
 
 Everything rests on ``random.Random(str).random()``, the one stream that Python promises to keep between versions, so a
 seed gives the same stories everywhere.
@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from functools import cache
-from importlib.resources import files
-from itertools import accumulate, islice, pairwise
+from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from nc_hf.corpus.grammar import Row, Slot, parts_of, places, plots, weights, words
 from nc_hf.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,13 +29,9 @@ WORDS_PER_STORY = (80, 250)
 TOKENIZER_STORIES = 1500
 """Stories that `builtin_tokenizer` is trained on: enough for nearly all words of the grammar."""
 
-_SLOT = re.compile(r"\{(?P<article>[Aa] )?(?P<anew>\*)?(?P<name>>?[\w.]+)\}")
 _TAKES_AN = re.compile(r"[aeio]|u(?!ni|ku|se)|hour|honest", re.IGNORECASE)
 
 _Choice = TypeVar("_Choice")
-
-Row = dict[str, list[str]]
-"""One row of a table: the choices of each column; the word itself is the only choice of column ""."""
 
 
 def stories(seed: int = 0) -> Iterator[str]:
@@ -106,26 +101,6 @@ def builtin_tokenizer(vocab_size: int = 2048, seed: int = 0) -> PreTrainedTokeni
     return train_tokenizer(islice(stories(seed), TOKENIZER_STORIES), vocab_size)
 
 
-class _Slot(NamedTuple):
-    """A slot of a template, as it is written.
-
-    Attributes:
-        article: in front of it, "" for none.
-        rule: the name of the rule that it stands for, "" where it stands for a word.
-        key: by which its word is held, as "place", "toy2" or "place.prop2"; "" where it is drawn at each use.
-        name: the key up to its dot: the row.
-        column: of that row, "" for the word itself.
-        begins: whether it begins a sentence.
-    """
-
-    article: str
-    rule: str
-    key: str
-    name: str
-    column: str
-    begins: bool
-
-
 class _Telling:
     """One story as it is told: what has been drawn stays the same to the end."""
 
@@ -138,7 +113,7 @@ class _Telling:
 
     def tell(self) -> str:
         """Draw a hero and a friend, and expand the rule ``story`` for them."""
-        kinds = _words()["kind"]
+        kinds = words()["kind"]
         hero = self._draw_person("hero", kinds)
         self._draw_person(
             "friend", [kind for kind in kinds if (kind["names"] == ["pet"]) == (hero["names"] == ["pet"])]
@@ -149,29 +124,29 @@ class _Telling:
 
     def _draw_person(self, role: str, kinds: list[Row]) -> Row:
         kind = self._pick(kinds)
-        pronoun = self._pick([row for row in _words()["pronoun"] if row[""][0] in kind["he"]])
+        pronoun = self._pick([row for row in words()["pronoun"] if row[""][0] in kind["he"]])
         (name,) = self._pick_new(kind["names"][0])[""]
         self._hold(role, name)
         self._rows[role] = kind | pronoun | {"": [name], "kind": kind[""], "he": pronoun[""]}
         return self._rows[role]
 
     def _expand(self, template: str) -> str:
-        return "".join([part if isinstance(part, str) else self._filled(part) for part in _parts(template)])
+        return "".join([part if isinstance(part, str) else self._filled(part) for part in parts_of(template)])
 
-    def _filled(self, slot: _Slot) -> str:
+    def _filled(self, slot: Slot) -> str:
         text = self._texts.get(slot.key) or (self._rule(slot.rule) if slot.rule else self._word(slot))
         if slot.article:
             text = f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
         return text[0].upper() + text[1:] if slot.begins else text
 
     def _rule(self, name: str) -> str:
-        alternatives = _plots()[name]
+        alternatives = plots()[name]
         untold = [line for line in alternatives if line not in self._told] or alternatives
         chosen = untold[int(self._random() * len(untold))]
         self._told.add(chosen)
         return self._expand(chosen)
 
-    def _word(self, slot: _Slot) -> str:
+    def _word(self, slot: Slot) -> str:
         """Draw a word that the story does not yet hold."""
         if slot.column:
             row = self._rows.get(slot.name) or self._draw_row(slot.name)
@@ -197,8 +172,8 @@ class _Telling:
 
     def _pick_new(self, table: str) -> Row:
         """Draw by rank among the rows whose word the story does not hold."""
-        rows, places = _words()[table], _places()[table]
-        held = sorted([place for word in places.keys() & self._held for place in places[word]])
+        rows, stand = words()[table], places()[table]
+        held = sorted([place for word in stand.keys() & self._held for place in stand[word]])
         picked = self._rank(len(rows) - len(held))
         for place in held:  # which were not counted
             picked += place <= picked
@@ -209,69 +184,5 @@ class _Telling:
 
     def _rank(self, size: int) -> int:
         """Draw a rank below ``size``: the first is the commonest."""
-        weights = _weights(size)
-        return bisect_left(weights, self._random() * weights[-1])
-
-
-@cache
-def _parts(template: str) -> tuple[str | _Slot, ...]:
-    """Part a template into what stands there and its slots."""
-    parts: list[str | _Slot] = []
-    end = 0
-    for match in _SLOT.finditer(template):
-        article, name = match["article"] or "", match["name"]
-        key = name.lower()
-        begins = name != key or article == "A "
-        rule, key = (key[1:], "") if key.startswith(">") else ("", key)
-        row, _, column = key.partition(".")
-        slot = _Slot(article, rule, "" if match["anew"] else key, row, column.rstrip("23"), begins)
-        parts += [template[end : match.start()], slot]
-        end = match.end()
-    return tuple(part for part in (*parts, template[end:]) if part)
-
-
-@cache
-def _weights(size: int) -> tuple[float, ...]:
-    """Cumulative Zipf-Mandelbrot weights of ranks 1 to ``size``."""
-    return tuple(accumulate(1 / (rank + 2) for rank in range(1, size + 1)))
-
-
-@cache
-def _plots() -> dict[str, list[str]]:
-    return {header: lines for (header, *_), lines in _sections("plots.txt")}
-
-
-@cache
-def _words() -> dict[str, list[Row]]:
-    return {name: _rows(columns, lines) for (name, *columns), lines in _sections("words.txt")}
-
-
-@cache
-def _places() -> dict[str, dict[str, list[int]]]:
-    """Where the words of each table stand in it."""
-    return {
-        name: {word: [at for at, row in enumerate(rows) if row[""][0] == word] for word in (row[""][0] for row in rows)}
-        for name, rows in _words().items()
-    }
-
-
-def _sections(file: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Split a data file at its ``[name column ...]`` headers; comments and empty lines are left out."""
-    text = files("nc_hf.corpus").joinpath("data", file).read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    headers = [at for at, line in enumerate(lines) if line.startswith("[")] + [len(lines)]
-    for begin, end in pairwise(headers):
-        yield lines[begin].strip("[]").split(), lines[begin + 1 : end]
-
-
-def _rows(columns: list[str], lines: list[str]) -> list[Row]:
-    """Read the rows of a table, or the words of a list as a table of one column."""
-    if columns:
-        cells = [[_choices(cell) for cell in line.split("|")] for line in lines]
-    else:
-        cells = [[[word]] for line in lines for word in _choices(line)]
-    return [dict(zip(("", *columns), row, strict=True)) for row in cells]
-
-
-def _choices(cell: str) -> list[str]:
-    return [choice.strip() for choice in cell.split(",") if choice.strip()]
+        shares = weights(size)
+        return bisect_left(shares, self._random() * shares[-1])

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from nc_hf.corpus import stories as module
+from nc_hf.corpus.grammar import SLOT, plots, words
 from nc_hf.corpus.stories import END_OF_TEXT, builtin_tokenizer, stories, train_tokenizer
 from nc_hf.corpus.tokens import tokenizer_hash
 from nc_hf.errors import InputError
@@ -102,7 +102,7 @@ def test_sentences_are_written_properly(sample: list[str]) -> None:
 
 
 def test_the_same_people_stay_from_the_first_to_the_last_paragraph(sample: list[str]) -> None:
-    names = {row[""][0] for section in ("girl", "boy", "pet") for row in module._words()[section]}
+    names = {row[""][0] for section in ("girl", "boy", "pet") for row in words()[section]}
     for story in sample[:1000]:
         people = [{word for word in re.findall(r"\w+", part) if word in names} for part in story.split("\n")]
         assert 1 <= len(set.union(*people)) <= 2, story
@@ -111,7 +111,7 @@ def test_the_same_people_stay_from_the_first_to_the_last_paragraph(sample: list[
 
 def test_what_is_done_has_its_consequence(sample: list[str]) -> None:
     learned = 0
-    for row in module._words()["skill"]:
+    for row in words()["skill"]:
         skill, did, tip = row[""][0], row["did"][0], row["tip"][0]
         for story in sample:
             if re.search(rf"[Hh]e wanted to {skill}, but", story):
@@ -137,14 +137,14 @@ def test_what_is_lost_is_what_is_found(sample: list[str]) -> None:
 
 
 def test_every_rule_and_every_section_is_used(sample: list[str]) -> None:
-    lines = [line for rule in module._plots().values() for line in rule]
-    named = {match["name"].lower() for line in lines for match in module._SLOT.finditer(line)}
-    assert {name[1:] for name in named if name.startswith(">")} == set(module._plots()) - {"story"}
+    lines = [line for rule in plots().values() for line in rule]
+    named = {match["name"].lower() for line in lines for match in SLOT.finditer(line)}
+    assert {name[1:] for name in named if name.startswith(">")} == set(plots()) - {"story"}
     roots = {name.split(".")[0].rstrip("23") for name in named if not name.startswith(">")}
     hero = {"hero", "friend", "he", "him", "his", "himself", "hands", "home", "food"}
-    assert roots - hero == set(module._words()) - {"girl", "boy", "pet", "pronoun"}
+    assert roots - hero == set(words()) - {"girl", "boy", "pet", "pronoun"}
     counts = Counter(word for story in sample for word in words_of(story))
-    unused = [row[""][0] for rows in module._words().values() for row in rows if not counts[words_of(row[""][0])[0]]]
+    unused = [row[""][0] for rows in words().values() for row in rows if not counts[words_of(row[""][0])[0]]]
     assert len(unused) < 10, unused
 
 
