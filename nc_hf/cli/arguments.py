@@ -14,6 +14,7 @@ import typer
 
 from nc_hf.errors import FileError, InputError
 from nc_hf.measurement.options import OPTIONS, WHAT, MeasureOptions, Option
+from nc_hf.runtime.uncollected import uncollected
 
 if TYPE_CHECKING:
     from accelerate.state import PartialState
@@ -140,12 +141,18 @@ def check_writable(*paths: Path | None) -> None:
 
 
 def start_process(options: MeasureOptions) -> PartialState:
-    """Find the other processes of this run, and say on stderr what is read; if asked, say no more and show no bars."""
-    import torch
-    from accelerate.state import PartialState
-    from transformers.utils.logging import disable_progress_bar
+    """Import what measuring takes, find the other processes of this run, and say on stderr what is read.
 
-    from nc_hf.runtime.distributed import attend, ending
+    If asked, nothing more is said, and no bars are shown. This comes before any other import that is heavy.
+    """
+    with uncollected():
+        import torch
+        import transformers.modeling_layers  # noqa: F401  # with what the code of nearly all models imports
+        from accelerate.state import PartialState
+        from transformers.utils.logging import disable_progress_bar
+
+        import nc_hf.measurement.measure  # noqa: F401
+        from nc_hf.runtime.distributed import attend, ending
 
     if not options["progress"]:
         disable_progress_bar()

@@ -52,9 +52,10 @@ def compare_command(
 
     reports = {name: Report.load(name) for name in names if name.endswith(".json")}
     if models := [name for name in names if name not in reports]:
+        process = start_process(options)
+
         from nc_hf.runtime.distributed import take_leave
 
-        process = start_process(options)
         reports.update(_measured(models, corpus, options))
         mine = process.is_main_process
         take_leave(process)  # as in nc_hf/cli/measure.py

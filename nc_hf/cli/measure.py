@@ -57,11 +57,12 @@ def measure_command(
 
         converter()  # said before anything is measured, if it is not there
 
+    process = start_process(options)
+
     from nc_hf.hub import parse_reference
     from nc_hf.measurement.measure import measure
     from nc_hf.runtime.distributed import take_leave
 
-    process = start_process(options)
     asked = parse_reference(model, allow_local=True)
     report = measure(
         asked.id,

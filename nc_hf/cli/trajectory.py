@@ -63,10 +63,11 @@ def trajectory_command(
         check_writable(output / "trajectory.json")
         import nc_hf.report.figures  # noqa: F401  # where matplotlib is missing that is said now, not after hours
 
+    process = start_process(options)
+
     from nc_hf.measurement.trajectory import trajectory
     from nc_hf.runtime.distributed import take_leave
 
-    process = start_process(options)
     measured = trajectory(
         model,
         corpus,

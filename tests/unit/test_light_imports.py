@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.hub.helpers import write
+from tests.hub.models import gpt2_files
 from tests.paths import REFERENCES
 
 COMPUTING = frozenset(
     {"torch", "transformers", "accelerate", "datasets", "numpy", "scipy", "pandas", "matplotlib", "numba", "gradio"}
 )
 SHOWING = frozenset({"rich", "typer"})
+NOT_TO_MEASURE = frozenset(
+    {"datasets", "gradio", "matplotlib", "pandas", "pyarrow", "ray", "sklearn", "torchvision", "trl", "nc_hf.study"}
+    | {"nc_hf.training", "nc_hf.space", "nc_hf.report.figures", "nc_hf.report.html", "nc_hf.measurement.trajectory"}
+)
+"""What a measurement of a saved model on text that is at hand has no use for."""
 
 REPORT = REFERENCES / "report_3.json"
 COMMAND = """
@@ -59,6 +67,15 @@ def test_data_loads_neither_what_computes_nor_what_shows(program: str) -> None:
 )
 def test_command_that_measures_nothing_loads_nothing_that_computes(arguments: list[str]) -> None:
     check_light(COMMAND.format(", ".join(map(repr, arguments))), COMPUTING)
+
+
+def test_measuring_loads_what_it_takes_and_no_more(tmp_path: Path) -> None:
+    """And nothing that it loads is looked through for garbage: libraries make a million objects that stay."""
+    model = tmp_path / "model"
+    write(model, gpt2_files())
+    arguments = ["measure", str(model), "--corpus", "builtin", "--max-tokens", "500", "--no-stderr", "--quiet"]
+    measuring = COMMAND.format(", ".join(map(repr, arguments)))
+    check_light(f"{measuring}\nimport gc\nassert gc.isenabled() and gc.get_freeze_count() > 500_000", NOT_TO_MEASURE)
 
 
 @pytest.mark.parametrize("heavy", ["numpy", "rich", "torch"])
