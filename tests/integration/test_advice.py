@@ -97,6 +97,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_done_is_told_by_each_in_its_own_words(hub: StandIn, tmp_path: Path, name: str) -> None:
     case = REFUSED[name]
@@ -158,6 +159,7 @@ def test_a_slash_at_the_end_and_a_page_s_address_mean_the_model(spelling: str) -
     assert request_for(spelling).model == NAME
 
 
+@pytest.mark.slow
 def test_an_adapter_over_a_base_in_safetensors_is_merged(hub: StandIn, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     hub.add(BASE, gpt2_files())
@@ -167,6 +169,7 @@ def test_an_adapter_over_a_base_in_safetensors_is_merged(hub: StandIn, tmp_path:
     check_same(by_page(tmp_path, ADAPTER), report)
 
 
+@pytest.mark.slow
 def test_a_revision_without_tokenizer_is_read_with_that_of_the_main_branch(hub: StandIn, tmp_path: Path) -> None:
     repository = hub.add(NAME, {"config.json": gpt2_files()["config.json"], **tokenizer_files()})
     bare = repository.commit(gpt2_files(1, tokenizer=False), branch="step5")
@@ -179,6 +182,7 @@ def test_a_revision_without_tokenizer_is_read_with_that_of_the_main_branch(hub: 
     assert identify(request_for(NAME, "step5"), False).key != before.key
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_is_named_reads_for_a_model_without_one(hub: StandIn, tmp_path: Path) -> None:
     hub.add(NAME, gpt2_files(tokenizer=False))
     other = hub.add("some/tokenizer", tokenizer_files())
@@ -203,6 +207,7 @@ def test_a_tokenizer_that_is_named_is_part_of_the_request(hub: StandIn) -> None:
     assert not identify(replace(asked, tokenizer="some/gated"), "hf_friend").public
 
 
+@pytest.mark.slow
 def test_a_gated_model_is_read_with_a_token(hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.users["hf_friend"] = "friend"
     hub.add(NAME, gpt2_files(), gated=True, readers={"friend"})
@@ -211,6 +216,7 @@ def test_a_gated_model_is_read_with_a_token(hub: StandIn, tmp_path: Path, monkey
     check_same(theirs, by_command(tmp_path, NAME))
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_trained_gets_no_verdict(hub: StandIn, tmp_path: Path) -> None:
     hub.add(NAME, gpt2_files())
     report = by_command(tmp_path, NAME)

@@ -140,6 +140,7 @@ class TestSettings:
         wanted = by_hand(trainer.model, examples(8, seed=3) if corpus else HELD_OUT)
         assert evaluated(last) == close(wanted)
 
+    @pytest.mark.slow
     def test_a_pass_of_its_own_leaves_the_compiled_training_step(self, tmp_path: Path) -> None:
         graphs = []
         for callbacks in ([], [NeuralCollapseCallback(token_blocks(8, 3), every=1)]):

@@ -40,6 +40,7 @@ class TestTensorBoard:
         monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "logs"))
         return tmp_path / "logs"
 
+    @pytest.mark.slow
     def test_same_steps_as_the_loss(self, tmp_path: Path, log_folder: Path) -> None:
         trainer = make_trainer(tmp_path, report_to=["tensorboard"], eval_on_start=True, **STEPPED)
         NeuralCollapseCallback().attach(trainer)
@@ -49,6 +50,7 @@ class TestTensorBoard:
         for name in evaluated(trainer.state.log_history[0]):
             assert scalars[f"eval/{name}"] == pytest.approx(history(trainer, f"eval_{name}"), rel=1e-6)
 
+    @pytest.mark.slow
     def test_an_own_pass(self, tmp_path: Path, log_folder: Path) -> None:
         trainer = make_trainer(tmp_path, report_to=["tensorboard"])
         NeuralCollapseCallback(token_blocks(8, 3), every=2).attach(trainer)
@@ -60,6 +62,7 @@ class TestTensorBoard:
 
 
 class TestNotebook:
+    @pytest.mark.slow
     @pytest.mark.parametrize("ours_first", [True, False])
     def test_the_table_of_a_training(self, tmp_path: Path, ours_first: bool) -> None:
         pytest.importorskip("IPython")
@@ -144,6 +147,7 @@ class TestSFT:
     def tokenizer(self) -> PreTrainedTokenizerFast:
         return train_tokenizer(islice(stories(), 100), 384)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("packing", [False, True])
     def test_values(self, tmp_path: Path, tokenizer: PreTrainedTokenizerFast, packing: bool) -> None:
         trl = pytest.importorskip("trl")

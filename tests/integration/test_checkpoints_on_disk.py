@@ -28,6 +28,7 @@ def trained(folder: Path, model: Any) -> Trajectory:
     return trajectory(str(folder), token_blocks(40, seed=3), **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_trainer_s_checkpoints_have_the_values_of_the_models_in_them(tmp_path: Path) -> None:
     course = trained(tmp_path, tiny_model())
     assert [point.step for point in course.points] == [2, 4]
@@ -37,6 +38,7 @@ def test_a_trainer_s_checkpoints_have_the_values_of_the_models_in_them(tmp_path:
         assert {name: metric.value for name, metric in point.report.metrics.items()} == close(expected)
 
 
+@pytest.mark.slow
 def test_a_trainer_s_adapters_end_at_the_values_of_the_model_in_memory(tmp_path: Path) -> None:
     base = tmp_path / "base"
     tiny_model().save_pretrained(base)

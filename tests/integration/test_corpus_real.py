@@ -59,6 +59,7 @@ def test_splits_of_the_folder_are_its_files(shared_data: Path) -> None:
     assert sum(1 for _ in from_file.texts) == lines(folder / "validation.jsonl") > 1_000
 
 
+@pytest.mark.slow
 def test_paper_packing_is_that_of_the_study(shared_data: Path, gpt2: PreTrainedTokenizerFast) -> None:
     from datasets import load_dataset
 
@@ -88,6 +89,7 @@ def test_the_mark_that_a_llama_puts_itself_is_the_only_one(shared_data: Path) ->
     assert not blocks.input_ids.eq(tokenizer.eos_token_id).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["tokenizers/gpt2", "models/stories260K"])
 def test_a_long_text_in_pieces_has_the_tokens_of_the_whole(shared_data: Path, place: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(shared_data / place)
@@ -99,6 +101,7 @@ def test_a_long_text_in_pieces_has_the_tokens_of_the_whole(shared_data: Path, pl
     )
 
 
+@pytest.mark.slow
 def test_a_bare_tokenizer_file_knows_no_end_of_text_until_told(shared_data: Path) -> None:
     bare = PreTrainedTokenizerFast(tokenizer_file=str(shared_data / "tokenizers" / "gpt2" / "tokenizer.json"))
     corpus = open_corpus(str(shared_data / "tinystories"), max_documents=20)

@@ -22,6 +22,7 @@ from tests.hub.repository import as_bytes, files_of
 from tests.hub.server import StandIn
 
 
+@pytest.mark.slow
 def test_the_real_model_from_the_hub_equals_the_local_one(hub: StandIn, shared_data: Path) -> None:
     folder = shared_data / "models" / "stories260K"
     repository = hub.add("karpathy/stories260K", files_of(folder))
@@ -44,6 +45,7 @@ def hub_reads_headers_only(hub: StandIn) -> bool:
     return len(hub.asked("GET .*/model.safetensors$")) == 1
 
 
+@pytest.mark.slow
 def test_eight_readers_at_once_each_get_their_own(hub: StandIn) -> None:
     names = [f"someone/tiny{seed % 4}" for seed in range(8)]
     for seed in range(4):
@@ -62,6 +64,7 @@ def test_eight_readers_at_once_each_get_their_own(hub: StandIn) -> None:
             assert all(value.isfinite().all() for value in state.values())
 
 
+@pytest.mark.slow
 def test_a_reader_with_access_gets_in_by_environment_or_argument(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.users["hf_reader"] = "reader"
     hub.add("someone/gated", gpt2_files(), gated=True, readers={"reader"})

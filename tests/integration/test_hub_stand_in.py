@@ -53,6 +53,7 @@ def test_a_pull_request_leaves_main_as_it_was(hub: StandIn, monkeypatch: pytest.
     assert "neural-collapse" in str(as_bytes(repository.at("refs/pr/1").files["README.md"]))
 
 
+@pytest.mark.slow
 def test_data_sets_load_by_the_real_library(hub: StandIn, shared_data: Path) -> None:
     from datasets import load_dataset
 

@@ -42,6 +42,7 @@ def real(shared_data: Path) -> list[object]:
 
 
 class TestRealModel:
+    @pytest.mark.slow
     def test_loss_is_that_of_transformers_and_the_head_makes_the_logits(
         self, real: list[object], tmp_path: Path
     ) -> None:
@@ -72,6 +73,7 @@ class TestRealModel:
         torch.testing.assert_close(features @ model.lm_head.weight.T, logits, rtol=1e-5, atol=1e-5)
         assert report.head_check < 1e-5
 
+    @pytest.mark.slow
     def test_table_shows_what_the_card_and_the_json_say(self, real: list[object], tmp_path: Path) -> None:
         card, output = tmp_path / "card.md", tmp_path / "report.json"
         table = done(
@@ -87,6 +89,7 @@ class TestRealModel:
         assert f"{report.tokens:,}" in table
         assert "Over the layers" in table
 
+    @pytest.mark.slow
     def test_merged_shards_are_the_whole(self, real: list[object], tmp_path: Path) -> None:
         quick = [*real, "--no-stderr", "--json", "--save-statistics"]
         whole = json.loads(done(*quick, tmp_path / "whole"))
@@ -128,6 +131,7 @@ class TestRealModel:
         assert process.returncode == 0, process.stderr
         assert len(json.loads(process.stdout)["names"]) == 2
 
+    @pytest.mark.slow
     def test_tokenizer_of_another_model_is_refused(self, real: list[object], shared_data: Path, tmp_path: Path) -> None:
         result = run(*real, "--tokenizer", shared_data / "tokenizers" / "gpt2", "--output", tmp_path / "report.json")
         assert result.exit_code == 4

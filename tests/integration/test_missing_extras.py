@@ -52,6 +52,7 @@ def adapter(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
@@ -71,10 +72,12 @@ def test_a_command_names_its_extra(tmp_path: Path, arguments: list[str], extra: 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_adapter_names_its_extra(adapter: str) -> None:
     check_sentence(run_command("measure", adapter, "--corpus", "builtin"), "peft")
 
 
+@pytest.mark.slow
 def test_a_launcher_names_its_extra() -> None:
     check_sentence(run_command("study", "run", "smoke", "--launcher", "ray", hidden=("ray",)), "ray")
 

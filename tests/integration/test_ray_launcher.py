@@ -217,6 +217,7 @@ def test_without_ray_the_way_to_install_it_is_named(monkeypatch: pytest.MonkeyPa
         ray_launcher()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_see_the_folder_sends_everything_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +242,7 @@ def test_a_worker_that_does_not_see_the_folder_sends_everything_back(
     assert "share --output" in refused.why
 
 
+@pytest.mark.slow
 def test_two_attempts_at_one_cell_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from filelock import FileLock
 

@@ -64,6 +64,7 @@ class TestViews:
             assert "frequency" not in text
             assert "Tokens" not in text
 
+    @pytest.mark.slow
     def test_markup_in_tokens_is_text(self, report: Report) -> None:
         table = report.token_table
         assert table is not None

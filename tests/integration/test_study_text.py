@@ -80,6 +80,7 @@ def opened(out: Path | None = None, **settings: Any) -> StudyText:
     return open_text(study, study.cells[0], out)
 
 
+@pytest.mark.slow
 def test_a_configuration_of_the_hub_is_streamed_shard_by_shard(wikitext: StandIn, tmp_path: Path) -> None:
     text = opened(tmp_path, corpus=WIKITEXT)
     assert (text.train.split, text.validation.split) == ("train", "validation")
@@ -93,6 +94,7 @@ def test_a_configuration_of_the_hub_is_streamed_shard_by_shard(wikitext: StandIn
     assert len(whole.train) > len(text.train)
 
 
+@pytest.mark.slow
 def test_splits_may_be_named_and_then_one_to_validate_on_has_to_be(wikitext: StandIn) -> None:
     named = opened(corpus=f"{WIKITEXT}:train", validation_corpus=f"{WIKITEXT}:test")
     assert (named.train.split, named.validation.split) == ("train", "test")
@@ -101,6 +103,7 @@ def test_splits_may_be_named_and_then_one_to_validate_on_has_to_be(wikitext: Sta
         opened(corpus=f"{WIKITEXT}:train")
 
 
+@pytest.mark.slow
 def test_one_split_with_many_columns_is_trained_on_and_another_corpus_validates(hub: StandIn, folder: Path) -> None:
     """FineWeb: configurations of one split, with columns that nobody needs."""
     texts = told(40, 80)
@@ -116,6 +119,7 @@ def test_one_split_with_many_columns_is_trained_on_and_another_corpus_validates(
     assert text.validation.fingerprint == own.validation.fingerprint
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_study_tell_its_corpora_and_what_was_found_on_each(
     wikitext: StandIn, folder: Path, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_tiny_grid_is_trained_measured_and_not_run_twice(tmp_path: Path) -> No
     assert (tmp_path / "results.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_bad_settings_are_refused_in_one_line(tmp_path: Path) -> None:
     refused = run("--width", "30", "--output", str(tmp_path / "out"))
     assert refused.returncode == 8

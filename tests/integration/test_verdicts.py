@@ -73,6 +73,7 @@ def random_models() -> dict[str, Callable[[], PreTrainedModel]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", random_models())
 def test_a_random_model_gets_no_word_of_praise(shared_data: Path, name: str) -> None:
     torch.manual_seed(0)
@@ -112,6 +113,7 @@ class TestStories260K:
         assert all(HEADLINES[said.level] in shown for shown in front_ends(report).values())
         assert report.bits_per_byte == pytest.approx(0.92, abs=0.05)
 
+    @pytest.mark.slow
     def test_another_language(self, said_of: Callable[[str], Report]) -> None:
         report = said_of(GERMAN)
         kinds = [caution.said.split(" (")[0].split(":")[0] for caution in verdict(report).cautions]
@@ -121,6 +123,7 @@ class TestStories260K:
         ]
         assert not any(PRAISE.search(shown) for shown in front_ends(report).values())
 
+    @pytest.mark.slow
     def test_random_letters(self, said_of: Callable[[str], Report]) -> None:
         letters = random.Random(0).choices("abcdefghijklmnopqrstuvwxyz    ", k=20_000)
         report = said_of("".join(letters))
@@ -129,6 +132,7 @@ class TestStories260K:
         ]
         assert not any(PRAISE.search(shown) for shown in front_ends(report).values())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("between", [" ", "\n<|endoftext|>\n"])
     def test_one_sentence_900_times(self, said_of: Callable[[str], Report], between: str) -> None:
         report = said_of(between.join(["Once upon a time there was a little dog who lived near the sea."] * 900))

@@ -25,6 +25,7 @@ def test_a_tiny_model_gives_the_same_report(name: str) -> None:
     assert differences(KEPT[name], values_of(report_of(name)), RELATIVE) == []
 
 
+@pytest.mark.slow
 def test_a_real_model_gives_the_same_report(shared_data: Path) -> None:
     assert differences(KEPT[STORIES], values_of(report_of(STORIES)), RELATIVE) == []
 

@@ -62,6 +62,7 @@ CONFIGURATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", CONFIGURATIONS)
 def test_a_configuration_without_measure(tmp_path: Path, attack: str) -> None:
     files, said = CONFIGURATIONS[attack]
@@ -102,6 +103,7 @@ def test_a_tokenizer_that_multiplies_text(tmp_path: Path, eater: str) -> None:
     refused(TokenizerError, "makes of a text takes more than", act, tmp_path)
 
 
+@pytest.mark.slow
 def test_four_normalizers_that_multiply_text(tmp_path: Path) -> None:
     """Any text with the letter ends the whole process, where it is not caged."""
     files = tokenizer_with(normalizer=chain("a", "a" * 1000, 4))
@@ -110,6 +112,7 @@ def test_four_normalizers_that_multiply_text(tmp_path: Path) -> None:
     refused(TokenizerError, "makes of a text takes more than 2.1 GB of memory", act, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_decoder_that_multiplies_text(tmp_path: Path) -> None:
     decoders = [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}] * 4
     files = tokenizer_with(decoder={"type": "Sequence", "decoders": decoders})
@@ -135,6 +138,7 @@ def test_a_damaged_tokenizer_is_said_to_be_damaged(tmp_path: Path, broken: str) 
     refused(TokenizerError, "The tokenizer of .* cannot be read", lambda: measure(str(folder), "builtin"), tmp_path)
 
 
+@pytest.mark.slow
 def test_ids_that_two_tokens_share_are_taken_or_refused_and_no_more(tmp_path: Path) -> None:
     files = tokenizer_with(model={"type": "BPE", "vocab": {"a": 0, "b": 0, "c": 4_000_000_000}, "merges": []})
     folder = write(tmp_path / "model", {**gpt2_files(), **files})
@@ -196,6 +200,7 @@ def test_a_line_without_an_end(tmp_path: Path, name: str) -> None:
     refused(CorpusError, "line.* takes more than 2.1 GB of memory", lambda: open_corpus(str(path)).check(), tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_no_file_of_its_kind(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(zlib.compress(b"a" * 1000))
     (tmp_path / "a.jsonl").write_text("[" * 100_000 + "\n")

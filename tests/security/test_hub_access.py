@@ -18,6 +18,7 @@ from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
 
 
+@pytest.mark.slow
 def test_a_folder_is_read_only_where_that_is_allowed(
     hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_folder_is_read_only_where_that_is_allowed(
     assert torch.equal(load_model(served).transformer.wte.weight, expected)
 
 
+@pytest.mark.slow
 def test_what_one_reader_fetched_stays_closed_to_others(hub: StandIn) -> None:
     hub.users["hf_reader"] = "reader"
     hub.add("someone/gated", gpt2_files(), gated=True, readers={"reader"})
@@ -49,6 +51,7 @@ def test_what_one_reader_fetched_stays_closed_to_others(hub: StandIn) -> None:
             resolve("someone/gated", token=token)
 
 
+@pytest.mark.slow
 def test_a_visitor_does_not_read_with_the_token_of_the_machine(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.users["hf_owner"] = "owner"
     hub.add("owner/private", gpt2_files(), private=True)
@@ -78,6 +81,7 @@ def test_tokens_go_to_the_hub_and_nowhere_else(hub: StandIn, monkeypatch: pytest
         assert "hf_of_the_machine" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_adapter_of_the_hub_has_no_base_on_this_machine(
     hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

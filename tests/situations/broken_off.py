@@ -61,7 +61,7 @@ def _metrics_fail(folder: Path) -> Any:
     return _broken_in_metrics(folder)
 
 
-@situation("broken off", "an exception in compute_metrics, workers that persist", slow=True)
+@situation("broken off", "an exception in compute_metrics, workers that persist")
 def _metrics_fail_persistent(folder: Path) -> Any:
     return _broken_in_metrics(folder, **PERSISTENT)
 
@@ -71,7 +71,7 @@ def _stopped(folder: Path) -> Any:
     return _interrupted(folder)
 
 
-@situation("broken off", "evaluate() interrupted, workers that persist", slow=True)
+@situation("broken off", "evaluate() interrupted, workers that persist")
 def _stopped_persistent(folder: Path) -> Any:
     return _interrupted(folder, **PERSISTENT)
 

@@ -111,12 +111,12 @@ def grpo(folder: Path, **more: Any) -> Watch:
     return run(trainer, lambda inputs, passes: [each for each in passes if each.labels is not None][:1])
 
 
-@trl("GRPO, on its own samples, which are others at each evaluation", slow=True)
+@trl("GRPO, on its own samples, which are others at each evaluation")
 def _grpo(folder: Path) -> Any:
     return grpo(folder)
 
 
-@trl("GRPO with LoRA, on its own samples", slow=True)
+@trl("GRPO with LoRA, on its own samples")
 def _grpo_lora(folder: Path) -> Any:
     return grpo(folder, peft_config=adapter())
 

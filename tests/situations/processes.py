@@ -49,7 +49,7 @@ def left(name: str) -> Any:
 
 def both(name: str, *outcome: Any, **settings: Any) -> None:
     """Enter a situation of ``on_two_ranks.py``."""
-    situation("two processes", name, *outcome, slow=True, **settings)(lambda folder: left(name))
+    situation("two processes", name, *outcome, **settings)(lambda folder: left(name))
 
 
 for _count in (1, 5, 30, 31, 32, 33):

@@ -44,7 +44,6 @@ class Situation:
         tolerance: relative, of ``right``.
         said: a pattern that the sentence matches.
         kept: of ``warned``: the sentence says in what the values may be off, and they stay.
-        slow: takes more than some two seconds.
         needs: a module without which it is left out.
     """
 
@@ -55,7 +54,6 @@ class Situation:
     tolerance: float = 2e-4
     said: str = ""
     kept: bool = False
-    slow: bool = False
     needs: str = ""
 
 

@@ -24,11 +24,13 @@ from tests.situations.watching import Compared, Watch
 WAY_OUT = re.compile(r"corpus=|\bpass \w|\bcall \w|\buse \w|\bload \w|\bchoose \w|\bevaluate on\b|\battach\(")
 LONGEST = 120  # seconds
 
+pytestmark = pytest.mark.slow  # each trains or evaluates a model
+
 
 def parameters() -> Iterable[Any]:
     for area, situations in by_area().items():
         for each in situations:
-            marks = [pytest.mark.slow] if each.slow else []
+            marks = []
             if each.needs:
                 missing = importlib.util.find_spec(each.needs) is None
                 marks.append(pytest.mark.skipif(missing, reason=f"needs {each.needs}"))

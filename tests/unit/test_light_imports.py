@@ -78,12 +78,14 @@ def test_measuring_loads_what_it_takes_and_no_more(tmp_path: Path) -> None:
     check_light(f"{measuring}\nimport gc\nassert gc.isenabled() and gc.get_freeze_count() > 500_000", NOT_TO_MEASURE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heavy", ["numpy", "rich", "torch"])
 def test_what_is_heavy_is_found(heavy: str) -> None:
     with pytest.raises(AssertionError, match=rf"this loads .*\b{heavy}\b"):
         check_light(f"from nc_hf.report import Report\nimport {heavy}", COMPUTING | SHOWING)
 
 
+@pytest.mark.slow
 def test_what_is_loaded_by_another_import_is_found() -> None:
     with pytest.raises(AssertionError, match=r"this loads .*\btorch\b"):
         check_light("from nc_hf import ClassStatistics", COMPUTING)

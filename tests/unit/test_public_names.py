@@ -20,6 +20,7 @@ def test_a_public_name_is_no_module(name: str) -> None:
     assert name not in MODULES, "importing the submodule would put itself in the place of the public name"
 
 
+@pytest.mark.slow
 def test_names_survive_the_import_of_every_module() -> None:
     program = "\n".join(
         [

@@ -24,6 +24,7 @@ def scaling(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_each_row_stands_beside_the_one_before(scaling: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     scaling.main(["--small"])
     tables = capsys.readouterr().out.split("\n\n")[1:]

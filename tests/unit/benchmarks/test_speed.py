@@ -25,6 +25,7 @@ def speed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "lines"), [("pairs", 2), ("agreement", 4), ("update", 1), ("errors", 2)])
 def test_every_part_prints_its_lines(
     part: str, lines: int, speed: ModuleType, capsys: pytest.CaptureFixture[str]

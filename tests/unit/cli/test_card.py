@@ -50,6 +50,7 @@ class TestCard:
         assert (tmp_path / "new" / "card.md").read_text(encoding="utf-8") == REFERENCE.to_markdown()
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["card.md"]
 
+    @pytest.mark.slow
     def test_one_report_as_a_page_is_that_of_python(self, report: Path, other: Path, tmp_path: Path) -> None:
         assert run("card", report, "--html", tmp_path / "new" / "page.html") == ""
         assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == REFERENCE.to_html()
@@ -64,6 +65,7 @@ class TestCard:
         assert text.index("smaller is more collapsed") < text.index("![") < text.index("<summary>Circumstances")
         assert re.sub(r"!\[.*\]\(.*\)\n\n", "", text) == REFERENCE.to_markdown()
 
+    @pytest.mark.slow
     def test_several_reports_are_compared_first(self, report: Path, other: Path, tmp_path: Path) -> None:
         card = tmp_path / "card.md"
         run("card", report, other, "--output", card, "--figure")
@@ -73,6 +75,7 @@ class TestCard:
         assert [path.name for path in pictures(card)] == ["card.png", "card-1.png", "card-2.png"]
         assert text.count("## Neural collapse\n") == 2
 
+    @pytest.mark.slow
     def test_names_are_no_markup(self, report: Path, other: Path, tmp_path: Path) -> None:
         card = tmp_path / "card.md"
         run("card", report, other, "--output", card, "--figure")

@@ -76,6 +76,7 @@ class TestLightness:
         code += "os.environ |= {'_NC_HF_COMPLETE': 'complete_bash', 'COMP_WORDS': 'nc-hf mea', 'COMP_CWORD': '1'}\n"
         assert heavy_imports(f"{code}try:\n    main()\nexcept SystemExit:\n    pass") == set()
 
+    @pytest.mark.slow
     def test_heavy_imports_are_noticed(self) -> None:
         assert heavy_imports("import nc_hf, numpy") == {"numpy"}
         assert "torch" in heavy_imports("from nc_hf import ClassStatistics")

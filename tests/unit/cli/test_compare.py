@@ -64,6 +64,7 @@ class TestOfModels:
         (tmp_path / "stories.txt").write_text(f"{STORY}<|endoftext|>" * 60)
         return tmp_path / "stories.txt"
 
+    @pytest.mark.slow
     def test_models_are_measured_on_one_text(self, stories: Path) -> None:
         names = ["someone/one", "someone/two@step7"]
         result = json.loads(run("compare", *names, "--corpus", stories, *self.OPTIONS, "--json"))
@@ -82,6 +83,7 @@ class TestOfModels:
             for metric, value in alone.metrics.items():
                 assert result["metrics"][metric]["values"][name]["value"] == value.value
 
+    @pytest.mark.slow
     def test_a_renamed_model_is_measured_once(self, stories: Path, hub: StandIn, tmp_path: Path) -> None:
         hub.add("someone/renamed", {**gpt2_files(seed=0), "README.md": "once someone/one"})
         folder = write(tmp_path / "copy", gpt2_files(seed=0))
@@ -96,6 +98,7 @@ class TestOfModels:
         )
         assert len(set(result["losses"].values())) == 2
 
+    @pytest.mark.slow
     def test_a_file_and_a_model_go_together(self, stories: Path, tmp_path: Path) -> None:
         kept = tmp_path / "one.json"
         run("measure", "someone/one", "--corpus", stories, *self.OPTIONS, "--output", kept)

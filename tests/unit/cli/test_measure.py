@@ -69,6 +69,7 @@ def also(*options: object) -> Callable[[Path, Path], list[object]]:
 
 
 class TestRefusals:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("make", "code", "way_out"),
         [
@@ -112,6 +113,7 @@ class TestRefusals:
         assert way_out in message
         assert list(written.iterdir()) == []
 
+    @pytest.mark.slow
     def test_statistics_of_a_long_pass_outlive_classes_that_it_did_not_meet(self, tiny: Path, tmp_path: Path) -> None:
         statistics, report, classes = tmp_path / "statistics", tmp_path / "report.json", tmp_path / "classes.txt"
         options = ["--corpus", "builtin", "--max-tokens", 3_000, "--quiet"]

@@ -175,6 +175,7 @@ class TestMerge:
         assert "do not merge" in refusal("merge", *shards, "--output", tmp_path / "all", code=6)
 
 
+@pytest.mark.slow
 def test_an_adapter_s_statistics_are_of_its_base_too(hub: StandIn, tmp_path: Path) -> None:
     base = hub.add(BASE, gpt2_files())
     hub.add(ADAPTER, lora_files())

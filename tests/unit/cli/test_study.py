@@ -29,6 +29,7 @@ def test_analyze_prints_json(tmp_path: Path) -> None:
     assert next(row for row in said["seeds"] if row["metric"] == "nc1_cdnv")["exact"] is True
 
 
+@pytest.mark.slow
 def test_analyze_prints_tables_and_draws(tmp_path: Path) -> None:
     frame = grid().assign(nc1_cdnv=lambda rows: np.exp(rows["val_loss"]))
     frame.to_csv(tmp_path / "results.csv", index=False)
@@ -68,6 +69,7 @@ def test_analyze_joins_tables_and_names_what_differs(tmp_path: Path) -> None:
     assert run.exit_code == 2
 
 
+@pytest.mark.slow
 def test_compare_and_published_print_tables(shared_data: Path, tmp_path: Path) -> None:
     folder = ["--published", str(shared_data / "published")]
     frame = table(1, width=64, depth=1, nc1_cdnv_paper=0.2)

@@ -40,6 +40,7 @@ def test_a_dry_run_of_what_would_be_refused_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [RECIPE, COMMAND], ids=["recipe", "command"])
 def test_without_the_extra_it_is_named_in_one_sentence(tmp_path: Path, command: list[str]) -> None:
     hide = "import sys\nsys.modules['pandas'] = None\n"

@@ -32,6 +32,7 @@ def run(*arguments: object) -> Result:
     return invoke("trajectory", *arguments, columns=80)
 
 
+@pytest.mark.slow
 def test_the_command_writes_prints_and_goes_on(
     repository: Repository, story_file: Path, tmp_path: Path, hub: StandIn
 ) -> None:
@@ -69,6 +70,7 @@ def test_the_command_writes_prints_and_goes_on(
     assert weights_fetched(hub) == 0
 
 
+@pytest.mark.slow
 def test_the_classes_may_be_named_in_a_file(repository: Repository, story_file: Path, tmp_path: Path) -> None:
     """Of this machine: what stands in it is no name that came over a network."""
     classes = tmp_path / "classes.txt"
@@ -94,6 +96,7 @@ def test_the_command_refuses_in_one_line(repository: Repository, tmp_path: Path)
         assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_trainer_s_folder_is_read_in_the_order_of_its_steps(story_file: Path, tmp_path: Path, hub: StandIn) -> None:
     folder, output = tmp_path / "out", tmp_path / "course"
     for step in (0, 40):

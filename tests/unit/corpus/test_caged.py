@@ -88,6 +88,7 @@ def test_a_text_beyond_the_bound_is_refused(length: int, taken: bool) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read", "said"),
     [(endless, "'it' takes more than 1 seconds of computing"), (hoarding, "'it' takes more than 0.1 GB of")],

@@ -49,6 +49,7 @@ def test_a_local_folder_never_passes_for_a_data_set_of_the_hub(tmp_path: Path, m
         open_corpus("hub:a/b", "train")
 
 
+@pytest.mark.slow
 def test_the_builtin_splits_are_disjoint_streams_of_a_stated_length() -> None:
     train, validation = open_corpus("builtin", "train"), open_corpus("builtin", "val")
     assert (train.split, validation.split) == ("train", "validation")
@@ -98,6 +99,7 @@ def test_a_jsonl_text_with_the_end_of_text_mark_stays_one_document(
     assert blocks.input_ids.eq(tokenizer.eos_token_id).sum() == 2
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_another_process(tokenizer: PreTrainedTokenizerFast) -> None:
     program = (
         "from itertools import islice; from nc_hf.corpus.corpus import open_corpus;"
@@ -116,6 +118,7 @@ def test_the_fingerprint_is_the_same_in_another_process(tokenizer: PreTrainedTok
     assert printed.stdout.strip() == here.fingerprint
 
 
+@pytest.mark.slow
 def test_naming_a_corpus_needs_no_data_set_library() -> None:
     program = (
         "import sys, nc_hf.corpus.corpus;"
@@ -138,6 +141,7 @@ def test_what_is_read_is_counted_and_logged_once_it_is_packed(
     assert Corpus("mine", "all", ["a"]).reading is None
 
 
+@pytest.mark.slow
 def test_packing_takes_the_first_documents_and_says_so(
     tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,6 +192,7 @@ class TestSample:
         assert blocks.seed == 7
         assert blocks.fingerprint != corpus.sample(tokenizer, 64, max_tokens=1000, seed=8).fingerprint
 
+    @pytest.mark.slow
     def test_nothing_is_chosen_where_all_is_measured(self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast) -> None:
         whole = corpus.pack(tokenizer, 64)
         assert whole.num_labels > 4 * 5_000
@@ -207,6 +212,7 @@ class TestSample:
         assert corpus.reading is not None
         assert (corpus.reading.complete, corpus.reading.spread) == (True, True)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("packing", ["documents", "paper"])
     def test_the_census_is_the_same_for_every_budget(
         self, corpus: Corpus, tokenizer: PreTrainedTokenizerFast, packing: str
@@ -218,6 +224,7 @@ class TestSample:
             assert census is not None
             assert census.tolist() == expected.tolist()
 
+    @pytest.mark.slow
     def test_the_text_is_known_by_its_census_whatever_the_budget(self) -> None:
         """Though a larger one reads tokens, with higher ids, that the census does not reach."""
         corpus = Corpus("letters", "all", [*["a b c d e"] * 3_000, *["i j"] * 3, *["a b c d e"] * 3_000])

@@ -23,6 +23,7 @@ def jsonl(*texts: str, column: str = "text") -> str:
     return "".join(json.dumps({column: text}) + "\n" for text in texts)
 
 
+@pytest.mark.slow
 def test_tinystories_is_read_split_by_split(hub: StandIn) -> None:
     files = {"data/train.jsonl": jsonl("t"), "data/validation.jsonl": jsonl("v0", "v1", "v2")}
     hub.add("roneneldan/TinyStories", files, kind="dataset")
@@ -168,6 +169,7 @@ def within(image: str) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_cell_leads_no_stranger_to_another_server_or_a_file(hub: StandIn, tmp_path: Path) -> None:
     inner = hub.add("inner/service", {"image.png": b"secret"}, kind="dataset")
     address = f"{hub.url}/datasets/{inner.id}/resolve/main/image.png"

@@ -13,6 +13,7 @@ from nc_hf.corpus.packed_once import PackedOnce
 from nc_hf.corpus.stories import builtin_tokenizer, stories
 
 
+@pytest.mark.slow
 def test_what_was_sampled_once_is_not_sampled_again() -> None:
     tokenizer, corpus = builtin_tokenizer(400), Corpus("some", "all", list(islice(stories(0), 60)))
     once = PackedOnce.of(corpus)
@@ -23,11 +24,13 @@ def test_what_was_sampled_once_is_not_sampled_again() -> None:
         assert part.fingerprint == corpus.sample(tokenizer, 64, max_tokens=900, seed=seed).fingerprint
 
 
+@pytest.mark.slow
 def test_another_tokenizer_has_blocks_of_its_own() -> None:
     once = PackedOnce.of(Corpus("some", "all", list(islice(stories(0), 20))))
     assert len(once.sample(builtin_tokenizer(300), 16)) > len(once.sample(builtin_tokenizer(2000), 16))
 
 
+@pytest.mark.slow
 def test_it_is_told_once_what_was_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "part.txt").write_text(" ".join(islice(stories(0), 3)))
     (tmp_path / "LICENSE.txt").write_text("Free.")

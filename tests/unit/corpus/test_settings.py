@@ -41,6 +41,7 @@ def test_a_data_set_leads_no_stranger_out_of_its_repository(hub: StandIn, path: 
         open_corpus("hub:a/b", allow_local=False)
 
 
+@pytest.mark.slow
 def test_a_data_set_that_keeps_to_itself_is_open_to_strangers(hub: StandIn) -> None:
     readme = "---\nconfigs:\n- config_name: default\n  data_files: [{split: validation, path: 'data/v*.jsonl'}]\n---\n"
     hub.add("a/b", {"README.md": readme, "data/v.jsonl": jsonl("x")}, kind="dataset")
@@ -52,6 +53,7 @@ def _unfolding(lines: int) -> str:
     return "x0: &a0 [a]\n" + "".join(f"x{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, lines))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "settings",

@@ -99,6 +99,7 @@ def writer_of(kind: type[Writer], store: Store) -> Writer:
     return Sequence(64, NO_MARKS, 0, store=store) if kind is Sequence else BegunBlocks(64, Marks((1,), ()), store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Sequence, BegunBlocks])
 def test_a_text_need_not_fit_into_memory(tmp_path: Path, kind: type[Writer]) -> None:
     """Ten times the text holds no more, but for a number a block; in memory it is ten times as much."""

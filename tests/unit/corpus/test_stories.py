@@ -109,6 +109,7 @@ def test_the_same_people_stay_from_the_first_to_the_last_paragraph(sample: list[
         assert people[0] & (people[-1] | people[-2]), story
 
 
+@pytest.mark.slow
 def test_what_is_done_has_its_consequence(sample: list[str]) -> None:
     learned = 0
     for row in words()["skill"]:
@@ -166,6 +167,7 @@ def test_context_tells_the_next_word(sample: list[str]) -> None:
     assert paired < alone - 1.5
 
 
+@pytest.mark.slow
 def test_the_tokenizer_is_the_same_each_time_and_gives_the_text_back(sample: list[str]) -> None:
     first = builtin_tokenizer(600)
     assert tokenizer_hash(first) == tokenizer_hash(builtin_tokenizer(600))
@@ -176,6 +178,7 @@ def test_the_tokenizer_is_the_same_each_time_and_gives_the_text_back(sample: lis
     assert first(END_OF_TEXT)["input_ids"] == [0]
 
 
+@pytest.mark.slow
 def test_the_tokenizer_makes_words_of_the_stories_single_tokens(sample: list[str]) -> None:
     tokenizer = builtin_tokenizer()
     assert len(tokenizer) == 2048

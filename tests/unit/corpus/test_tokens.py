@@ -19,6 +19,7 @@ from nc_hf.errors import TokenizerError
 from tests.letters import letters
 
 
+@pytest.mark.slow
 def test_the_tokenizer_hash_outlives_saving_truncation_and_processes(tmp_path) -> None:
     tokenizer = letters(bos_first=True)
     before = tokenizer_hash(tokenizer)
@@ -50,6 +51,7 @@ def test_a_tokenizer_that_panics_is_refused() -> None:
 WORDS = "a b, c d. e\nf  g\n\nh i \t j"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [WORDS * 60, "abcdefghij" * 90, "a " * 700, "a" * 900, "a<|endoftext|>b" * 80, "\n" * 900, "né éa" * 99]
 )
@@ -64,6 +66,7 @@ def test_a_text_in_pieces_has_the_tokens_of_the_whole(text: str, monkeypatch: py
     assert [(part.document, part.ids) for part in found[len(long) :]] == [(8, tokenizer("b c")["input_ids"]), (9, [])]
 
 
+@pytest.mark.slow
 def test_a_text_is_cut_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nc_hf.corpus.tokens, "PIECE", 100)
     pieces = list(chain.from_iterable(tokenise([(0, WORDS * 60)], builtin_tokenizer(400))))

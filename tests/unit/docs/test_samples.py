@@ -39,6 +39,7 @@ def test_a_worse_model_differs_and_the_first_is_left_alone(samples: ModuleType) 
     assert any((weight != old).any() for weight, old in zip(other.parameters(), before, strict=True))
 
 
+@pytest.mark.slow
 def test_a_small_budget_speaks_of_the_same_classes(samples: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     rows = samples.budgets(subject(samples, 600), parts=2)
     assert [row["name"] for row in rows] == list(samples.NAMES)

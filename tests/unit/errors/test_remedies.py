@@ -82,6 +82,7 @@ def controls() -> frozenset[str]:
     return frozenset(text for text in (*choices, *labels) if isinstance(text, str))
 
 
+@pytest.mark.slow
 def test_the_page_is_told_controls_that_it_has() -> None:
     for where, text in told(*PAGES):
         assert set(re.findall(r'"([^"]+)"', text)) <= controls(), where

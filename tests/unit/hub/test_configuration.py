@@ -45,6 +45,7 @@ def test_a_decoder_of_a_masked_family_is_taken(tmp_path: Path) -> None:
     assert resolve(str(tmp_path), allow_local=True).parameters > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../other.safetensors", "pytorch_model.bin", "elsewhere.safetensors"])
 def test_weights_under_another_name_are_refused(hub: StandIn, name: str) -> None:
     hub.add("someone/named", with_config(gpt2_files(), transformers_weights=name))

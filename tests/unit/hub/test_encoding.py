@@ -34,6 +34,7 @@ def test_both_say_the_same(tmp_path: Path) -> None:
     assert ways(foreign) == ways(own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_foreign_one_is_never_called_here(tmp_path: Path, copied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = open_tokenizer(str(write(tmp_path / "it", tokenizer_files())), allow_local=True)

@@ -73,6 +73,7 @@ def test_a_hub_that_fails_is_one_sentence(hub: StandIn, fault: Fault, said: str)
     assert is_one_sentence_with_advice(str(caught.value))
 
 
+@pytest.mark.slow
 def test_no_network(hub: StandIn) -> None:
     said = in_a_process_of_its_own(SAY, HF_ENDPOINT="http://127.0.0.1:9")
     assert re.search(r"connection to http://127.0.0.1:9 failed .* check the network", said)

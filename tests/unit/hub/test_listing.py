@@ -15,6 +15,7 @@ from tests.hub.repository import as_bytes
 from tests.hub.server import StandIn
 
 
+@pytest.mark.slow
 def test_offline_reads_what_is_wholly_in_the_cache(hub: StandIn) -> None:
     hub.add("someone/tiny", gpt2_files())
     assert "not wholly in the cache" in in_a_process_of_its_own(SAY, HF_HUB_OFFLINE="1")

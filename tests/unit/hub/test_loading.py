@@ -18,6 +18,7 @@ from tests.hub.repository import as_bytes
 from tests.hub.server import Fault, StandIn
 
 
+@pytest.mark.slow
 def test_shards_are_added_up_and_loaded(hub: StandIn) -> None:
     files = gpt2_files(max_shard_size="8kB")
     shards = [name for name in files if name.endswith(".safetensors")]
@@ -68,6 +69,7 @@ def test_progress_counts_the_bytes_and_may_end_the_download(hub: StandIn, hub_ho
     assert sum(counts) == sum(size for name, size in source.files.items() if name != "config.json")
 
 
+@pytest.mark.slow
 def test_a_cut_download_leaves_nothing_that_could_be_used(hub: StandIn, hub_home: Path) -> None:
     hub.add("someone/tiny", gpt2_files())
     source = resolve("someone/tiny")

@@ -29,6 +29,7 @@ def test_the_commit_is_pinned_when_looked_up(hub: StandIn) -> None:
     assert resolve("someone/tiny").commit != source.commit
 
 
+@pytest.mark.slow
 def test_a_revision_is_a_branch_a_tag_a_commit_or_a_pull_request(hub: StandIn) -> None:
     repository = hub.add("someone/tiny", gpt2_files(seed=0))
     first = repository.branches["main"]
@@ -95,6 +96,7 @@ def test_an_index_of_another_form_is_refused(hub: StandIn, text: str) -> None:
         resolve("someone/odd")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_looked_up_with_its_base(hub: StandIn) -> None:
     base = hub.add(BASE, gpt2_files())
     adapter = hub.add(ADAPTER, lora_files())

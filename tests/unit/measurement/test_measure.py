@@ -248,6 +248,7 @@ def of_tales(**options: Any) -> Report:
     return measure(tiny_model(vocab_size=512), TALES, tokenizer=TOKENIZER, block_size=32, **QUIET, **options)
 
 
+@pytest.mark.slow
 def test_budgets_of_one_text_speak_of_the_same_classes() -> None:
     """Those of the whole text, though each budget has another part of it."""
     counts = torch.bincount(WHOLE.input_ids.flatten())
@@ -275,6 +276,7 @@ def test_the_seed_chooses_another_part_of_the_text() -> None:
     assert (first.classes.ids, first.corpus.text_hash) == (other.classes.ids, other.corpus.text_hash)
 
 
+@pytest.mark.slow
 def test_other_texts_have_other_hashes() -> None:
     elsewhere = Corpus("tales", "all", [*TALES.texts, "One day a cat saw a cat."])
     report = measure(tiny_model(vocab_size=512), elsewhere, tokenizer=TOKENIZER, block_size=32, **QUIET)
@@ -294,6 +296,7 @@ def test_shards_of_models_that_differ_below_the_head_do_not_merge(tmp_path: Path
     assert first.num_tokens == 12 * 31
 
 
+@pytest.mark.slow
 def test_an_adapter_is_measured_merged_and_said_to_be_over_its_base(hub: StandIn, tmp_path: Path) -> None:
     base, adapter = hub.add(BASE, gpt2_files()), hub.add(ADAPTER, lora_files())
     statistics = tmp_path / "statistics.safetensors"

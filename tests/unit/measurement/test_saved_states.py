@@ -45,6 +45,7 @@ def test_a_branch_is_kept_by_its_commit(hub: StandIn) -> None:
         list_states(Reference(BASE), "all", 1)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_kept_by_its_name_and_known_by_its_weights(output: Path) -> None:
     states = states_in(output)
     assert [(state.name, state.key, state.commit) for state in states] == [
@@ -74,6 +75,7 @@ def test_a_report_is_called_by_the_state_s_name(output: Path) -> None:
     assert branch.named(report).token_table is None
 
 
+@pytest.mark.slow
 def test_the_tokenizer_is_the_checkpoint_s_own_or_the_folder_s(output: Path) -> None:
     state = states_in(output)[0]
     assert state.own_tokenizer() is None
@@ -85,6 +87,7 @@ def test_the_tokenizer_is_the_checkpoint_s_own_or_the_folder_s(output: Path) -> 
     assert state.own_tokenizer().name_or_path == str(output / "checkpoint-5")
 
 
+@pytest.mark.slow
 def test_an_adapter_s_tokenizer_may_be_its_base_s(hub: StandIn, tmp_path: Path) -> None:
     hub.add(BASE, gpt2_files())
     repository = hub.add(ADAPTER, lora_files())

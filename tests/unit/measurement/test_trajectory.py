@@ -62,6 +62,7 @@ class CountedTexts:
         return iter(STORIES[600:])
 
 
+@pytest.mark.slow
 def test_every_point_is_what_measure_says_of_that_revision(repository: Repository) -> None:
     course = trajectory(NAME, HELD_OUT, revisions="step*", **OPTIONS)
     assert [point.revision for point in course.points] == [f"step{step}" for step in STEPS]
@@ -78,6 +79,7 @@ def test_every_point_is_what_measure_says_of_that_revision(repository: Repositor
     assert not course.warnings
 
 
+@pytest.mark.slow
 def test_the_text_is_read_once_and_a_commit_measured_once(hub: StandIn, repository: Repository) -> None:
     repository.tags["release"] = repository.branches["step40"]
     texts, turns = CountedTexts(), list[Turn]()
@@ -100,6 +102,7 @@ def again(repository: Repository, branch: str, of: str, **changed: Content) -> N
     repository.commit(files | {name.replace("_json", ".json"): text for name, text in changed.items()}, branch=branch)
 
 
+@pytest.mark.slow
 def test_revisions_of_the_same_weights_are_measured_once_and_say_so(
     hub: StandIn, repository: Repository, tmp_path: Path
 ) -> None:
@@ -125,6 +128,7 @@ def test_revisions_of_the_same_weights_are_measured_once_and_say_so(
     assert weights_fetched(hub) == 0
 
 
+@pytest.mark.slow
 def test_measurements_of_one_second_are_two_unless_they_agree_in_all(
     hub: StandIn, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +150,7 @@ def test_measurements_of_one_second_are_two_unless_they_agree_in_all(
     assert _first_like(replace(first, model=second.model), course.points[:1]) == "step40"
 
 
+@pytest.mark.slow
 def test_what_a_mirror_does_not_tell_is_measured(hub: StandIn, repository: Repository) -> None:
     again(repository, "final", "step40")
     repository.digests = False
@@ -162,6 +167,7 @@ def _otherwise(repository: Repository) -> str:
     return json.dumps(config | {"rms_norm_eps": 1.0})
 
 
+@pytest.mark.slow
 def test_every_nth_and_a_list_in_its_own_order(repository: Repository) -> None:
     quick: MeasureOptions = {**OPTIONS, "max_tokens": 500, "uncertainty": False, "preset": ["nc2_cos_std"]}
     course = trajectory(NAME, HELD_OUT, every=2, **quick)
@@ -170,6 +176,7 @@ def test_every_nth_and_a_list_in_its_own_order(repository: Repository) -> None:
     assert [(point.revision, point.step) for point in course.points] == [("main", None), ("step10", 10)]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_not_measured_again(hub: StandIn, repository: Repository, tmp_path: Path) -> None:
     first = trajectory(NAME, HELD_OUT, revisions="step0,step10", folder=tmp_path, **OPTIONS)
     hub.requests.clear()
@@ -233,6 +240,7 @@ def test_a_trajectory_that_was_killed_goes_on_to_the_same_values(
     assert not list(folder.glob("unfinished/*"))
 
 
+@pytest.mark.slow
 def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: Repository) -> None:
     repository.commit({"config.json": states()["main"]["config.json"]}, branch="step15")
     repository.commit({"README.md": "# Nothing"}, branch="step25")
@@ -245,6 +253,7 @@ def test_a_revision_that_is_no_model_is_named_and_the_others_go_on(repository: R
         trajectory(NAME, HELD_OUT, revisions="step15", **OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "corpus", "said"),
     [
@@ -264,6 +273,7 @@ def test_a_folder_of_other_options_or_text_is_refused(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
 
+@pytest.mark.slow
 def test_a_report_that_does_not_belong_or_is_damaged_is_refused(repository: Repository, tmp_path: Path) -> None:
     course = trajectory(NAME, HELD_OUT, revisions="step0,step10", folder=tmp_path, **OPTIONS)
     first, second = (tmp_path / f"{point.commit}.json" for point in course.points)
@@ -276,6 +286,7 @@ def test_a_report_that_does_not_belong_or_is_damaged_is_refused(repository: Repo
         trajectory(NAME, HELD_OUT, revisions="step0", folder=tmp_path, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_corpus_that_was_packed_before_serves_too(repository: Repository) -> None:
     tokenizer = open_tokenizer(NAME, "step0")
     blocks = HELD_OUT.sample(tokenizer, 64, max_tokens=6_000)
@@ -296,6 +307,7 @@ def cached_weights(home: Path) -> list[Path]:
     return [path for path in home.rglob("*.safetensors") if path.exists()]
 
 
+@pytest.mark.slow
 def test_downloads_are_removed_where_the_disk_is_short(hub: StandIn, hub_home: Path, repository: Repository) -> None:
     alone = measure(NAME, HELD_OUT, revision="step10", **OPTIONS)
     assert len(cached_weights(hub_home)) == 1
@@ -319,6 +331,7 @@ def output(tmp_path: Path, repository: Repository) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_checkpoints_of_a_folder_are_what_the_branches_are(output: Path) -> None:
     there = trajectory(NAME, HELD_OUT, revisions="step*", **OPTIONS)
     course = trajectory(str(output), HELD_OUT, **OPTIONS)
@@ -339,6 +352,7 @@ def test_checkpoints_of_a_folder_are_what_the_branches_are(output: Path) -> None
     assert Trajectory.load(output / "trajectory.json").points == course.points
 
 
+@pytest.mark.slow
 def test_checkpoints_are_chosen_resumed_and_measured_once(output: Path, tmp_path: Path) -> None:
     write(output / "checkpoint-50", states()["step40"])  # its own tokenizer makes it another model
     copied = {name: text for name, text in states()["step40"].items() if not name.startswith("tokenizer")}
@@ -384,6 +398,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named_and_the_others_go_on(output: 
         trajectory(str(output), HELD_OUT, revisions="checkpoint-15", **quick)
 
 
+@pytest.mark.slow
 def test_the_tokenizer_of_checkpoints_can_be_named(output: Path, tmp_path: Path) -> None:
     tokenizer = tmp_path / "tokenizer"
     tokenizer.mkdir()
@@ -399,6 +414,7 @@ def test_the_tokenizer_of_checkpoints_can_be_named(output: Path, tmp_path: Path)
     assert len(trajectory(str(output), blocks, revisions="checkpoint-10", **quick).points) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_is_read_only_where_that_is_allowed(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="is not the id of a model"):
         trajectory(str(output), HELD_OUT, allow_local=False)
@@ -412,6 +428,7 @@ def test_a_folder_is_read_only_where_that_is_allowed(output: Path, monkeypatch: 
     assert len(trajectory("out", HELD_OUT, revisions="checkpoint-0", **OPTIONS).points) == 1
 
 
+@pytest.mark.slow
 def test_adapters_on_the_hub_are_measured_once_and_refused_over_another_base(hub: StandIn, tmp_path: Path) -> None:
     base = hub.add(BASE, gpt2_files())
     repository = hub.add(ADAPTER, lora_files())

@@ -82,6 +82,7 @@ def statistics_of(features: np.ndarray, labels: np.ndarray) -> ClassStatistics:
     return stats
 
 
+@pytest.mark.slow
 def test_estimates_are_without_bias_and_their_errors_hold() -> None:
     """Against all pairs by brute force, over 150 sets of classes that are drawn from independently."""
     generator, names = torch.Generator().manual_seed(0), ["nc1_cdnv", "nc1_cdnv_log_mean", "gnc2_log_mean"]

@@ -150,6 +150,7 @@ def test_a_change_moves_the_metrics_that_say_so_and_no_other(change: Change) -> 
     assert seen == TOLD[change]
 
 
+@pytest.mark.slow
 @settings(max_examples=90, derandomize=True)
 @given(
     change=st.sampled_from(CHANGES),

@@ -354,6 +354,7 @@ class TestCompiled:
         assert batch.features["layer.1"].shape == (3 * (length - 1), 32)
         ClassifierHead(tap.model.lm_head.weight.detach()).check(batch.features["final"], logits)
 
+    @pytest.mark.slow
     def test_compiled_before_the_tap_is_attached(self, model: PreTrainedModel) -> None:
         compiled = torch.compile(model, backend="eager")
         ids = tokens()
@@ -362,6 +363,7 @@ class TestCompiled:
         with FeatureTap(compiled, layers="all") as tap:
             self.agrees(tap, compiled)
 
+    @pytest.mark.slow
     def test_compiled_after_the_tap_is_attached(self, model: PreTrainedModel) -> None:
         with FeatureTap(model, layers="all") as tap:
             compiled = torch.compile(model, backend="eager")
@@ -387,12 +389,14 @@ class TestCompiled:
             self.agrees(tap, compiled)
         assert counters["stats"]["unique_graphs"] == 1  # the model's; the tap's own work stays out of the compiler
 
+    @pytest.mark.slow
     def test_compiled_in_place(self, model: PreTrainedModel) -> None:
         model.compile(backend="eager")
         with FeatureTap(model, layers="all") as tap:
             for length in (7, 9, 11):
                 self.agrees(tap, model, length)
 
+    @pytest.mark.slow
     def test_compiled_block_by_block(self, model: PreTrainedModel) -> None:
         with FeatureTap(model, layers="all") as tap:
             regional = compile_regions(model, backend="eager")
@@ -401,6 +405,7 @@ class TestCompiled:
             regional(input_ids=tokens(), labels=tokens())
             assert tap.take() is None
 
+    @pytest.mark.slow
     def test_code_compiled_for_another_model_is_found_out(self, model: PreTrainedModel) -> None:
         other = torch.compile(build("llama", **TINY, **LLAMA), backend="eager")
         compiled = torch.compile(model, backend="eager")

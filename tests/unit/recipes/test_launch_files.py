@@ -72,6 +72,7 @@ def test_every_job_of_an_array_has_its_shard() -> None:
     assert (first, int(last) > 1) == ("1", True)  # shards count from 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "command"),
     [

@@ -59,6 +59,7 @@ def test_lines_of_letters_beyond_ascii_are_cut_where_they_should(mutants: Module
     }
 
 
+@pytest.mark.slow
 def test_the_seed_decides(mutants: ModuleType) -> None:
     first, again, other = (mutants.drawn(ROOT, mutants.MODULES, 20, seed) for seed in (1, 1, 2))
     assert first == again != other

@@ -73,6 +73,7 @@ save_container(sys.argv[1], "nc_hf.things", 1, {"b": torch.ones(3), "a": torch.z
 """
 
 
+@pytest.mark.slow
 def test_equal_contents_make_equal_bytes_in_every_process(tmp_path: Path) -> None:
     for number in range(3):
         subprocess.run([sys.executable, "-c", WRITE, str(tmp_path / str(number))], check=True)
@@ -95,6 +96,7 @@ def test_no_bit_can_change_unseen(path: Path) -> None:
     assert refused > 0.95 * len(data) / 3
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused_by_one_kind_of_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:

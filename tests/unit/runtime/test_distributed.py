@@ -116,6 +116,7 @@ def test_what_one_process_fails_at_is_raised_there() -> None:
         raise FeatureError("here")
 
 
+@pytest.mark.slow
 def test_who_was_lost_is_not_waited_for_once_more() -> None:
     def leave(rank: Rank) -> str:
         attend(rank)

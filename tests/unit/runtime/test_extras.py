@@ -44,6 +44,7 @@ def test_the_calls_are_found() -> None:
     assert {"study", "space", "peft", "ray"} <= {extra for _, extra, _ in FOUND}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "extra", "packages"), FOUND, ids=[file for file, *_ in FOUND])
 def test_the_extra_installs_the_packages(file: str, extra: str, packages: list[str]) -> None:
     homes = metadata.packages_distributions()

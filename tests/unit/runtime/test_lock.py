@@ -52,6 +52,7 @@ def test_a_run_that_fails_gives_it_back(tmp_path: Path, process: PartialState) -
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_gives_it_back_and_another_process_is_kept_out(tmp_path: Path, process: PartialState) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -40,6 +40,7 @@ def _as_before() -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
 
 
+@pytest.mark.slow
 def test_tf32_of_the_training_arguments() -> None:
     ended = subprocess.run([sys.executable, "-c", AS_TRAINING_ARGUMENTS_DO], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

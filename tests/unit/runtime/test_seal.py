@@ -16,6 +16,7 @@ VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.
 DOCUMENTS = st.dictionaries(st.text().filter(lambda name: name != "seal"), VALUES)
 
 
+@pytest.mark.slow
 @given(DOCUMENTS)
 def test_a_document_opens_as_it_was_through_any_file(document: dict[str, object]) -> None:
     for text in (json.dumps(sealed(document)), json.dumps(sealed(document), sort_keys=True, indent=1)):
@@ -23,6 +24,7 @@ def test_a_document_opens_as_it_was_through_any_file(document: dict[str, object]
     assert opened(document) == document, "one without a seal is taken as it is"
 
 
+@pytest.mark.slow
 @given(DOCUMENTS, DOCUMENTS)
 def test_another_content_under_the_same_seal_is_refused(one: dict[str, object], other: dict[str, object]) -> None:
     told = {**other, "seal": sealed(one)["seal"]}

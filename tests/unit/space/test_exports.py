@@ -28,6 +28,7 @@ def test_a_text_is_what_the_report_writes(detailed: Report) -> None:
     assert as_text(detailed, "csv") == detailed.to_csv()
 
 
+@pytest.mark.slow
 def test_pictures_stand_one_below_the_other(detailed: Report) -> None:
     sizes = [Image.open(io.BytesIO(as_png(detailed, [name]))).size for name in ("norms", "cosines")]
     both = Image.open(io.BytesIO(as_png(detailed, ["norms", "cosines"]))).size
@@ -47,6 +48,7 @@ def test_a_link_carries_its_content_and_obeys_no_markup() -> None:
     assert "download='a&#x27;b.json'" in shown
 
 
+@pytest.mark.slow
 def test_the_figure_is_a_link_of_its_own(detailed: Report) -> None:
     assert download_links(detailed, figure=False).count("<a ") == 3
     assert download_links(detailed, figure=True).count("<a ") == 4

@@ -13,6 +13,7 @@ from nc_hf.space.lazy import LazyService
 from tests.space import settings_in
 
 
+@pytest.mark.slow
 def test_the_service_is_made_once_by_whoever_asks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
     monkeypatch.setattr("nc_hf.space.service.Service", lambda settings: made.append(settings) or object())
@@ -64,6 +65,7 @@ print(Loading.asked)
 """
 
 
+@pytest.mark.slow
 def test_whatever_is_pressed_waits_for_the_service_before_it_imports_a_part_of_it() -> None:
     """Else two threads import parts of one another at once on a page that was just started."""
     done = subprocess.run([sys.executable, "-c", HANDLERS], capture_output=True, text=True, check=False)

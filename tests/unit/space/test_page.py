@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("gradio")
 
 
+@pytest.mark.slow
 def test_the_page_stands_before_anything_heavy_is_loaded() -> None:
     code = (
         "import sys; import nc_hf.space.page, nc_hf.space.lazy, nc_hf.space.settings;"

@@ -49,6 +49,7 @@ def test_what_is_kept_is_said_and_not_looked_up(hub: StandIn, tmp_path: Path, re
     assert not hub.asked("safetensors")
 
 
+@pytest.mark.slow
 def test_a_closed_model_is_named_as_such_to_who_may_read_it(hub: StandIn, tmp_path: Path) -> None:
     hub.users["hf_friend"] = "friend"
     hub.add("a/gated", gpt2_files(), gated=True, readers={"friend"})

@@ -52,6 +52,7 @@ def test_progress_and_the_report_come_in_order(report: Report) -> None:
     assert list(steps) == [report]
 
 
+@pytest.mark.slow
 def test_an_analysis_that_says_nothing_new_is_told_at_least_once_a_second(report: Report) -> None:
     heard = threading.Event()
 

@@ -165,6 +165,7 @@ except Exception as failure:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"

@@ -50,6 +50,7 @@ def run(study: Study, cells: Sequence[Cell], output: Path, launcher: FakeLaunche
     return text.getvalue()
 
 
+@pytest.mark.slow
 def test_cells_that_are_done_are_not_run_again(tmp_path: Path, study: Study) -> None:
     first, again = FakeLauncher(), FakeLauncher()
     assert "  started" in run(study, study.cells[:2], tmp_path, first)
@@ -61,6 +62,7 @@ def test_cells_that_are_done_are_not_run_again(tmp_path: Path, study: Study) -> 
     assert {"results.csv", "timings.csv", "collapse_vs_loss.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_cell_that_failed_is_told_and_comes_last_the_next_time(tmp_path: Path, study: Study) -> None:
     first, *others = study.cells
     with pytest.raises(StudyError) as caught:

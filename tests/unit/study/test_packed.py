@@ -80,6 +80,7 @@ def equal(one: TokenBlocks, other: TokenBlocks) -> bool:
     return ids and all(getattr(one, name) == getattr(other, name) for name in WRITTEN_BEFORE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", [PACKING, BOUNDED, Packing(32, "paper", None)])
 def test_a_second_start_has_the_same_blocks_and_tokenizes_nothing(
     keep: Keep, tokenized: list[int], packing: Packing
@@ -112,6 +113,7 @@ def test_a_token_takes_two_bytes(keep: Keep, folder: Path) -> None:
     assert len(list(folder.iterdir())) == 2, "nothing else is left there than the file and the lock"
 
 
+@pytest.mark.slow
 def test_a_vocabulary_beyond_that_takes_four(folder: Path) -> None:
     words = builtin_tokenizer(400)
     words.add_tokens([f"<{number}>" for number in range(1 << 16)])
@@ -142,6 +144,7 @@ def test_a_damaged_file_is_made_anew(keep: Keep, folder: Path, harm: str, begun:
     assert path.read_bytes() != spoilt
 
 
+@pytest.mark.slow
 def test_another_text_is_refused_once_the_study_has_begun(keep: Keep, folder: Path) -> None:
     first = keep()
     note_texts(folder, STUDY, {"train": first})
@@ -224,6 +227,7 @@ def marked() -> PreTrainedTokenizerFast:
     return words
 
 
+@pytest.mark.slow
 def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(folder: Path) -> None:
     corpus = Corpus("some", "all", STORIES)
     made = PACKING.pack(corpus, marked())
@@ -234,6 +238,7 @@ def test_blocks_that_begin_with_a_mark_come_back_with_their_labels(folder: Path)
         assert torch.equal(kept.labels(slice(None)), made.labels(slice(None)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("harm", [None, "token", "document"])
 def test_a_folder_of_an_older_version_goes_on_with_the_blocks_that_it_has(

@@ -44,6 +44,7 @@ def test_memory_is_what_a_real_step_keeps(study: Study) -> None:
     assert plan.training_memory(CELL, 300) == pytest.approx(real, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_plan_counts_tokens_and_scales_time(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "flops_a_second", lambda *_: 1e6)
     size = plan.TextSize(10, 5, 300, "")

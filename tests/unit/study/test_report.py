@@ -69,6 +69,7 @@ def test_states_within_an_epoch_are_told_by_their_steps(study: Study) -> None:
     assert first[0] == f"{one.name}@20"
 
 
+@pytest.mark.slow
 def test_a_report_is_written_beside_the_ledger_and_printed(tmp_path: Path, study: Study) -> None:
     text = io.StringIO()
     ledger = Ledger(tmp_path, study)
@@ -86,6 +87,7 @@ def test_a_report_is_written_beside_the_ledger_and_printed(tmp_path: Path, study
     assert pd.read_csv(tmp_path / "timings.csv")["train_seconds"].tolist() == [2.0] * 4
 
 
+@pytest.mark.slow
 def test_a_table_as_wide_as_a_study_makes_it_is_written_without_a_warning(tmp_path: Path, study: Study) -> None:
     values = [*OUTCOMES, *(name for name in METRICS if name not in METRIC_COLUMNS)]
     wide = {name: 0.5 for name in values} | {f"{name}{STDERR}": 0.1 for name in (*values, *METRIC_COLUMNS)}
@@ -98,6 +100,7 @@ def test_a_table_as_wide_as_a_study_makes_it_is_written_without_a_warning(tmp_pa
     assert (frame[[f"{name}{STDERR}" for name in METRICS]] == 0.1).all(axis=None)
 
 
+@pytest.mark.slow
 def test_an_edited_table_is_told_where_it_is_read_and_kept_where_it_is_written_anew(
     tmp_path: Path, study: Study, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -117,6 +120,7 @@ def test_an_edited_table_is_told_where_it_is_read_and_kept_where_it_is_written_a
     assert text.getvalue().splitlines()[-1] == f"wrote {tmp_path / 'results.edited.csv'}"
 
 
+@pytest.mark.slow
 def test_texts_of_a_table_are_no_formulas_and_come_back(tmp_path: Path, study: Study) -> None:
     ledger = Ledger(tmp_path, study)
     ledger.record(study.cells[0], [row | {"corpus": "=1+1", "shift": -0.5} for row in rows(study.cells[0])])

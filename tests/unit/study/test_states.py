@@ -249,6 +249,7 @@ def values_of(found: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in found.items() if not name.endswith(STDERR)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, True])
 def test_values_and_errors_by_their_definitions(tmp_path: Path, model: Any, every: bool) -> None:
     ids = None if every else some_classes()
@@ -276,6 +277,7 @@ def test_values_and_errors_by_their_definitions(tmp_path: Path, model: Any, ever
     assert all(errors[f"{name}{STDERR}"] > 0 for name in told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, True])
 def test_the_second_corpus_is_measured_by_the_same_definitions(tmp_path: Path, model: Any, every: bool) -> None:
     ids = None if every else some_classes()
@@ -351,6 +353,7 @@ def test_fewer_than_five_groups_give_no_error(tmp_path: Path, model: Any, measur
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, rel=1e-4, abs=1e-7, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("measured", "validation", "groups"), [(5, 19, 5), (23, 7, 7)])
 def test_there_are_as_many_groups_as_the_shorter_text_has_blocks(
     tmp_path: Path, model: Any, measured: int, validation: int, groups: int
@@ -413,6 +416,7 @@ def test_a_sample_decides_nc4_and_nothing_else(tmp_path: Path, model: Any) -> No
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", ["top:20", "all"])
 def test_the_table_has_errors_and_the_curve_speaks_of_its_classes(tmp_path: Path, classes: str) -> None:
     tiny = {"width": "16", "depth": "1", "epochs": "1", "heads": "2", "vocab_size": "300", "block_size": "32"}

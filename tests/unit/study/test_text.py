@@ -44,6 +44,7 @@ def study(tmp_path: Path) -> Study:
     return load_study(SMOKE, {**settings, "max_train_tokens": 4000, "max_validation_tokens": 1000})
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_trained_once_and_kept(tmp_path: Path, study: Study) -> None:
     first = opened(study, tmp_path / "out")
     (path,) = (tmp_path / "out").rglob("tokenizer.json")
@@ -95,6 +96,7 @@ def test_a_tokenizer_cut_short_is_refused(tmp_path: Path, study: Study) -> None:
         opened(study, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_is_measured_can_be_less_than_what_is_trained_on(study: Study) -> None:
     text = opened(study.changed(measure_train_tokens=100))
     assert len(text.measured) == 3
@@ -108,6 +110,7 @@ def test_a_corpus_too_small_for_a_block_is_refused(study: Study) -> None:
         opened(study.changed(block_size=100_000, max_train_tokens=None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bound", "role", "split"),
     [("measure_train_tokens", "measured", "train"), ("max_validation_tokens", "validation", "validation")],
@@ -129,6 +132,7 @@ def test_text_without_two_classes_to_measure_is_refused_before_training(
         )
 
 
+@pytest.mark.slow
 def test_a_token_that_begins_a_block_is_not_predicted_there(tmp_path: Path, study: Study) -> None:
     words = ["the", "the", *("a", "was", "to") * 10]  # 32 in a block, of which nothing predicts the first
     for split in ("train", "validation"):
@@ -140,6 +144,7 @@ def test_a_token_that_begins_a_block_is_not_predicted_there(tmp_path: Path, stud
         opened(study.changed(classes=(0, 1)))
 
 
+@pytest.mark.slow
 def test_classes_are_chosen_by_the_whole_training_text(tmp_path: Path, study: Study) -> None:
     tokens = opened(study).train.input_ids.flatten().tolist()
     times = Counter(tokens)
@@ -170,6 +175,7 @@ def test_a_share_is_one_of_the_training_text(study: Study) -> None:
     assert text.classes.census == times.total()
 
 
+@pytest.mark.slow
 def test_a_second_corpus_is_cut_as_the_others_and_has_to_have_the_classes(tmp_path: Path, study: Study) -> None:
     write(tmp_path / "elsewhere", seed=7)
     second = study.changed(measure_also=str(tmp_path / "elsewhere"))
@@ -189,6 +195,7 @@ def test_a_second_corpus_is_cut_as_the_others_and_has_to_have_the_classes(tmp_pa
         opened(second)
 
 
+@pytest.mark.slow
 def test_a_corpus_that_is_not_divided_is_validated_on_another(tmp_path: Path, study: Study) -> None:
     write(tmp_path / "elsewhere", seed=7)
     study = study.changed(tokenizer="builtin")

@@ -198,6 +198,7 @@ class TestOwnCorpus:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback(token_blocks(8, 3), every=2))
         assert evaluated(trainer.evaluate()) == {}
 
+    @pytest.mark.slow
     def test_a_corpus_by_name(self, tmp_path: Path, tokenizer: Any) -> None:
         callback = NeuralCollapseCallback("builtin", max_tokens=1_000, block_size=32, classes="all")
         trainer = make_trainer(tmp_path, callback, model=tiny_model(vocab_size=512), processing_class=tokenizer)

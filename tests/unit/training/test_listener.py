@@ -289,6 +289,7 @@ def test_an_evaluation_that_was_heard_in_part_is_refused_with_the_reason(tmp_pat
         trainer.evaluate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("preset", "most"), [("core", 3), (("nc1_trace_ratio",), 2)])
 def test_how_often_a_gpu_would_be_waited_for(tmp_path: Path, preset: Any, most: int) -> None:
     """Not for a batch, and for 8,192 tokens as often as ever for one: see what of them count, and which are new.

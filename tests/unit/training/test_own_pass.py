@@ -32,6 +32,7 @@ def test_blocks_are_taken_as_they_are() -> None:
     assert census.tolist() == torch.bincount(blocks.input_ids.flatten()).tolist()
 
 
+@pytest.mark.slow
 def test_a_corpus_is_packed_once() -> None:
     tokenizer = train_tokenizer(islice(stories(), 200), 512)
     model, measured = tiny_model(vocab_size=512), own("builtin", block_size=32)

@@ -18,6 +18,7 @@ from tests.paths import REFERENCES
 
 
 class TestTokens:
+    @pytest.mark.slow
     def test_any_text_of_a_token_can_be_drawn(self, report: Report, tmp_path: Path) -> None:
         """What mathematics, escapes or a missing character would turn into something else, or an error."""
         assert report.token_table is not None

@@ -27,6 +27,7 @@ def every_figure(report: Report, *, dark: bool) -> dict[str, Figure]:
 
 
 class TestLook:
+    @pytest.mark.slow
     def test_file_is_the_same_twice(self, report: Report, tmp_path: Path) -> None:
         for folder in ("one", "two"):
             for draw in (variability_figure, cosine_figure):
@@ -36,6 +37,7 @@ class TestLook:
         with Image.open(tmp_path / "one" / "cosine_figure.png") as image:
             assert image.convert("RGB").getpixel((2, 2)) == tuple(round(255 * part) for part in to_rgb(DARK.paper))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("dark", "palette"), [(False, LIGHT), (True, DARK)])
     def test_paper_and_words_are_as_asked_for(self, report: Report, dark: bool, palette: Palette) -> None:
         for figure in every_figure(report, dark=dark).values():
@@ -61,6 +63,7 @@ class TestLook:
         every_figure(report, dark=True)
         assert dict(matplotlib.rcParams) == before
 
+    @pytest.mark.slow
     def test_model_and_text_are_named(self, report: Report) -> None:
         for figure in every_figure(report, dark=False).values():
             assert re.search(r"stories260K", words(figure))

@@ -35,10 +35,12 @@ print(caged.open_files() - files, caged.children(), starting._RUNNING)
 """
 
 
+@pytest.mark.slow
 def test_a_process_of_one_thread_forks_its_inmates_and_is_left_with_nothing() -> None:
     assert caged.with_one_thread(FORKED) == "memory computing time died died answer raised 0 set() []"
 
 
+@pytest.mark.slow
 def test_a_process_of_several_threads_has_its_inmates_from_the_template() -> None:
     said = caged.with_one_thread(
         "import threading\n"

@@ -49,6 +49,7 @@ FAILURES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Limits, Reason, s
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES)
 def test_each_failure_has_its_reason_and_leaves_nothing_behind(failure: str) -> None:
     function, arguments, limits, reason, said = FAILURES[failure]

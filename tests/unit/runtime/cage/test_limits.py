@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests import caged
 
 CONFINED = """
@@ -23,6 +25,7 @@ print(soft - int(resource.getrusage(resource.RUSAGE_SELF).ru_utime) >= 30, hard 
 """
 
 
+@pytest.mark.slow
 def test_memory_counts_from_what_there_is_and_computing_from_the_question() -> None:
     assert caged.with_one_thread(CONFINED) == "no more memory 0 True True"
 

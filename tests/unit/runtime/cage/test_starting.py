@@ -6,6 +6,8 @@ import os
 import signal
 from functools import partial
 
+import pytest
+
 from nc_hf.runtime.cage import run
 from nc_hf.runtime.cage.starting import _RUNNING
 from tests import caged
@@ -32,6 +34,7 @@ def test_it_is_started_once_and_again_when_it_was_killed() -> None:
     assert _RUNNING[0].process.pid != first
 
 
+@pytest.mark.slow
 def test_it_and_its_inmates_end_with_the_process() -> None:
     for end in ("", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"):
         for pid in caged.pids_printed(THREADED + end):

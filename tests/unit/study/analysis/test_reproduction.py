@@ -149,6 +149,7 @@ def test_every_claim_holds(again: Reproduction) -> None:
     assert again.claims["found"].str.contains("0.736 and x 0.992").any()
 
 
+@pytest.mark.slow
 def test_a_claim_that_the_models_do_not_bear_out_is_reported(published: pd.DataFrame) -> None:
     reversed_width = published.assign(nc1_cdnv_paper=1 / published["nc1_cdnv_paper"])
     claims = reproduce(reversed_width, permutations=100).claims.set_index("statement")["holds"]

@@ -30,6 +30,7 @@ def test_what_follows_from_another_setting_is_said_to() -> None:
     assert "lr" in found.controlled  # it follows from the two, but not from the sum of their means
 
 
+@pytest.mark.slow
 def test_a_label_of_every_row_is_refused_by_name_and_nothing_beyond_it_is_shown() -> None:
     frame = grid().assign(nc1_cdnv=lambda rows: rows["val_loss"], rate=np.arange(36.0))
     found = examine(frame)

@@ -67,6 +67,7 @@ def test_an_evaluation_is_plain(tmp_path: Path) -> None:
     assert found == pytest.approx(plain, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_log_tells_the_added_loss(tmp_path: Path) -> None:
     cell = replace(PLAIN, added_loss="duality", added_weight=2.0)
     made = trainer(tmp_path, cell, logging_strategy="steps", logging_steps=2, max_steps=4)
@@ -89,6 +90,7 @@ def test_tokens_that_are_ignored_are_left_out(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_callback_hears_its_evaluations(tmp_path: Path) -> None:
     cell = replace(PLAIN, added_loss="cdnv", added_weight=0.1, label_smoothing=0.1, head="random")
     made = trainer(tmp_path, cell, NeuralCollapseCallback(strict=True), eval_strategy="steps", eval_steps=4)
@@ -160,6 +162,7 @@ def test_the_gradient_is_that_of_the_sum(tmp_path: Path) -> None:
     assert slope == pytest.approx((at(1e-4) - at(-1e-4)) / 2e-4, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw_torch", "sgd"])
 def test_a_fixed_head_goes_on_from_a_checkpoint(tmp_path: Path, optimizer: str) -> None:
     cell = replace(PLAIN, head="simplex", added_loss="uniformity", added_weight=0.5)

@@ -27,6 +27,7 @@ def frame() -> pd.DataFrame:
     return small_study()
 
 
+@pytest.mark.slow
 def test_the_four_panels_give_the_r2_of_the_table(frame: pd.DataFrame) -> None:
     figure = loss_figure(frame)
     *drawn, bar = panels(figure)
@@ -44,6 +45,7 @@ def test_the_four_panels_give_the_r2_of_the_table(frame: pd.DataFrame) -> None:
     assert "12 x depth" in bar.get_ylabel()
 
 
+@pytest.mark.slow
 def test_models_at_initialisation_are_left_out(frame: pd.DataFrame) -> None:
     start = frame[frame["epochs"] == 1].assign(saved_epoch=-1, trained_epochs=0, val_loss=11.0, nc4_agreement=0.0)
     both = loss_figure(pd.concat([frame, start], ignore_index=True))
@@ -75,6 +77,7 @@ def test_the_table_says_the_size_where_it_can(frame: pd.DataFrame) -> None:
     assert panels(loss_figure(frame.assign(parameters=10**6)))[-1].get_ylabel() == "parameters"
 
 
+@pytest.mark.slow
 def test_depths_differ_in_shape_and_sizes_in_lightness(frame: pd.DataFrame) -> None:
     first = panels(loss_figure(frame))[0]
     shapes = {points.get_paths()[0].vertices.tobytes() for points in first.collections}
@@ -84,6 +87,7 @@ def test_depths_differ_in_shape_and_sizes_in_lightness(frame: pd.DataFrame) -> N
     assert luminance[-1] < 0.75  # still visible on white
 
 
+@pytest.mark.slow
 def test_a_property_without_values_gives_way(frame: pd.DataFrame) -> None:
     without = frame.assign(nc1_cdnv=np.nan, nc1_cdnv_paper=frame["nc1_cdnv"])
     assert panel_metrics(without)[0] == "nc1_cdnv_paper"
@@ -93,6 +97,7 @@ def test_a_property_without_values_gives_way(frame: pd.DataFrame) -> None:
         panel_metrics(frame[["val_loss"]])
 
 
+@pytest.mark.slow
 def test_files_are_the_same_each_time_and_the_style_stays_the_callers(frame: pd.DataFrame, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     first = save_figure(loss_figure(frame), tmp_path / "a", "loss")
@@ -116,6 +121,7 @@ def test_sizes_that_cannot_be_are_counted_anew(frame: pd.DataFrame, parameters: 
     assert "12 x depth" in bar.get_ylabel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 def test_any_table_is_drawn_with_nothing_cut_off_or_covered(table: str) -> None:
     frame = TABLES[table]

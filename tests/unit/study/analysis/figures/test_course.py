@@ -49,6 +49,7 @@ def test_one_line_a_setting_in_its_colour_with_band_and_bars(frame: pd.DataFrame
     assert agreement.get_xlabel() == "optimizer step"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
     [

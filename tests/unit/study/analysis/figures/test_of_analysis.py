@@ -26,12 +26,14 @@ def test_the_metrics_that_were_asked_for_are_drawn(frame: pd.DataFrame) -> None:
     assert len(panels(drawn["trends"])) == 3
 
 
+@pytest.mark.slow
 def test_an_analysis_draws_what_it_has(frame: pd.DataFrame) -> None:
     assert set(analysis_figures(analyze(frame, resamples=0))) == {"loss", "trends", "seeds"}
     alone = frame[(frame["seed"] == 0) & (frame["depth"] == 1) & (frame["epochs"] == 1)]
     assert set(analysis_figures(analyze(alone, resamples=0))) == {"loss", "trends"}
 
 
+@pytest.mark.slow
 def test_states_of_runs_make_a_course_that_starts_at_initialisation() -> None:
     frame = TABLES["added losses"]
     found = analyze(trained(frame), ["nc4_agreement"], resamples=0)

@@ -27,6 +27,7 @@ def test_the_seed_panel_gives_the_tests() -> None:
     assert misplaced(figure) == []
 
 
+@pytest.mark.slow
 def test_tests_that_were_made_are_counted_where_not_all_are_shown() -> None:
     cell = table(6, **{name: np.random.default_rng(place).random(6) for place, name in enumerate(PRESETS["core"])})
     figure = seed_figure(cell, seed_test(cell))

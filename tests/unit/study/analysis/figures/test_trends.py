@@ -81,6 +81,7 @@ def test_what_is_not_positive_is_drawn_as_a_difference(name: str) -> None:
     assert line.get_ydata().tolist() == [0, -0.5, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [name for name in TABLES if has_trends(TABLES[name])])
 def test_nothing_is_cut_off_or_covered(table: str) -> None:
     figure = trend_figure(TABLES[table])
