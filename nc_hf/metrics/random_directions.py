@@ -53,7 +53,7 @@ def _digamma(x: float) -> float:
     while x < _LARGE:
         steps, x = steps - 1 / x, x + 1
     s = 1 / (x * x)
-    series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s * (1 / 132 - s * (691 / 32760 - s / 12))))))
+    series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s * (1 / 132 - s * 691 / 32760)))))
     return steps + math.log(x) - 0.5 / x - series
 
 

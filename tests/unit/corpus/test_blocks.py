@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import struct
 from collections import Counter
@@ -39,6 +40,22 @@ def test_the_fingerprint_sees_ids_packing_block_size_and_tokenizer() -> None:
     other = pack_texts(["a b c d"], letters(), 4, packing="paper")
     assert tokens(one) == tokens(other)
     assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint16], ids=str)
+@pytest.mark.parametrize("context", [None, [0, 1, 1, 0, 2, 0, 1]], ids=["nothing before", "some before"])
+def test_the_fingerprint_is_a_hash_of_every_block(
+    context: list[int] | None, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HASHED_ROWS", 3)
+    ids = torch.randint(60_000, (7, 5), generator=torch.Generator().manual_seed(0))
+    marks = Marks() if context is None else Marks(begin=(9,))
+    header = {"block_size": 5, "blocks": 7, "packing": "documents", "tokenizer": "t"}
+    words = json.dumps(header if context is None else {"begin": [9], **header})
+    numbers = [*ids.flatten().tolist(), *(context or [])]
+    expected = hashlib.sha256(words.encode() + struct.pack(f"<{len(numbers)}i", *numbers)).hexdigest()
+    given = None if context is None else torch.tensor(context, dtype=torch.int32)
+    assert fingerprint(ids.to(dtype), "documents", "t", marks, given) == expected
 
 
 def test_shards_share_the_blocks_out_and_keep_the_fingerprint() -> None:

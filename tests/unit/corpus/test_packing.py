@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice, repeat
+from itertools import chain, count, islice, repeat
 
 import pytest
 import torch
@@ -115,6 +115,18 @@ def test_texts_are_read_only_as_far_as_needed() -> None:
 
     assert len(pack_texts(endless(), letters(), 10, max_tokens=90)) == 10
     assert len(asked) <= 256
+
+
+@pytest.mark.parametrize("packing", ["documents", "paper"])
+def test_what_holds_the_budget_exactly_is_enough(packing: str) -> None:
+    def asked_for(max_tokens: int) -> int:
+        texts = count()
+        pack_texts(("a b c d" for _ in texts), letters(), 4, packing=packing, max_tokens=max_tokens)
+        return next(texts)
+
+    group = asked_for(1)
+    held = pack_texts(["a b c d"] * group, letters(), 4, packing=packing).num_labels
+    assert [asked_for(held), asked_for(held + 1)] == [group, 2 * group]
 
 
 def test_a_text_that_spells_a_special_token_moves_no_boundary() -> None:

@@ -134,6 +134,13 @@ def test_what_noise_covers_is_nothing_and_so_is_what_rounding_leaves() -> None:
     assert beyond_noise(squared, noise).tolist() == [3, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("scale", [2.0**-60, 1.0, 2.0**60])
+def test_what_is_left_of_a_square_is_something_from_a_share_of_it_on_whatever_its_size(scale: float) -> None:
+    squared = torch.full((4,), scale, dtype=torch.float64)
+    noise = squared * torch.tensor([0.0, 0.75, 1 - 2.0**-39, 1 - 2.0**-40], dtype=torch.float64)  # 1.8e-12, 0.9e-12
+    assert (beyond_noise(squared, noise) / scale).tolist() == [1, 0.25, 2.0**-39, 0]
+
+
 def test_scatter_of_equal_tokens_is_nothing_whatever_rounding_leaves() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 1, 5)) / 3

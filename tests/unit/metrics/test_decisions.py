@@ -7,7 +7,7 @@ import torch
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import StatisticsError
-from nc_hf.metrics.decisions import count_agreement, decide
+from nc_hf.metrics.decisions import Decisions, count_agreement, decide
 from tests.reference.cases import CASES
 
 
@@ -69,3 +69,15 @@ def test_counts_of_parts_add_up() -> None:
         return count_agreement(stats, features[rows], labels[rows], linear[rows], leave_one_out=True)
 
     assert count(slice(0, 100)) + count(slice(100, 101)) + count(slice(101, None)) == count(slice(None))
+
+
+def test_decisions_are_rows_of_whole_numbers_and_back() -> None:
+    labels = torch.tensor([7, 3, 300_000, 0])
+    marks = torch.tensor([[1, 0, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0], [1, 0, 1, 0]])
+    decisions = Decisions(labels, *marks.bool())
+    rows = decisions.to_rows()
+    assert (rows.dtype, rows.tolist()) == (torch.int64, [labels.tolist(), *marks.tolist()])
+    again = Decisions.from_rows(rows)
+    assert again.agree.dtype == torch.bool
+    assert again.counts() == decisions.counts()
+    assert torch.equal(again.to_rows(), rows)

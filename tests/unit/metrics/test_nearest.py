@@ -114,3 +114,25 @@ def test_one_centre_is_the_nearest_even_without_a_distance(classes: int, way: st
     places, tied = Centres(centres).nearest(tokens, own, torch.full((4,), torch.inf).double(), own)
     assert places.tolist() == [classes - 1] * 4
     assert not bool(tied.any())
+
+
+def test_tokens_nearer_to_the_origin_than_any_centre(way: str) -> None:
+    """There the centres' own squares decide, and what rounding makes of them."""
+    rng = np.random.default_rng(4)
+    centres = rng.normal(size=(K, D))
+    centres *= (1 + 1e-9 * rng.permutation(K)[:, None]) / np.linalg.norm(centres, axis=1, keepdims=True)
+    tokens = np.repeat([0, 1e-10, 1e-4, 0.1], N // 4)[:, None] * rng.normal(size=(N, D))
+    found, tied = Centres(torch.from_numpy(centres)).nearest(
+        torch.from_numpy(tokens), NOBODY, torch.full((N,), torch.inf).double(), NOBODY
+    )
+    assert found.tolist() == by_hand(torch.from_numpy(centres), torch.from_numpy(tokens)).argmin(axis=1).tolist()
+    assert not bool(tied.any())
+
+
+@pytest.mark.parametrize("classes", [1, 9])
+def test_a_token_and_a_centre_at_the_origin(classes: int, way: str) -> None:
+    centres = torch.arange(classes).double().unsqueeze(1) * torch.ones(4)
+    tokens, nobody = torch.zeros(3, 4).double(), torch.full((3,), -1)
+    places, tied = Centres(centres).nearest(tokens, nobody, torch.full((3,), torch.inf).double(), nobody)
+    assert places.tolist() == [0, 0, 0]
+    assert not bool(tied.any())

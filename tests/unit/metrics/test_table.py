@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from nc_hf.metrics.compute import function_of
 from nc_hf.metrics.decisions import AgreementCounts, count_agreement
 from nc_hf.metrics.inputs import MetricInputs
 from nc_hf.metrics.table import CHANGES, DIAGNOSTICS, FAMILIES, METRICS, PRESETS, Change, diagnostics_of, needs_of
-from tests.reference.noisy_classes import rotation, statistics, tokens
+from tests.reference.noisy_classes import metrics, rotation, statistics, tokens
 
 DIM = 9
 
@@ -260,6 +261,27 @@ def test_several_metrics_of_one_set_of_classes_share_a_sweep(monkeypatch: pytest
     ]
     compute_metrics(statistics(features, labels), None, names, min_count=2)
     assert sweeps == [2]
+
+
+def test_a_metric_has_a_sign_where_some_text_makes_it_negative() -> None:
+    """Of few classes and many, also at the corners of an octahedron; a head for and against its means; any size."""
+    texts = [tokens(0, classes, dim) for classes, dim in ((2, 5), (7, 20), (30, 8))]
+    features, labels, _ = tokens(0, 8, 4)
+    corners = np.concatenate([np.eye(4), -np.eye(4)])
+    texts.append((corners[labels] + 1e-3 * features, labels, corners))
+    negative = set()
+    for (features, labels, weight), scale, sign in itertools.product(texts, (0.01, 1.0, 10.0), (1, -1)):
+        values = metrics(scale * features, labels, sign * weight)
+        negative |= {name for name, value in values.items() if value < -1e-12}
+    assert negative == {name for name, metric in METRICS.items() if metric.signed}
+
+
+def test_all_but_what_has_to_see_every_pair_can_be_drawn() -> None:
+    """Largest cosines, numbers of pairs, the Riesz mean and the share of ten pairs, as docs/metrics.md has it."""
+    every = {name for name, metric in METRICS.items() if metric.needs_every_pair}
+    of_pairs = {name for name, metric in METRICS.items() if metric.pairs is not None}
+    whole = ("nc2_max_cos", "gnc2_riesz", "nc1_cdnv_top", "nc1_coincident", "gnc2_coincident", "gnc2_undirected")
+    assert every == {name for name in of_pairs if name.startswith(whole)}
 
 
 def test_presets_and_diagnostics_are_of_the_table() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +75,35 @@ def test_a_direction_that_only_rounding_fills_does_not_count_for_pinv() -> None:
         found.append(compute_metrics(stats, None, ["nc1_pinv"], 1)["nc1_pinv"])
     assert found[1] == pytest.approx(found[0], rel=1e-5)
     assert found[2] == pytest.approx(found[1], rel=1e-9)
+
+
+@pytest.mark.parametrize(("K", "D", "offset"), [(200, 2, 0.0), (4, 200, 0.0), (32, 2, 300.0)])
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_direction_in_which_means_differ_by_rounding_does_not_count_for_pinv(
+    counts: bool, K: int, D: int, offset: float
+) -> None:
+    """Means at +-1 on one axis and +-t on the next: number, width or size of the means decide which t is rounding."""
+    # As of the rank of a matrix, and as of coincident means.
+    rounding = max(np.finfo(float).eps * max(K, D), 1e-14 * (1 + offset))
+    t = round((1.4 if counts else 0.7) * rounding * 2**52) * 2.0**-52  # so that sums of tokens are exact
+    means = np.zeros((K, D))
+    means[:, 0] = np.tile([1.0, -1.0], K // 2)
+    means[:, 1] = t * np.tile([1.0, 1.0, -1.0, -1.0], K // 4)
+    assert offset or np.linalg.matrix_rank(means) == 1 + counts
+    steps = np.zeros((4, D))
+    steps[:, :2] = [[1, 0], [-1, 0], [0, 1], [0, -1]]  # of variance 1/2 on either axis
+    features = (means[:, None] + steps).reshape(4 * K, D)
+    features[:, 0] += offset
+    stats = statistics(features, np.repeat(np.arange(K), 4), covariance=True)
+    expected = (0.5 + (0.5 / t**2 if counts else 0)) / K
+    assert compute_metrics(stats, None, ["nc1_pinv"], 1)["nc1_pinv"] == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("apart", "step", "expected"), [(0.0, 1.0, math.inf), (0.0, 0.0, math.nan), (2.0, 0.0, 0.0), (2.0, 1.0, 0.5)]
+)
+def test_pinv_of_means_in_one_place_is_a_limit(apart: float, step: float, expected: float) -> None:
+    """Two classes ``apart`` on a line, each with tokens at ``step`` to both sides: step^2 / (apart / 2)^2 / 2."""
+    features = np.array([[-step], [step], [apart - step], [apart + step]]) + 1
+    stats = statistics(features, np.array([0, 0, 1, 1]), covariance=True)
+    assert compute_metrics(stats, None, ["nc1_pinv"], 1)["nc1_pinv"] == pytest.approx(expected, nan_ok=True)

@@ -41,6 +41,20 @@ class TestPairing:
         assert batch.nll.mean().item() == pytest.approx(output.loss.item(), rel=1e-5)
         assert (batch.rows, batch.sequence_length) == (3, LENGTH)
 
+    def test_confidence_is_the_probability_of_the_prediction_if_asked_for(self, model: PreTrainedModel) -> None:
+        ids = tokens()
+        labels = ids.clone()
+        labels[1, 2:5] = -100
+        for confidence in (True, False):
+            with FeatureTap(model, confidence=confidence) as tap:
+                output, batch = run(tap, model, input_ids=ids, labels=labels)
+            if not confidence:
+                assert batch.confidence is None
+                continue
+            assert batch.confidence is not None
+            expected = output.logits.double().softmax(dim=-1).amax(dim=-1).flatten()[batch.index]
+            assert batch.confidence.tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+
     def test_labels_that_the_loss_skips(self, model: PreTrainedModel) -> None:
         ids = tokens()
         labels = ids.clone()

@@ -69,10 +69,10 @@ def test_the_seed_decides(mutants: ModuleType) -> None:
 def test_every_module_has_tests_of_its_own_first(mutants: ModuleType) -> None:
     for pattern in mutants.MODULES:
         assert list(ROOT.glob(pattern)), f"no module is named {pattern}"
-        assert any(test.startswith("tests/unit/") for test in mutants.tests_of(ROOT, pattern))
-    found = mutants.tests_of(ROOT, "nc_hf/model/tap.py")
-    assert found[0] == "tests/unit/model/test_tap.py"
-    assert "tests/unit/training" in found
+        assert any(test.startswith("tests/unit/") for test in mutants.tests_of(ROOT, pattern)[1])
+    own, area = mutants.tests_of(ROOT, "nc_hf/model/tap.py")
+    assert own == ["tests/unit/model/test_tap.py"]
+    assert "tests/unit/training" in area
 
 
 @pytest.mark.slow
@@ -90,9 +90,10 @@ def test_survivors_are_told_with_their_change(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     # 0 <= value, 0 > value, 1 < value, value < 10
     assert lines[-1] == "1 of 4 mutants killed (seed 0)"
+    assert "killed by tests/unit/thing/test_whole.py::test_the_middle" in done.stdout
     assert "+    return (0 <= value < 9)" in lines
     assert "+    return (0 > value < 9)" not in lines
     (tests / "test_whole.py").write_text(TESTS.replace("not within(20)", "within(20)"))
     failing = subprocess.run(command, capture_output=True, text=True)
     assert failing.returncode == 1
-    assert "the tests fail as it is" in failing.stderr
+    assert "test_the_middle fails as it is" in failing.stderr
