@@ -96,4 +96,4 @@ def test_survivors_are_told_with_their_change(tmp_path: Path) -> None:
     (tests / "test_whole.py").write_text(TESTS.replace("not within(20)", "within(20)"))
     failing = subprocess.run(command, capture_output=True, text=True)
     assert failing.returncode == 1
-    assert "test_the_middle fails as it is" in failing.stderr
+    assert "tests/unit/thing/test_whole.py fails as it is" in failing.stderr

@@ -209,6 +209,16 @@ def test_what_was_heard_is_handed_out_once_and_let_go(tmp_path: Path) -> None:
         callback._listener.collection()
 
 
+def test_a_sample_of_tokens_is_the_same_however_rows_are_batched(tmp_path: Path) -> None:
+    model, found = tiny_model(), []
+    for size in (1, 3, 11):
+        callback = NeuralCollapseCallback(agreement_tokens=60, preset=["nc4_agreement", "nc4_ncc_accuracy"])
+        trainer = make_trainer(tmp_path, callback, model=model, per_device_eval_batch_size=size)
+        found.append(evaluated(trainer.evaluate()))
+    assert len(found[0]) >= 2
+    assert found[0] == found[1] == found[2]
+
+
 class TestBrokenOff:
     def test_its_batches_are_not_of_the_training(self, tmp_path: Path) -> None:
         # On classes that do not come nothing could be computed.
