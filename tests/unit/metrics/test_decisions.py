@@ -7,7 +7,7 @@ import torch
 
 from nc_hf import ClassStatistics
 from nc_hf.errors import StatisticsError
-from nc_hf.metrics.decisions import Decisions, count_agreement, decide
+from nc_hf.metrics.decisions import AgreementCounts, Decisions, count_agreement, decide
 from tests.reference.cases import CASES
 
 
@@ -81,3 +81,9 @@ def test_decisions_are_rows_of_whole_numbers_and_back() -> None:
     assert again.agree.dtype == torch.bool
     assert again.counts() == decisions.counts()
     assert torch.equal(again.to_rows(), rows)
+
+
+def test_counts_add_up_from_nothing() -> None:
+    one, other = AgreementCounts(9, 8, 7, 6, 5, 4, 3), AgreementCounts(10, 20, 30, 40, 50, 60, 70)
+    assert sum([one, other], AgreementCounts()) == AgreementCounts(19, 28, 37, 46, 55, 64, 73)
+    assert AgreementCounts() + one == one

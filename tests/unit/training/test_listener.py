@@ -200,10 +200,11 @@ def test_a_plain_loader_at_the_end_of_an_uneven_epoch(tmp_path: Path, rows: int)
     assert value == pytest.approx(by_hand(trainer.model, HELD_OUT)["nc1_trace_ratio"], rel=1e-4)
 
 
-def test_what_was_heard_is_handed_out_once_and_let_go(tmp_path: Path) -> None:
+def test_what_was_heard_is_handed_out_once_and_let_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     callback = NeuralCollapseCallback()
     trainer = make_trainer(tmp_path, callback)
     assert evaluated(trainer.evaluate())
+    assert "counted twice" not in caplog.text, "all rows are there once"
     assert callback._listener.batches == 0
     with pytest.raises(TapError, match="No evaluation batch"):
         callback._listener.collection()
