@@ -4,7 +4,7 @@
     python .ci/mutants.py --number 20 --seed 3 --only 'nc_hf/model/*'
 
 Each mutant is one change of one expression or statement, drawn by the seed from all that the modules allow. It is
-written into a copy of the checkout, and fast tests run there until one fails: for every mutant those of the module's
+written into a copy of the checkout, and tests run there until one fails: for every mutant those of the module's
 own name, then for what is left those of its area. A test that fails has to pass without the change. What survives is
 printed as a diff.
 """
@@ -212,7 +212,7 @@ def failing(place: Path, tests: Sequence[str], limit: float) -> str | None:
         sys.path.insert(0, str(place))
         import pytest
 
-        code = pytest.main(["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests], [Failures(found)])
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests], [Failures(found)])
         os._exit(int(code))
     end = time.monotonic() + limit
     while time.monotonic() < end:
