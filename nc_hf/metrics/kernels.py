@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -135,7 +136,7 @@ class DirectionKernel:
         self._inverse = 1 / self._norms
         self._scratch = Scratch()
         self._riesz_power = vectors.shape[1] - 2
-        self._riesz_parts: list[Tensor] = []
+        self._riesz_log_sum = -math.inf
         self.undirected = int((self._norms == 0).sum())
         self.log = Moments()
         self._closest = math.inf
@@ -163,17 +164,18 @@ class DirectionKernel:
         logs = squared.log_().mul_(-0.5)
         self.log.add(logs)
         if self._riesz:
-            self._riesz_parts.append(self._log_sum_exp(logs))
+            part = self._log_sum_exp(logs)
+            with np.errstate(invalid="ignore"):  # of two dimensions the power is 0, and 0 x log 0 of no use
+                self._riesz_log_sum = float(np.logaddexp(self._riesz_log_sum, part))
 
-    def _log_sum_exp(self, logs: Tensor) -> Tensor:
+    def _log_sum_exp(self, logs: Tensor) -> float:
         """Return the logarithm of this tile's part of the Riesz sum, and leave the logarithms changed."""
         powers = logs.mul_(self._riesz_power)
-        largest = powers.amax().double()
-        if not bool(largest.isfinite()):
+        largest = float(powers.amax())
+        if not math.isfinite(largest):
             return largest
         # What is smaller by e^80 than another adds nothing, and takes thirty times as long where it underflows.
-        total = powers.sub_(largest).clamp_(min=-80.0).exp_().sum(dtype=torch.float64)
-        return largest + total.log()
+        return largest + math.log(float(powers.sub_(largest).clamp_(min=-80.0).exp_().sum(dtype=torch.float64)))
 
     def _squared_chord(self, i: Tensor, j: Tensor) -> Tensor:
         """Return (N,) |u_i - u_j|^2 from what of mu_i - mu_j is across the shorter vector: free of cancellation."""
@@ -195,11 +197,11 @@ class DirectionKernel:
     @property
     def riesz_log_mean(self) -> float:
         """Log of the mean of |u - u'|^-(D-2), in log space since the mean itself underflows at D = 1024."""
-        if not self._riesz_parts:
+        if not (self._riesz and self.log.count):
             return math.nan
         if self._riesz_power == 0:  # also of a distance of zero, whose power is constant on the way there
             return 0.0
-        return float(torch.logsumexp(torch.stack(self._riesz_parts), dim=0)) - math.log(self.log.count)
+        return self._riesz_log_sum - math.log(self.log.count)
 
 
 def sample_bracket(means: Tensor, variance: Tensor, bias: Tensor, widen: float) -> tuple[float, float]:
