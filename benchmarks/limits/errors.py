@@ -12,6 +12,7 @@ from limits.lines import Line, Settings, batches, drawn_groups
 from nc_hf import PRESETS, ClassStatistics, compute_metrics
 from nc_hf.metrics.changes import Measured, without_groups
 from nc_hf.metrics.compute import compute_by_draw
+from nc_hf.metrics.drawing import Draws
 from nc_hf.metrics.jackknife import GROUPS
 from nc_hf.metrics.table import METRICS
 
@@ -44,8 +45,8 @@ def run(settings: Settings) -> Iterator[Line]:
 def errors(groups: Sequence[ClassStatistics], whole: ClassStatistics, values: Mapping[str, float]) -> None:
     """Take replicates and bias as a report does."""
 
-    def measure(part: ClassStatistics, names: Sequence[str], _: int | None, draws: int) -> Measured:
-        if draws:
+    def measure(part: ClassStatistics, names: Sequence[str], _: int | None, draws: Draws | None) -> Measured:
+        if draws is not None:
             return compute_by_draw(part, None, names, 1, None, classes=whole.class_ids, draws=draws)
         return compute_metrics(part, None, names, 1, classes=whole.class_ids), ()
 

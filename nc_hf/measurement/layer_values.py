@@ -13,6 +13,7 @@ from nc_hf.metrics.changes import Measured, without_groups
 from nc_hf.metrics.classes import used_classes
 from nc_hf.metrics.compute import compute_by_draw, compute_metrics, estimate_metrics, with_diagnostics
 from nc_hf.metrics.decisions import AgreementCounts, Decisions
+from nc_hf.metrics.drawing import Draws
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, jackknife_error
 from nc_hf.metrics.table import METRICS
 from nc_hf.model.forward_pass import FINAL
@@ -69,12 +70,12 @@ def layer_values(
         computed, drawing = compute_metrics(stats, head, every, 1, agreement, classes=ids), {}
     values = {key: computed[key] for key in names}
 
-    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: int) -> Measured:
+    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None) -> Measured:
         decides = group is not None and any("agreement" in METRICS[key].needs for key in names)
         rest = collection.decisions(decided, name, centres=part, without=(group or 0,)).counts() if decides else None
         if rest is None or not rest.tokens:
             rest, names = None, [key for key in names if "agreement" not in METRICS[key].needs]
-        if draws:
+        if draws is not None:
             return compute_by_draw(part, head, names, 1, rest, classes=ids, draws=draws)
         return compute_metrics(part, head, names, 1, rest, classes=ids), ()
 

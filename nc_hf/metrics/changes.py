@@ -20,7 +20,7 @@ from typing import Protocol
 from torch import Tensor
 
 from nc_hf.metrics.classes import used_classes
-from nc_hf.metrics.drawing import DRAWS, PAYS_FROM
+from nc_hf.metrics.drawing import DRAWS, PAYS_FROM, Draws
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.metrics.table import METRICS
 from nc_hf.metrics.uncertainty import debiased, replicates, share_of_part
@@ -38,14 +38,16 @@ Measured = tuple[Mapping[str, float], Sequence[Mapping[str, float]]]
 class Measure(Protocol):
     """Computes metrics of statistics, as a report does."""
 
-    def __call__(self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: int, /) -> Measured:
+    def __call__(
+        self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None, /
+    ) -> Measured:
         """Return values by name.
 
         Args:
             stats: of a part of the text.
             names: of metrics; what cannot be had without the group may be left out.
             group: which one the part is without, if it is without just one.
-            draws: 0 to look at every pair; else how many draws to take.
+            draws: whose pairs are looked at; None for every pair.
         """
         ...
 
@@ -71,10 +73,11 @@ def without_groups(
     """
     of_pairs = [name for name in values if METRICS[name].pairs is not None]
     by_drawing = bool(of_pairs) and all(METRICS[name].by_drawing for name in of_pairs)
-    many = int(used_classes(whole, classes).sum()) > PAYS_FROM
-    draws = DRAWS if drawn else _FEW_DRAWS if by_drawing and many else 0
+    num_classes = int(used_classes(whole, classes).sum())
+    few = by_drawing and num_classes > PAYS_FROM
+    draws = Draws(DRAWS if drawn else _FEW_DRAWS, num_classes) if drawn or few else None
     found: dict[str, list[float]] = {}
-    if draws:
+    if draws is not None:
         of_whole = measure(whole, of_pairs, None, draws)[1]
         without, parts = _Drawn(values, of_whole), _Drawn(values, of_whole)
         found = replicates(groups, lambda rest, group: without.of(*measure(rest, list(values), group, draws)))
@@ -82,8 +85,8 @@ def without_groups(
         if drawn or not found or _suffice(found, without, parts, len(groups)):
             return found, best
     anew = of_pairs if found else list(values)
-    found |= replicates(groups, lambda rest, group: measure(rest, anew, group, 0)[0])
-    return found, debiased(values, found, groups, lambda part, names: measure(part, names, None, 0)[0])
+    found |= replicates(groups, lambda rest, group: measure(rest, anew, group, None)[0])
+    return found, debiased(values, found, groups, lambda part, names: measure(part, names, None, None)[0])
 
 
 class _Drawn:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nc_hf.errors import InputError
 from nc_hf.metrics.decisions import AgreementCounts
-from nc_hf.metrics.drawing import DRAWS, over_draws
+from nc_hf.metrics.drawing import DRAWS, Draws, over_draws
 from nc_hf.metrics.inputs import Head, MetricInputs
 from nc_hf.metrics.naming import metric_names
 from nc_hf.metrics.table import METRICS, MIN_COUNT, Metric, Need, diagnostics_of
@@ -105,7 +105,7 @@ def compute_by_draw(
     agreement: AgreementCounts | None,
     *,
     classes: Tensor | None,
-    draws: int,
+    draws: Draws,
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     """Compute metrics, those over pairs of classes by the pairs of some draws, each draw by itself.
 
@@ -116,7 +116,7 @@ def compute_by_draw(
         min_count: tokens of a class that counts.
         agreement: decisions of both classifiers.
         classes: (K,) ids of the classes that count.
-        draws: how many, from the first on.
+        draws: the draws.
 
     Returns:
         The values of the metrics that are not over pairs; and a list, an entry a draw, of those that are.
@@ -181,19 +181,19 @@ def _values_of(inputs: MetricInputs, metrics: Iterable[Metric]) -> dict[str, flo
 
 def _drawn_of(inputs: MetricInputs, metrics: Sequence[Metric]) -> tuple[dict[str, float], dict[str, float]]:
     """Return the values, in the order of the metrics, and the errors of those that are estimated by drawn pairs."""
-    others, draws = _by_draw(inputs, metrics, DRAWS)
-    estimates, errors = over_draws(draws)
+    others, parts = _by_draw(inputs, metrics, Draws(DRAWS))
+    estimates, errors = over_draws(parts)
     values = {**others, **estimates}
     return {metric.name: values[metric.name] for metric in metrics}, errors
 
 
 def _by_draw(
-    inputs: MetricInputs, metrics: Sequence[Metric], draws: int
+    inputs: MetricInputs, metrics: Sequence[Metric], draws: Draws
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     """Return the values that no pairs are looked at for, and of each draw those over its pairs."""
     of_pairs = [metric for metric in metrics if metric.pairs is not None]
     others = _values_of(inputs, [metric for metric in metrics if metric.pairs is None])
-    return others, [_values_of(inputs.of_draw(draw), of_pairs) for draw in range(draws)]
+    return others, [_values_of(inputs.of_draw(draw, draws.num_classes), of_pairs) for draw in range(draws.number)]
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +26,20 @@ PAYS_FROM = 4096
 """Classes up to which all pairs are looked at, whatever is asked: ten draws would look at about as many, or more."""
 
 
-def drawn_pairs(class_ids: Tensor, draw: int) -> Iterator[tuple[Tensor, Tensor]]:
+class Draws(NamedTuple):
+    """How pairs are drawn.
+
+    Attributes:
+        number: how many draws there are.
+        num_classes: for how many classes the sets are made; None: for as many as there are. Parts of a text lack some
+            of its classes, and of the others the same pairs are to be drawn.
+    """
+
+    number: int
+    num_classes: int | None = None
+
+
+def drawn_pairs(class_ids: Tensor, draw: int, num_classes: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the sets whose pairs are drawn.
 
     A class is dealt by its id alone: what is drawn of the others stays as it is where one is not there.
@@ -33,11 +47,12 @@ def drawn_pairs(class_ids: Tensor, draw: int) -> Iterator[tuple[Tensor, Tensor]]
     Args:
         class_ids: (K,) int64.
         draw: its number.
+        num_classes: as of `Draws`.
 
     Yields:
         Two sets of classes at a time, as (N,) and (M,) int64, their places among the K.
     """
-    sets = 2 ** max(1, round(math.log2(len(class_ids) / _SET)))
+    sets = 2 ** max(1, round(math.log2((num_classes or len(class_ids)) / _SET)))
     dealt = mixed(mixed(class_ids) + _salt(draw)) % sets
     order = dealt.argsort(stable=True)
     sizes = torch.bincount(dealt, minlength=sets).tolist()

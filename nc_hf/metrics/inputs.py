@@ -61,6 +61,7 @@ class MetricInputs:
     """
 
     draw: int | None = None
+    _dealt_for: int | None = None
 
     def __init__(
         self,
@@ -83,10 +84,10 @@ class MetricInputs:
         self._views: dict[int | None, ClassView] = {}  # by fewest tokens; None: the listed ones
         self._kernels: dict[Pairs, PairKernel] = {}
 
-    def of_draw(self, number: int) -> MetricInputs:
-        """Return the same inputs, of which no pairs are looked at but those of a draw."""
+    def of_draw(self, number: int, num_classes: int | None = None) -> MetricInputs:
+        """Return the same inputs, of which no pairs are looked at but those of a draw, as `drawn_pairs` has them."""
         other = copy(self)
-        other.draw, other._kernels = number, {}
+        other.draw, other._dealt_for, other._kernels = number, num_classes, {}
         return other
 
     @property
@@ -223,7 +224,7 @@ class MetricInputs:
         few = self.draw is not None and view.num_classes <= _FEW  # of a draw's pairs all values can be kept
         for widen in (math.inf,) if few else (5.0, 50.0, math.inf):
             kernels = {kind: self._make(kind, view, widen) for kind in kinds}
-            drawn = None if self.draw is None else drawn_pairs(view.class_ids, self.draw)
+            drawn = None if self.draw is None else drawn_pairs(view.class_ids, self.draw, self._dealt_for)
             sweep(view.centred, list(kernels.values()), means=view.means, rounding=view.rounding, drawn=drawn)
             variability = [kernel for kernel in kernels.values() if isinstance(kernel, VariabilityKernel)]
             if all(kernel.median() is not None for kernel in variability):

@@ -15,6 +15,7 @@ from nc_hf.measurement.one_pass import collect
 from nc_hf.metrics import AgreementCounts
 from nc_hf.metrics.changes import Measured, without_groups
 from nc_hf.metrics.compute import compute_by_draw, compute_metrics
+from nc_hf.metrics.drawing import Draws
 from nc_hf.metrics.jackknife import FEWEST_GROUPS, GROUPS, jackknife_error
 from nc_hf.metrics.orthogonality import token_mean
 from nc_hf.metrics.table import METRICS
@@ -101,11 +102,11 @@ def _metrics(
         second = seconds[number] if number < len(seconds) else None
         return compute_metrics(part, collection.head, names, 1, decided[number], classes=classes, second=second)
 
-    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: int) -> Measured:
+    def measure(part: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None) -> Measured:
         number = 0 if group is None else 1 + group
         if number >= len(seconds):  # a second corpus too short for groups
             names = [name for name in names if "second" not in METRICS[name].needs]
-        if draws:
+        if draws is not None:
             return compute_by_draw(part, collection.head, names, 1, decided[number], classes=classes, draws=draws)
         return compute(part, names, number), ()
 

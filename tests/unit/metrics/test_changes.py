@@ -15,6 +15,7 @@ from nc_hf.errors import StatisticsError
 from nc_hf.metrics import changes
 from nc_hf.metrics.changes import Measured, without_groups
 from nc_hf.metrics.compute import compute_by_draw
+from nc_hf.metrics.drawing import Draws
 from nc_hf.metrics.jackknife import jackknife_error
 from nc_hf.metrics.uncertainty import halves_of
 
@@ -53,11 +54,13 @@ class Measuring:
     """Computes metrics, and remembers what was asked: names, the group left out, and draws."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[tuple[str, ...], int | None, int]] = []
+        self.asked: list[tuple[tuple[str, ...], int | None, Draws | None]] = []
 
-    def __call__(self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: int, /) -> Measured:
+    def __call__(
+        self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None, /
+    ) -> Measured:
         self.asked.append((tuple(names), group, draws))
-        if draws:
+        if draws is not None:
             return compute_by_draw(stats, None, names, 2, None, classes=None, draws=draws)
         return compute_metrics(stats, None, names, 2), ()
 
@@ -90,7 +93,7 @@ def test_few_pairs_show_the_errors_and_biases_of_uneven_classes(monkeypatch: pyt
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
     groups, measure = grouped(uneven), Measuring()
     found, best = anew(groups, CORE, measure)
-    assert {draws for _, _, draws in measure.asked} == {4}, "no sweep over every pair"
+    assert {draws for _, _, draws in measure.asked} == {Draws(4, CLASSES)}, "no sweep over every pair"
     errors, wanted = by_definition(groups, CORE)
     for name in CORE:
         assert jackknife_error(found[name]) == pytest.approx(errors[name], rel=0.15), name
@@ -103,7 +106,7 @@ def test_where_single_pairs_make_the_errors_every_pair_is_looked_at(monkeypatch:
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
     groups, measure = grouped(even), Measuring()
     found, best = anew(groups, CORE, measure)
-    exact = [asked for asked in measure.asked if asked[2] == 0]
+    exact = [asked for asked in measure.asked if asked[2] is None]
     assert [group for names, group, _ in exact if set(names) == {MEDIAN, UNIFORM}] == list(range(GROUPS))
     assert len(exact) == 2 * GROUPS, "and halves, but nothing that looks at no pairs"
     errors, wanted = by_definition(groups, CORE)
@@ -123,7 +126,7 @@ def test_where_nothing_is_gained_nothing_is_drawn(
     monkeypatch.setattr(changes, "PAYS_FROM", pays_from)
     groups, measure = grouped(uneven), Measuring()
     found, best = anew(groups, names, measure)
-    assert {draws for _, _, draws in measure.asked} == {0}
+    assert {draws for _, _, draws in measure.asked} == {None}
     errors, wanted = by_definition(groups, names)
     for name in names:
         assert jackknife_error(found[name]) == pytest.approx(errors[name], rel=1e-9), name
@@ -134,7 +137,7 @@ def test_estimates_by_drawing_have_replicates_by_drawing_alone() -> None:
     """Also of few classes, and where their noise is large: every pair is what was not to be looked at."""
     measure = Measuring()
     found, _ = anew(grouped(even), CORE, measure, drawn=True)
-    assert {draws for _, _, draws in measure.asked} == {10}
+    assert {draws for _, _, draws in measure.asked} == {Draws(10, CLASSES)}
     assert found.keys() == set(CORE)
 
 
@@ -142,7 +145,9 @@ def test_a_value_that_is_not_finite_on_some_pairs_is_seen_on_all(monkeypatch: py
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
 
     class Diverging(Measuring):
-        def __call__(self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: int, /) -> Measured:
+        def __call__(
+            self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None, /
+        ) -> Measured:
             others, parts = super().__call__(stats, names, group, draws)
             if group == 3:
                 parts = [{**parts[0], UNIFORM: math.inf}, *parts[1:]] if parts else parts
@@ -158,7 +163,9 @@ def test_too_little_text_to_do_without_a_group_leaves_no_replicate(monkeypatch: 
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
 
     class Refusing(Measuring):
-        def __call__(self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: int, /) -> Measured:
+        def __call__(
+            self, stats: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None, /
+        ) -> Measured:
             if group == 7:
                 raise StatisticsError("too little")
             return super().__call__(stats, names, group, draws)
