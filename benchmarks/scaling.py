@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from limits.lines import Settings, drawn_statistics
 from limits.pairs import sweep_of
-from limits.passes import packed
+from limits.passes import drawn
 from timing import machine
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
@@ -68,8 +68,8 @@ def width(settings: Settings) -> Rows:
 
 def layers(settings: Settings) -> Rows:
     """A measurement of all layers of a GPT-Neo of width 128 and vocabulary 4,096 on 16,384 tokens, with its pass."""
-    vocabulary, size = settings.size(4_096, 300), settings.size(16_384, 2_048)
-    ids = torch.multinomial(1 / torch.arange(1.0, vocabulary + 1), size, replacement=True).tolist()
+    vocabulary = settings.size(4_096, 300)
+    blocks = drawn(vocabulary, settings.size(16_384, 2_048))
     for depth in settings.sizes((2, 4, 8), (1, 2)):
         config = GPTNeoConfig(
             vocab_size=vocabulary, hidden_size=128, num_layers=depth, num_heads=4, max_position_embeddings=512,
@@ -80,7 +80,13 @@ def layers(settings: Settings) -> Rows:
             depth,
             best(
                 lambda model=model: measure(
-                    model, packed(ids, size), layers="all", max_tokens=None, progress=False, device="cpu", classes="all"
+                    model,
+                    drawn(vocabulary, size),
+                    layers="all",
+                    max_tokens=None,
+                    progress=False,
+                    device="cpu",
+                    classes="all",
                 )
             ),
         )
