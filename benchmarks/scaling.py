@@ -81,7 +81,7 @@ def layers(settings: Settings) -> Rows:
             best(
                 lambda model=model: measure(
                     model,
-                    drawn(vocabulary, size),
+                    blocks,
                     layers="all",
                     max_tokens=None,
                     progress=False,
