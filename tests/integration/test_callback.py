@@ -101,6 +101,7 @@ class TestSettings:
         assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT), 2e-2)
         assert trainer.model.dtype == torch.bfloat16
 
+    @pytest.mark.slow
     def test_gradient_accumulation(self, tmp_path: Path) -> None:
         trainer = make_trainer(
             tmp_path,

@@ -193,6 +193,7 @@ class TestSFT:
         assert len(rows) > 8
         assert evaluated(values) == pytest.approx(by_hand(trainer.model, rows), rel=1e-3, abs=1e-6)
 
+    @pytest.mark.slow
     def test_its_own_rows_do_not_take_trls_training_means(
         self, tmp_path: Path, tokenizer: PreTrainedTokenizerFast
     ) -> None:

@@ -50,6 +50,7 @@ def test_documents_come_back_from_the_blocks(packed: TokenBlocks, train: Corpus,
     assert int(ids.eq(EOT).sum()) == packed.num_documents - 1
 
 
+@pytest.mark.slow
 def test_splits_of_the_folder_are_its_files(shared_data: Path) -> None:
     folder = shared_data / "tinystories"
     from_folder = open_corpus(str(folder), "validation")

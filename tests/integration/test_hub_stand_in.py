@@ -25,6 +25,7 @@ def test_a_snapshot_holds_the_files_of_its_commit(hub: StandIn, hub_home: Path) 
         assert folder.is_relative_to(hub_home)
 
 
+@pytest.mark.slow
 def test_a_model_pushed_to_branches_comes_back(hub: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
@@ -83,6 +84,7 @@ def test_private_and_gated_repositories_open_to_their_readers(hub: StandIn) -> N
         assert (Path(snapshot_download(name, token="hf_reader")) / "a.txt").read_text() == "a"
 
 
+@pytest.mark.slow
 def test_a_download_that_is_cut_once_is_resumed_by_the_client(hub: StandIn) -> None:
     hub.add("someone/thing", {"big.bin": bytes(range(256)) * 4000})
     hub.faults.append(Fault("GET .*/big.bin", cut_after=300_000, times=1))

@@ -322,6 +322,7 @@ UPLOADS: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", UPLOADS)
 def test_a_bad_upload_is_answered_by_a_message(client: Client, tmp_path: Path, case: str) -> None:
     make, message = UPLOADS[case]

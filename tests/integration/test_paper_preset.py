@@ -41,6 +41,7 @@ def test_the_cells_and_states_are_the_published_ones(paper: Study, published: pd
     assert set(ids) == set(published.index)
 
 
+@pytest.mark.slow
 def test_every_model_has_as_many_parameters_as_was_published(paper: Study, published: pd.DataFrame) -> None:
     architectures = {(cell.width, cell.depth): cell for cell in paper.cells}
     assert len(architectures) == 30

@@ -110,6 +110,7 @@ def test_the_recipe_is_launched(command: str, folder: Path) -> None:
     assert (folder / "runs" / "smoke" / "results.csv").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_the_python_runs(snippet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = TrainingArguments(tmp_path, max_steps=2, save_strategy="no", use_cpu=True, report_to="none")

@@ -105,6 +105,7 @@ def test_an_adapter_of_the_hub_has_no_base_on_this_machine(
         assert below.path is None
 
 
+@pytest.mark.slow
 def test_the_base_of_an_adapter_is_read_with_the_reader_s_own_token(hub: StandIn) -> None:
     hub.users["hf_reader"] = "reader"
     hub.add(BASE, gpt2_files(), gated=True, readers={"reader"})

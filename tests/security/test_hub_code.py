@@ -48,6 +48,7 @@ def test_pickles_are_neither_fetched_nor_opened(hub: StandIn, mark: Path) -> Non
     assert mark.exists()  # the bomb is one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["config.json", "tokenizer_config.json"])
 def test_code_of_a_repository_is_neither_fetched_nor_run(hub: StandIn, mark: Path, where: str) -> None:
     code = f"import os\nos.mkdir({str(mark)!r})\n"

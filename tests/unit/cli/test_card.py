@@ -57,6 +57,7 @@ class TestCard:
         message = refusal("card", report, other, "--html", tmp_path / "both.html", code=2)
         assert "--html writes one report and nothing else" in message
 
+    @pytest.mark.slow
     def test_the_figure_stands_beside_the_card_below_the_metrics(self, report: Path, tmp_path: Path) -> None:
         card = tmp_path / "my card (1).md"
         run("card", report, "--output", card, "--figure")

@@ -75,6 +75,7 @@ class TestMerge:
         assert "± s.e." not in text
         assert "The rest needs the head (--model) or the tokens themselves (nc-hf measure)." in text
 
+    @pytest.mark.slow
     def test_model_adds_the_metrics_of_its_head(self, shards: list[Path], model_folder: Path, tmp_path: Path) -> None:
         command = ("merge", *shards, "--output", tmp_path / "all", "--json", "--model", model_folder)
         head = ClassifierHead.from_model(LlamaForCausalLM.from_pretrained(model_folder))

@@ -113,6 +113,7 @@ def test_everything_else_in_the_readme_stays_byte_for_byte(repository: Repositor
     }
 
 
+@pytest.mark.slow
 def test_what_would_be_written_is_shown_and_asked_for(hub: StandIn, repository: Repository, path: Path) -> None:
     dry = run(path, "--dry-run")
     assert dry.exit_code == 0

@@ -15,6 +15,7 @@ from nc_hf.errors import StudyError
 from tests.results import grid, table, training_log
 
 
+@pytest.mark.slow
 def test_analyze_prints_json(tmp_path: Path) -> None:
     frame = pd.concat([grid(), *(grid()[:1].assign(seed=seed) for seed in (1, 2, 3))])
     loss = 3 + np.arange(len(frame)) ** 2 / 100
@@ -54,6 +55,7 @@ def test_analyze_prints_tables_and_draws(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_analyze_joins_tables_and_names_what_differs(tmp_path: Path) -> None:
     frame = grid().assign(nc4_agreement=lambda rows: 1 / rows["val_loss"], learning_rate=0.002, note="first")
     other = frame.assign(learning_rate=0.006, note="second", val_loss=frame["val_loss"] + 0.2, seed=1)
@@ -99,6 +101,7 @@ def test_curve_needs_a_log(tmp_path: Path) -> None:
     assert "trainer_state.json of a checkpoint" in str(run.exception)
 
 
+@pytest.mark.slow
 def test_the_command_draws_a_curve(tmp_path: Path) -> None:
     (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": training_log()}))
     run = CliRunner().invoke(app, ["curve", str(tmp_path / "trainer_state.json"), "--figures", str(tmp_path / "drawn")])

@@ -54,6 +54,7 @@ def test_rows_without_words_are_kept_for_they_count_in_a_group_of_the_paper(tmp_
     assert read(write_texts(tmp_path / f"a.{kind}", ["a", "", "b"])) == ["a", "", "b"]
 
 
+@pytest.mark.slow
 def test_a_large_txt_file_is_never_held_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(("word " * 200 + "\n<|endoftext|>\n") * 20_000)

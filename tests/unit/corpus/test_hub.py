@@ -36,6 +36,7 @@ def test_tinystories_is_read_split_by_split(hub: StandIn) -> None:
     assert list(open_corpus("tinystories", "train").texts) == ["t"]
 
 
+@pytest.mark.slow
 def test_configuration_split_and_column_can_be_named(hub: StandIn) -> None:
     readme = (
         "---\nconfigs:\n"
@@ -112,6 +113,7 @@ def test_an_owner_may_say_that_text_is_read_by_paragraphs(hub: StandIn) -> None:
     assert list(open_corpus("hub:a/b", "train").texts) == ["a\nb", "c"]
 
 
+@pytest.mark.slow
 def test_entries_of_objects_nulls_and_rows_without_text(hub: StandIn) -> None:
     rows = [
         {"doc": {"text": "a"}},

@@ -58,6 +58,7 @@ def test_texts_without_words_are_no_documents_but_keep_their_number() -> None:
     assert tokens(bracketed) == [BOS, 2, BOS, 3]
 
 
+@pytest.mark.slow
 def test_documents_run_on_over_every_batch_of_tokenisation() -> None:
     texts = [" ".join("abcdefghij"[: 1 + number % 7]) for number in range(1000)]
     expected = list(chain.from_iterable([*(ord(c) - 95 for c in text.split()), EOT] for text in texts))[:-1]

@@ -39,6 +39,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_stories_everywhere_and_needs_no_transformers() -> None:
     for hash_seed in ("1", "2"):
         told = subprocess.run(

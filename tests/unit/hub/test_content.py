@@ -108,6 +108,7 @@ def test_an_adapter_is_weights_and_settings_over_a_base(hub: StandIn, changed: d
     assert same_content(listing(hub, "someone/one", lora_files()), listing(hub, "someone/two", changed)) is same
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_is_hashed_anew(tmp_path: Path) -> None:
     folder = write(tmp_path / "model", gpt2_files())
     before = resolve(str(folder), allow_local=True).weights

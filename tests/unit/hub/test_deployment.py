@@ -19,6 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write(tmp_path / "page", {"app.py": "first", "README.md": "# Page\n", "requirements.txt": ""})
 
 
+@pytest.mark.slow
 def test_the_package_and_the_folder_are_there_in_one_commit(hub: StandIn, folder: Path) -> None:
     assert deploy_space("writer/page", folder) == f"{hub.url}/spaces/writer/page"
     space = hub.get("writer/page", "space")
@@ -30,6 +31,7 @@ def test_the_package_and_the_folder_are_there_in_one_commit(hub: StandIn, folder
     assert deployed.title == "page of nc_hf"
 
 
+@pytest.mark.slow
 def test_a_second_time_the_earlier_package_goes_and_what_others_added_stays(hub: StandIn, folder: Path) -> None:
     deploy_space("writer/page", folder)
     space = hub.get("writer/page", "space")

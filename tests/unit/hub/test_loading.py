@@ -95,6 +95,7 @@ def test_a_file_longer_than_announced_is_not_taken(hub: StandIn, hub_home: Path)
     assert not list(hub_home.rglob("*.incomplete"))
 
 
+@pytest.mark.slow
 def test_a_slow_hub_is_waited_for(hub: StandIn) -> None:
     hub.add("someone/tiny", gpt2_files())
     hub.faults.append(Fault("GET .*/model.safetensors", delay=0.5))

@@ -98,6 +98,7 @@ def test_a_merged_llama_is_what_peft_runs(tied: bool, config: Any, tmp_path: Pat
     check(llama(tied), llama(tied), config, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [each[1] for each in GPTS], ids=[each[0] for each in GPTS])
 def test_a_merged_gpt_is_what_peft_runs(config: Any, tmp_path: Path) -> None:
     check(tiny_base(), tiny_base(), config, tmp_path)

@@ -127,6 +127,7 @@ def test_an_adapter_is_looked_up_with_its_base(hub: StandIn) -> None:
     assert moved.identity not in seen
 
 
+@pytest.mark.slow
 def test_hub_and_folder_agree_on_merged_weights(hub: StandIn, tmp_path: Path) -> None:
     hub.add(BASE, gpt2_files())
     hub.add(ADAPTER, lora_files())

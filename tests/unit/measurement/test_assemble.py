@@ -210,6 +210,7 @@ def test_too_few_classes_are_refused(collection: Collection) -> None:
         assembled(collection, choice=ClassChoice("a given list", common(collection)[:1]))
 
 
+@pytest.mark.slow
 def test_estimates_by_drawn_pairs_are_named_as_such(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "PAYS_FROM", 0)
     number = len(common(collection))

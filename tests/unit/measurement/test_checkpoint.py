@@ -60,6 +60,7 @@ class TestResume:
         assert (broken / "rank0.json").read_text() == (whole / "rank0.json").read_text()
         assert list((broken / "checkpoint").iterdir()) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["GPT-Neo", "Phi", "Cohere", "Gemma 2"])
     @pytest.mark.parametrize("after", [1, 4])
     def test_after_an_exception(self, tmp_path: Path, name: str, after: int) -> None:

@@ -87,6 +87,7 @@ def test_a_corpus_that_cannot_be_read_costs_no_download(
     assert not hub.asked(r"safetensors|pytorch_model"), "weights were looked at"
 
 
+@pytest.mark.slow
 def test_what_was_read_stands_in_the_report(model: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"text": STORIES.texts[0]}, {"text": STORIES.texts[1]}, {"text": ""}, {"story": "x"}]  # type: ignore[index]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 3))
@@ -269,6 +270,7 @@ def test_budgets_of_one_text_speak_of_the_same_classes() -> None:
     assert by_themselves.corpus.text_hash is None
 
 
+@pytest.mark.slow
 def test_the_seed_chooses_another_part_of_the_text() -> None:
     first, again, other = (of_tales(max_tokens=1_500, seed=seed) for seed in (0, 0, 1))
     assert first.metrics == again.metrics != other.metrics

@@ -378,6 +378,7 @@ def test_checkpoints_are_chosen_resumed_and_measured_once(output: Path, tmp_path
         trajectory(str(output), HELD_OUT, revisions=chosen, folder=folder, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_read_is_named_and_the_others_go_on(output: Path) -> None:
     config = {"config.json": states()["main"]["config.json"]}
     write(output / "checkpoint-15", {**config, "pytorch_model.bin": b"PK"})

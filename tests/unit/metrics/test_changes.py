@@ -89,6 +89,7 @@ def anew(
     return without_groups(compute_metrics(whole, None, names, 2), whole, groups, measure, None, drawn=drawn)
 
 
+@pytest.mark.slow
 def test_few_pairs_show_the_errors_and_biases_of_uneven_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
     groups, measure = grouped(uneven), Measuring()
@@ -102,6 +103,7 @@ def test_few_pairs_show_the_errors_and_biases_of_uneven_classes(monkeypatch: pyt
             assert jackknife_error(found[name]) == pytest.approx(errors[name], rel=1e-9), name
 
 
+@pytest.mark.slow
 def test_where_single_pairs_make_the_errors_every_pair_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
     groups, measure = grouped(even), Measuring()
@@ -141,6 +143,7 @@ def test_estimates_by_drawing_have_replicates_by_drawing_alone() -> None:
     assert found.keys() == set(CORE)
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_finite_on_some_pairs_is_seen_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
 

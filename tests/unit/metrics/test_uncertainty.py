@@ -130,6 +130,7 @@ def test_without_text_to_spare_there_is_none() -> None:
     assert replicates([ClassStatistics(2)] * GROUPS, refuse) == {}
 
 
+@pytest.mark.slow
 def test_classes_near_the_threshold_do_not_inflate_the_errors() -> None:
     """Zipf-like classes, of which many have about ``min_count`` tokens."""
     weights = 1 / torch.arange(1, 201, dtype=torch.float64)
@@ -146,6 +147,7 @@ def test_classes_near_the_threshold_do_not_inflate_the_errors() -> None:
     assert max(leaping.values()) > 1.5, leaping
 
 
+@pytest.mark.slow
 def test_documents_of_many_blocks_do_not_deflate_the_errors() -> None:
     """Ten documents of twenty blocks, in each of which a token means something a little different."""
     centres = torch.randn(30, WIDTH, generator=torch.Generator().manual_seed(9))

@@ -93,6 +93,7 @@ def test_a_rank_that_left_is_lost_at_once(ranks: Ranks) -> None:
     assert outcomes([first]) == ["Process 1 of 2 has ended while others waited for it: start again."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True], ids=["never began", "works on"])
 def test_a_rank_that_does_not_come_is_lost_in_the_end(ranks: Ranks, begun: bool) -> None:
     """No heartbeat at all may be of a rank that has yet to load its libraries: it gets as long as one that works."""

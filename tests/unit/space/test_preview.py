@@ -30,6 +30,7 @@ def test_size_is_told_without_fetching_the_weights(hub: StandIn, tmp_path: Path)
     assert (known.closed, known.kept, known.seconds) == ("", False, None)
 
 
+@pytest.mark.slow
 def test_the_time_is_that_of_analyses_like_it(hub: StandIn, tmp_path: Path) -> None:
     hub.add("a/b", gpt2_files())
     service = Service(settings_in(tmp_path))

@@ -178,6 +178,7 @@ def test_with_a_bound_only_what_is_read_counts(keep: Keep, folder: Path, tokeniz
         keep(STORIES[: read - 1], BOUNDED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["removed", "cut"])
 def test_a_text_that_was_refused_does_not_stay(keep: Keep, folder: Path, harm: str) -> None:
     first, path = keep(), packed_file(folder)
@@ -198,6 +199,7 @@ def test_what_a_killed_process_left_is_removed(keep: Keep, folder: Path) -> None
     assert sorted(path.name for path in folder.iterdir()) == [".lock", "train.safetensors"]
 
 
+@pytest.mark.slow
 def test_two_roles_of_one_corpus_are_kept_apart(folder: Path) -> None:
     corpus, words = Corpus("some", "all", STORIES), tokenizer(400)
     for _ in range(2):

@@ -27,6 +27,7 @@ def study() -> Study:
     return TINY
 
 
+@pytest.mark.slow
 def test_memory_is_what_a_real_step_keeps(study: Study) -> None:
     model = build_model(CELL, 300)
     own = {tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())}

@@ -100,6 +100,7 @@ class TestListening:
         trainer.train()
         assert forwards.passes == decoder.passes == 2 * 3 + 1 + 4
 
+    @pytest.mark.slow
     def test_training_is_not_disturbed(self, tmp_path: Path) -> None:
         settings: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 1}
         plain = make_trainer(tmp_path, **settings)

@@ -191,6 +191,7 @@ def test_a_misspelt_best_metric_is_asked_back(tmp_path: Path, chosen: str, said:
     assert all(said in sentence for sentence in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [True, False])
 def test_early_stopping_finds_the_value_in_any_order(tmp_path: Path, before: bool) -> None:
     class CopyingLog(Trainer):
@@ -252,6 +253,7 @@ class TestReadingAhead:
         with pytest.raises(LabelError, match="beyond the head"):
             trainer.train()
 
+    @pytest.mark.slow
     def test_a_training_goes_on_as_it_would_without_the_trial(self, tmp_path: Path) -> None:
         def weights(*callbacks: Any) -> Any:
             trainer = make_trainer(tmp_path, *callbacks, model=tiny_model(resid_dropout=0.3), eval_strategy="no")

@@ -145,6 +145,7 @@ class TestWayOut:
         with pytest.raises(TapError, match="attach"):
             trainer.evaluate()
 
+    @pytest.mark.slow
     def test_added_before_training(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, eval_strategy="steps", eval_steps=4)
         trainer.add_callback(NeuralCollapseCallback())
@@ -190,6 +191,7 @@ class PlainLoader(Trainer):
         return DataLoader(self.eval_dataset, batch_size=4, collate_fn=default_data_collator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [29, 30, 32])
 def test_a_plain_loader_at_the_end_of_an_uneven_epoch(tmp_path: Path, rows: int) -> None:
     settings: dict[str, Any] = {"eval_strategy": "epoch", "num_train_epochs": 1, "max_steps": -1}
@@ -254,6 +256,7 @@ def test_a_pass_of_one_s_own_stands_for_no_evaluation(tmp_path: Path) -> None:
 
 
 class TestCopies:
+    @pytest.mark.slow
     def test_a_copied_trainer(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, NeuralCollapseCallback(strict=True), eval_strategy="steps", eval_steps=4)
         trainer.evaluate()
@@ -273,6 +276,7 @@ class TestCopies:
         pickle.loads(kept).attach(trainer)
         assert evaluated(trainer.evaluate()) == close(by_hand(trainer.model, HELD_OUT, classes=[2, 3, 5, 7]))
 
+    @pytest.mark.slow
     def test_the_hooks_go_with_the_trainer(self, tmp_path: Path) -> None:
         model = tiny_model()
         for _ in range(3):

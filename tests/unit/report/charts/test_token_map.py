@@ -85,6 +85,7 @@ class TestDrawn:
         assert marks % 2 == 0
         return marks // 2
 
+    @pytest.mark.slow
     def test_arrows_are_drawn_where_they_are_asked_for(self) -> None:
         assert [self.arrows(self.drawn(arrows=each)) for each in ARROWS] == [0, 15, 15, 0]
 

@@ -58,6 +58,7 @@ class TestLook:
             bright, dim = sorted((luminance(colour), luminance(palette.paper)), reverse=True)
             assert (bright + 0.05) / (dim + 0.05) >= 3
 
+    @pytest.mark.slow
     def test_style_of_the_caller_stays(self, report: Report) -> None:
         before = dict(matplotlib.rcParams)
         every_figure(report, dark=True)

@@ -46,6 +46,7 @@ def test_what_it_prints_reaches_nobody(capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_it_has_no_network_where_the_system_can_take_it_away() -> None:
     """Where it cannot, which `docs/trust.md` says, there is nothing to be seen here."""
     if not caged.can_unshare():

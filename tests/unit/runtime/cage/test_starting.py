@@ -23,6 +23,7 @@ print(inmate.ask(caged.process).value, _RUNNING[0].process.pid, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_it_is_started_once_and_again_when_it_was_killed() -> None:
     run(caged.process)
     first = _RUNNING[0].process.pid

@@ -78,6 +78,7 @@ def test_a_contrast_is_named() -> None:
     assert matched_rows(frame)["contrast"].tolist() == ["head: simplex less free"]
 
 
+@pytest.mark.slow
 def test_every_column_of_every_table_is_there_and_empty_tables_are_not() -> None:
     shown = of_analysis(analyze(small_study(), ["full"], resamples=10))
     assert {"correlations", "partial", "sensitivity", "held_out", "trends", "seeds", "spread"} <= set(shown)

@@ -43,6 +43,7 @@ def test_states_of_runs_make_a_course_that_starts_at_initialisation() -> None:
     assert [misplaced(figure) for figure in drawn.values()] == [[]] * len(drawn)
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_the_analysis(frame: pd.DataFrame) -> None:
     found = analyze(frame, ["nc4_agreement"], cluster="run", resamples=0)
     row = found.correlations.loc["nc4_agreement"]

@@ -14,6 +14,7 @@ from tests.results import SEEDS, small_study, table
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+@pytest.mark.slow
 def test_the_seed_panel_gives_the_tests() -> None:
     frame = small_study()
     cell = frame[(frame["width"] == 64) & (frame["depth"] == 1) & (frame["epochs"] == 1)]

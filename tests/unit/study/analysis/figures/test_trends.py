@@ -20,6 +20,7 @@ def frame() -> pd.DataFrame:
     return small_study()
 
 
+@pytest.mark.slow
 def test_trends_count_their_groups(frame: pd.DataFrame) -> None:
     figure = trend_figure(frame)
     assert len(panels(figure)) == 4 * 3
