@@ -5,9 +5,10 @@ same pairs change nearly alike wherever text is left out, so that few of them sh
 
     theta_part = theta + mean over draws of (theta_part - theta), both over the pairs of the draw.
 
-Draws are independent, and so what drawing adds to an error and to a bias is seen from how far they differ. Where that
-is more than a tenth of an error's square, as with directions as even as chance, whose single pairs make the error, what
-was drawn is put away and every pair is looked at.
+Draws are independent, and so what drawing adds to an error and to a bias is seen from how far they differ. An error has
+that in it and is too large by it; the bias moves the value, and no error tells of it. So a tenth of an error's square
+is borne of the one and a hundredth of the other; beyond either, as with directions as even as chance, whose single pairs
+make the error, what was drawn is put away and every pair is looked at.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from nc_hf.statistics.class_statistics import ClassStatistics
 
 _FEW_DRAWS = 4
 _NOISE = 0.1
-"""Of an error's square: more than that drawing must not add, which makes the error up to five percent larger."""
-
+"""Of an error's square: what drawing may add to it, which makes the error up to five percent too large."""
+_NOISE_OF_BIAS = 0.01
+"""Of an error's square: that of what drawing may add to the value itself, a tenth of the error."""
 
 Measured = tuple[Mapping[str, float], Sequence[Mapping[str, float]]]
 """Values by name, without those over pairs where they are drawn; and those, an entry a draw."""
@@ -83,10 +85,15 @@ def without_groups(
         found = replicates(groups, lambda rest, group: without.of(*measure(rest, list(values), group, draws)))
         best = debiased(values, found, groups, lambda part, names: parts.of(*measure(part, names, None, draws)))
         if drawn or not found or _suffice(found, without, parts, len(groups)):
-            return found, best
+            return _in_order(found, values), best
     anew = of_pairs if found else list(values)
     found |= replicates(groups, lambda rest, group: measure(rest, anew, group, None)[0])
-    return found, debiased(values, found, groups, lambda part, names: measure(part, names, None, None)[0])
+    best = debiased(values, found, groups, lambda part, names: measure(part, names, None, None)[0])
+    return _in_order(found, values), best
+
+
+def _in_order(found: Mapping[str, list[float]], values: Mapping[str, float]) -> dict[str, list[float]]:
+    return {name: found[name] for name in values if name in found}
 
 
 class _Drawn:
@@ -138,10 +145,9 @@ def _suffice(found: Mapping[str, Sequence[float]], without: _Drawn, parts: _Draw
         error = jackknife_error(found[name])
         if not math.isfinite(error):
             return False
-        noise = without.noise_of_spread(name)
-        if metric.debiased:
-            seen_in = without if metric.smooth else parts
-            noise += seen_in.noise_of_bias(name, share_of_part(groups, smooth=metric.smooth))
-        if not noise <= _NOISE * error**2:
+        if not without.noise_of_spread(name) <= _NOISE * error**2:
+            return False
+        seen_in, share = without if metric.smooth else parts, share_of_part(groups, smooth=metric.smooth)
+        if metric.debiased and not seen_in.noise_of_bias(name, share) <= _NOISE_OF_BIAS * error**2:
             return False
     return True

@@ -162,6 +162,39 @@ def test_a_value_that_is_not_finite_on_some_pairs_is_seen_on_all(monkeypatch: py
     assert jackknife_error(found[UNIFORM]) == pytest.approx(errors[UNIFORM], rel=1e-9)
 
 
+@pytest.mark.parametrize(("size", "borne"), [(0.9, True), (1.1, False)])
+@pytest.mark.parametrize("of", ["spread", "bias"])
+def test_drawing_may_add_a_tenth_to_an_error_s_square_and_a_tenth_of_an_error_to_a_value(
+    of: str, size: float, borne: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups change a value by +-1, so that the square of its error is 9; noise of four draws is put on by hand."""
+    monkeypatch.setattr(changes, "PAYS_FROM", 0)
+    # Noise of +-x in four draws has the variance 4/3 x^2. Of eight groups it adds 9/10 8 4/3 x^2 / 4 to the square of the
+    # error, and of all groups alike 9^2 4/3 x^2 / 4 to that of the bias.
+    groups_noise = math.sqrt(0.1 * 9 / 2.4 * size) if of == "spread" else 0.0
+    draws_noise = math.sqrt(0.01 * 9 / 27 * size) if of == "bias" else 0.0
+    exact: list[int | None] = []
+
+    def measure(stats: ClassStatistics, names: Sequence[str], group: int | None, draws: Draws | None, /) -> Measured:
+        change = 0.0 if group is None else (-1.0) ** group
+        if draws is None:
+            exact.append(group)
+            return {UNIFORM: 5 + change}, ()
+        if group is None:
+            return {}, [{UNIFORM: 5.0}] * 4
+        # Every second pair of groups has the opposite sign, so that no draw has a level of its own.
+        noise = draws_noise + groups_noise * (-1) ** (group // 2) * (group < 8)
+        return {}, [{UNIFORM: 5 + change + sign * noise} for sign in (1, -1, 1, -1)]
+
+    parts = [ClassStatistics(2) for _ in range(GROUPS)]
+    for part in parts:
+        part.update(torch.eye(2), torch.arange(2))
+    found, best = without_groups({UNIFORM: 5.0}, ClassStatistics.union(parts), parts, measure, None)
+    assert (not exact) is borne
+    assert jackknife_error(found[UNIFORM]) == pytest.approx(3)
+    assert best[UNIFORM] == pytest.approx(5)
+
+
 def test_too_little_text_to_do_without_a_group_leaves_no_replicate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAYS_FROM", 1000)
 
