@@ -7,7 +7,7 @@ import torch
 from nc_hf.errors import FeatureError
 from nc_hf.errors.remedies import Remedy
 from nc_hf.model.forward_pass import TapBatch
-from nc_hf.statistics.class_statistics import all_finite
+from nc_hf.statistics.batch import all_finite
 
 
 def checked(batch: TapBatch, batch_number: int) -> int:

@@ -7,8 +7,8 @@ same pairs change nearly alike wherever text is left out, so that few of them sh
 
 Draws are independent, and so what drawing adds to an error and to a bias is seen from how far they differ. An error has
 that in it and is too large by it; the bias moves the value, and no error tells of it. So a tenth of an error's square
-is borne of the one and a hundredth of the other; beyond either, as with directions as even as chance, whose single pairs
-make the error, what was drawn is put away and every pair is looked at.
+is borne of the one and a hundredth of the other. Beyond either, as with directions as even as chance, whose single
+pairs make the error, what was drawn is put away and every pair is looked at.
 """
 
 from __future__ import annotations

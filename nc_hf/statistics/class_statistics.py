@@ -17,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nc_hf.errors import FeatureError, InputError, LabelError, MergeError
+from nc_hf.errors import InputError, MergeError
 from nc_hf.runtime.distributed import Process, exchange_tensors
 from nc_hf.statistics.accumulation import add_rows
+from nc_hf.statistics.batch import checked_batch
 from nc_hf.statistics.index import ClassIndex
 from nc_hf.statistics.provenance import merge_provenance
 from nc_hf.statistics.storage import load_state, save_state
@@ -75,7 +76,7 @@ class ClassStatistics:
             LabelError: the labels are not N integers.
             FeatureError: a feature is NaN or Inf; the statistics are left as they were.
         """
-        features, labels = self._checked(features, labels, known=checked)
+        features, labels = checked_batch(features, labels, self.dim, self.device, known=checked)
         if len(labels) == 0:
             return
         if (since := self._begun()) is not None:
@@ -284,25 +285,6 @@ class ClassStatistics:
             self._sums = _grown(self._sums, classes)
         return rows
 
-    def _checked(self, features: Tensor, labels: Tensor, *, known: bool) -> tuple[Tensor, Tensor]:
-        if features.ndim != 2 or features.shape[1] != self.dim or not features.is_floating_point():
-            raise InputError(
-                f"features are {features.dtype} of shape {tuple(features.shape)}: pass floats of shape (N, {self.dim})."
-            )
-        if labels.ndim != 1 or len(labels) != len(features) or labels.is_floating_point() or labels.dtype == torch.bool:
-            raise LabelError(
-                f"labels are {labels.dtype} of shape {tuple(labels.shape)}: pass {len(features)} integers, one a token."
-            )
-        features = features.detach().to(self.device)
-        labels = labels.to(self.device, torch.int64)
-        if known:
-            return features, labels
-        if bool((labels < 0).any()):
-            features, labels = features[labels >= 0], labels[labels >= 0]
-        if not all_finite(features):
-            raise FeatureError("the features hold NaN or Inf: look for a diverged model or a half-precision overflow.")
-        return features, labels
-
     def _merged_provenance(self, other: ClassStatistics) -> dict[str, str]:
         if self.dim != other.dim:
             raise MergeError(
@@ -310,12 +292,6 @@ class ClassStatistics:
             )
         mine = self.provenance if self.provenance or self.num_tokens else other.provenance
         return merge_provenance(mine, other.provenance) if mine is not other.provenance else dict(mine)
-
-
-def all_finite(features: Tensor) -> bool:
-    """Whether there is no NaN or Inf among the features."""
-    # A sum is the cheap test; it may overflow where every element is finite, so it only calls for the full one.
-    return bool(torch.isfinite(features.sum()) or torch.isfinite(features).all())
 
 
 def _grown(tensor: Tensor, rows: int) -> Tensor:

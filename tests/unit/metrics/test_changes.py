@@ -169,8 +169,8 @@ def test_drawing_may_add_a_tenth_to_an_error_s_square_and_a_tenth_of_an_error_to
 ) -> None:
     """Groups change a value by +-1, so that the square of its error is 9; noise of four draws is put on by hand."""
     monkeypatch.setattr(changes, "PAYS_FROM", 0)
-    # Noise of +-x in four draws has the variance 4/3 x^2. Of eight groups it adds 9/10 8 4/3 x^2 / 4 to the square of the
-    # error, and of all groups alike 9^2 4/3 x^2 / 4 to that of the bias.
+    # Noise of +-x in four draws has the variance 4/3 x^2. Of eight groups it adds 9/10 8 4/3 x^2 / 4 to the square of
+    # the error, and of all groups alike 9^2 4/3 x^2 / 4 to that of the bias.
     groups_noise = math.sqrt(0.1 * 9 / 2.4 * size) if of == "spread" else 0.0
     draws_noise = math.sqrt(0.01 * 9 / 27 * size) if of == "bias" else 0.0
     exact: list[int | None] = []
