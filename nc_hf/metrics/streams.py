@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nc_hf.statistics.accumulation import grown
+
 
 class Moments:
     """Count, mean and spread of a stream of values (Chan's merge, float64), which may be infinite or undefined."""
@@ -84,28 +86,21 @@ class Largest:
 
 
 class Kept:
-    """Values in one piece of memory that grows: many small pieces among the tiles' own would keep theirs from reuse."""
+    """Values in one piece of memory that grows: many small pieces among the tiles' own would keep theirs from reuse.
+
+    Attributes:
+        values: (N,), all of them, in no order that anything may rest on.
+    """
 
     def __init__(self) -> None:
         """Start with no value."""
-        self._memory, self._size = torch.empty(0), 0
+        self.values = torch.empty(0)
 
     def add(self, values: Tensor) -> None:
         """Take in a flat tensor of values."""
-        size = self._size + values.numel()
-        dtype = torch.promote_types(self._memory.dtype, values.dtype)
-        if size > len(self._memory) or dtype != self._memory.dtype or values.device != self._memory.device:
-            room = max(size, 2 * len(self._memory))  # what is not written to is not taken from the system yet
-            grown = torch.empty(room, dtype=dtype, device=values.device)
-            grown[: self._size] = self._memory[: self._size]
-            self._memory = grown
-        self._memory[self._size : size] = values
-        self._size = size
-
-    @property
-    def values(self) -> Tensor:
-        """All of them; their order is nobody's."""
-        return self._memory[: self._size]
+        held = self.values.to(values.device, torch.promote_types(self.values.dtype, values.dtype))
+        self.values = grown(held, len(held) + values.numel())
+        self.values[len(held) :] = values
 
 
 class Median:

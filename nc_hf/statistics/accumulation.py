@@ -94,3 +94,20 @@ def _add_in_chunks(
         if moment is not None:
             moment.addmm_(shifted.T, shifted)
     squares.index_add_(0, rows, norms.square_())
+
+
+def grown(tensor: Tensor, rows: int) -> Tensor:
+    """Zero-extend the first axis to ``rows``, over-allocating so that repeated growth stays linear.
+
+    What is allocated beyond is left alone, so that the system has to give it no memory yet.
+    """
+    storage_rows = tensor.untyped_storage().nbytes() // max(1, tensor.element_size() * tensor[:1].numel() or 1)
+    row_shape = tensor.shape[1:]
+    if tensor.numel() and storage_rows >= rows:
+        room = tensor.as_strided((rows, *row_shape), tensor.stride())
+    else:
+        capacity = max(rows, 2 * len(tensor))
+        room = torch.empty((capacity, *row_shape), dtype=tensor.dtype, device=tensor.device)[:rows]
+        room[: len(tensor)] = tensor
+    room[len(tensor) :] = 0
+    return room

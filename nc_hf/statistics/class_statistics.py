@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nc_hf.errors import InputError, MergeError
 from nc_hf.runtime.distributed import Process, exchange_tensors
-from nc_hf.statistics.accumulation import add_rows
+from nc_hf.statistics.accumulation import add_rows, grown
 from nc_hf.statistics.batch import checked_batch
 from nc_hf.statistics.index import ClassIndex
 from nc_hf.statistics.provenance import merge_provenance
@@ -281,8 +281,8 @@ class ClassStatistics:
         """Row of the state for each label; the state grows by the classes not seen before."""
         rows = self._index.rows_of(labels)
         if (classes := len(self._index)) > len(self._counts):
-            self._counts, self._squares = _grown(self._counts, classes), _grown(self._squares, classes)
-            self._sums = _grown(self._sums, classes)
+            self._counts, self._squares = grown(self._counts, classes), grown(self._squares, classes)
+            self._sums = grown(self._sums, classes)
         return rows
 
     def _merged_provenance(self, other: ClassStatistics) -> dict[str, str]:
@@ -292,20 +292,3 @@ class ClassStatistics:
             )
         mine = self.provenance if self.provenance or self.num_tokens else other.provenance
         return merge_provenance(mine, other.provenance) if mine is not other.provenance else dict(mine)
-
-
-def _grown(tensor: Tensor, rows: int) -> Tensor:
-    """Zero-extend the first axis to ``rows``, over-allocating so that repeated growth stays linear.
-
-    What is allocated beyond is left alone, so that the system has to give it no memory yet.
-    """
-    storage_rows = tensor.untyped_storage().nbytes() // max(1, tensor.element_size() * tensor[:1].numel() or 1)
-    row_shape = tensor.shape[1:]
-    if tensor.numel() and storage_rows >= rows:
-        grown = tensor.as_strided((rows, *row_shape), tensor.stride())
-    else:
-        capacity = max(rows, 2 * len(tensor))
-        grown = torch.empty((capacity, *row_shape), dtype=tensor.dtype, device=tensor.device)[:rows]
-        grown[: len(tensor)] = tensor
-    grown[len(tensor) :] = 0
-    return grown
